@@ -1,0 +1,1 @@
+"""Raw tables become checked tables: contracts, readers, presets, the store, settings and errors."""

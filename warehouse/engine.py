@@ -1,0 +1,57 @@
+"""The embedded DuckDB, locked down: no network, no extensions, no files but those of the given folders.
+
+The names of our shims are the same on every engine, so that a SQL file runs unchanged on each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+# Differences of instants are taken from microseconds: the engines' own date_diff count differently.
+_SHIMS = (
+    "create macro days_between(earlier, later) as (epoch_us(later) - epoch_us(earlier)) / 8.64e10",
+    "create macro day_number(moment) as (cast(cast(moment as date) as date) - date '1970-01-01')",
+    "create macro iso_dow(moment) as cast(isodow(moment) as integer)",
+    "create macro bucket_of(id, buckets) as cast(concat('0x', substr(md5(id), 1, 8)) as bigint) % buckets",
+)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def connect(
+    folders: Sequence[Path] = (), *, memory_limit: str = "1GB", threads: int = 2
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that reads and writes only inside `folders` and spills to a folder of its own.
+
+    Arrow tables and readers are given to it with `register`; results leave by `.to_arrow_table()`.
+    """
+    with TemporaryDirectory(prefix="reprise-spill-") as spill:
+        connection = duckdb.connect(":memory:")
+        try:
+            for shim in _SHIMS:
+                connection.execute(shim)
+            allowed = ", ".join(_quoted(str(Path(folder).resolve())) for folder in (*folders, Path(spill)))
+            for setting in (
+                f"threads = {int(threads)}",
+                f"memory_limit = {_quoted(memory_limit)}",
+                f"temp_directory = {_quoted(spill)}",
+                f"allowed_directories = [{allowed}]",
+                "autoinstall_known_extensions = false",
+                "autoload_known_extensions = false",
+                "allow_community_extensions = false",
+                "python_enable_replacements = false",
+                "enable_external_access = false",
+                "lock_configuration = true",
+            ):
+                connection.execute(f"set {setting}")
+            yield connection
+        finally:
+            connection.close()

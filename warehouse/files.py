@@ -1,0 +1,105 @@
+"""Files and folders that are there whole or not at all: temporary name, fsync, rename."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from warehouse.errors import RepriseError
+
+_TEMPORARY = ".writing-"
+
+
+def _fsync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _explain(error: OSError, target: Path) -> RepriseError:
+    if error.errno == errno.ENOSPC:
+        return RepriseError(f"The disk is full while writing {target}.", hint="Free some space and run again.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return RepriseError(f"{target} cannot be written.", hint="Check the owner and the rights of that folder.")
+    return RepriseError(f"Writing {target} failed: {os.strerror(error.errno or 0)}.")
+
+
+@contextmanager
+def atomic_file(target: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `target`; at the end it is synced and renamed, on an error removed."""
+    temporary = target.with_name(f"{_TEMPORARY}{uuid.uuid4().hex[:12]}-{target.name}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, target)
+        _fsync_directory(target.parent)
+    except OSError as error:
+        raise _explain(error, target) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Writes UTF-8 text whole or not at all."""
+    with atomic_file(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def atomic_directory(target: Path) -> Iterator[Path]:
+    """Yields an empty temporary folder; at the end every file in it is synced and the folder renamed to `target`.
+
+    `target` must not exist: what is published is never changed.
+    """
+    temporary = target.with_name(f"{_TEMPORARY}{uuid.uuid4().hex[:12]}-{target.name}")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        for path in sorted(temporary.rglob("*")):
+            if path.is_file():
+                with path.open("rb") as written:
+                    os.fsync(written.fileno())
+            else:
+                _fsync_directory(path)
+        _fsync_directory(temporary)
+        os.rename(temporary, target)
+        _fsync_directory(target.parent)
+    except OSError as error:
+        raise _explain(error, target) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def swap_pointer(pointer: Path, name: str) -> None:
+    """Makes the text file `pointer` name the published folder `name`; the last step of every publication."""
+    write_text(pointer, name + "\n")
+
+
+def read_pointer(pointer: Path) -> str | None:
+    """The name a pointer holds, or None where nothing has been published."""
+    try:
+        return pointer.read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def sweep(folder: Path) -> None:
+    """Removes what killed writers left behind in `folder`. Call it only while holding the folder's lock."""
+    for left in folder.glob(f"{_TEMPORARY}*"):
+        shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """The hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

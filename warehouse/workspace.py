@@ -1,0 +1,87 @@
+"""A workspace: one folder with `reprise.toml` and everything made from it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from warehouse.errors import RepriseError, UsageError
+from warehouse.settings import SETTINGS_FILE, Settings, load_settings
+
+_SLUG = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths and settings of one workspace. Opening it changes nothing on disk."""
+
+    root: Path
+    settings: Settings
+
+    @classmethod
+    def open(cls, root: Path | str = ".") -> Workspace:
+        """The workspace in that folder; `SettingsError` where there is none or its settings are wrong."""
+        folder = Path(root).resolve()
+        return cls(folder, load_settings(folder / SETTINGS_FILE))
+
+    @property
+    def store(self) -> Path:
+        return self.root / "store"
+
+    @property
+    def snapshots(self) -> Path:
+        """Features as of dates, cached; may be deleted at any time."""
+        return self.root / "snapshots"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
+    def releases(self) -> Path:
+        return self.root / "releases"
+
+    @property
+    def audiences(self) -> Path:
+        return self.root / "audiences"
+
+    @property
+    def tracking_uri(self) -> str:
+        return self.settings.training.tracking_uri or f"sqlite:///{self.root / 'mlflow.db'}"
+
+    def inside(self, folder: Path, name: str) -> Path:
+        """`folder / name` for a name a person gave; `UsageError` for anything that could leave the folder."""
+        if not _SLUG.match(name) or ".." in name:
+            raise UsageError(f"{name!r} cannot be a name.", hint="Use letters, digits, dot, dash and underscore.")
+        return folder / name
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Holds the workspace's lock of that name; a second holder is refused and told who has it.
+
+        The lock is the kernel's (flock): it ends with its process, so a kill leaves nothing to clean up.
+        """
+        path = self.root / f".{name}.lock"
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise RepriseError(f"{path} cannot be written: {os.strerror(error.errno or 0)}.") from error
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                holder = os.pread(descriptor, 100, 0).decode(errors="replace").strip()
+                raise RepriseError(
+                    f"Another command is at work in {self.root} ({name}, process {holder or 'unknown'}).",
+                    hint="Wait until it has ended and run again.",
+                ) from error
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}".encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
