@@ -1,0 +1,34 @@
+SHELL := bash
+DEMO_USERS ?= 20000
+DEMO_SEED ?= 7
+BIN := .venv/bin
+
+.PHONY: demo test lint lock mlflow benchmark clean
+
+demo: .venv/ready  ## the main job: a made-up shop, from orders to a served, scored audience
+	@$(BIN)/reprise demo --users $(DEMO_USERS) --seed $(DEMO_SEED)
+
+test: lint  ## everything that must hold
+	$(BIN)/python -m pytest --durations=15
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy warehouse features models training serving audiences pipeline cli
+
+.venv/ready: requirements/lock.txt requirements/bootstrap.txt requirements/install.sh
+	@requirements/install.sh
+
+lock:  ## pin every package anew (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
+	    --python-version 3.11 --extra dev pyproject.toml requirements/build.in --output-file requirements/lock.txt
+
+mlflow: .venv/ready  ## open the runs of the workspace W (default: demo)
+	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow server --backend-store-uri sqlite:///$(or $(W),demo)/mlflow.db \
+	    --default-artifact-root $(or $(W),demo)/mlruns --host 127.0.0.1 --port 5000
+
+benchmark: .venv/ready
+	$(BIN)/python -m benchmarks.features
+
+clean:
+	rm -rf .venv demo build *.egg-info

@@ -1,0 +1,1 @@
+"""The command line: one file per noun, each parses, calls one function and reports."""

@@ -1,0 +1,110 @@
+"""`reprise`: the application, its common options, and how errors leave it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from cli.session import Session
+from warehouse.errors import DataProblemError, RepriseError
+
+EPILOG = "Every command takes -w DIR (the workspace, else this folder) and --json (stdout is JSON only), before or after the verb."
+COMMANDS = (
+    "init", "check", "run", "features", "train", "backtest", "models", "score", "export", "recommend", "explain",
+    "audience", "serve", "doctor", "demo",
+)  # fmt: skip
+
+
+def application() -> typer.Typer:
+    """The application with every command; each file of this package holds one noun and its `register`."""
+    app = typer.Typer(
+        name="reprise",
+        help="Which customers come back, which are leaving, what to offer each, and whether contacting them did any good.",
+        epilog=EPILOG,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+    @app.callback()
+    def common(
+        context: typer.Context,
+        workspace: Annotated[Path, typer.Option("-w", "--workspace", help="The workspace.")] = Path("."),
+        as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    ) -> None:
+        context.obj = Session(workspace, as_json)
+
+    for noun in COMMANDS:
+        import_module(f"cli.{noun}").register(app)
+    return app
+
+
+def hoisted(arguments: Sequence[str]) -> list[str]:
+    """The arguments with the common options moved before the verb, wherever they were given."""
+    common: list[str] = []
+    others: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            others += [argument, *rest]
+        elif argument in ("-w", "--workspace"):
+            common += [argument, *([value] if (value := next(rest, None)) is not None else [])]
+        elif argument.startswith("--workspace=") or argument == "--json":
+            common.append(argument)
+        else:
+            others.append(argument)
+    return common + others
+
+
+def _report(error: RepriseError, as_json: bool) -> None:
+    if as_json:
+        problems = [str(problem) for problem in error.problems] if isinstance(error, DataProblemError) else []
+        told = {"error": {"message": error.message, "hint": error.hint, "problems": problems}}
+        print(json.dumps(told, ensure_ascii=False), flush=True)
+    print(f"error: {error}", file=sys.stderr, flush=True)
+
+
+def call(arguments: Sequence[str]) -> int:
+    """Runs one command and returns its exit code: 0 ok, 1 failed, 2 usage, 3 data problem, 4 not ready."""
+    arguments = hoisted(arguments)
+    as_json = "--json" in arguments
+    try:
+        result = application()(args=list(arguments), prog_name="reprise", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except RepriseError as error:
+        _report(error, as_json)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2 if isinstance(error, click.UsageError) else 1
+    except (KeyboardInterrupt, click.Abort):
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`reprise … | head`); that is no failure of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        print("error: there was not enough memory; lower memory_limit or raise buckets in reprise.toml.", file=sys.stderr)
+        return 1
+
+
+def main() -> None:
+    """The `reprise` command."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    sys.exit(call(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What every command shares: the workspace named, the way to answer, and progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from warehouse.workspace import Workspace
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it: dates as ISO text, decimals and numpy scalars as numbers, never NaN."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item"):
+        return plain(value.item())
+    if isinstance(value, float) and not (float("-inf") < value < float("inf")):
+        return None
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(inner) for inner in value]
+    return value
+
+
+class Told:
+    """Progress for people: bars on a terminal, a plain line now and then elsewhere. Always to stderr."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars: Bars | None = None
+        self._tasks: dict[str, Any] = {}
+        self._last = time.monotonic()
+
+    def __call__(self, label: str, done: float, total: float | None = None) -> None:
+        if self._console.is_terminal:
+            self._draw(label, done, total)
+        elif time.monotonic() - self._last > SECONDS_BETWEEN_LINES:
+            self._last = time.monotonic()
+            share = f" {done:,.0f} of {total:,.0f}" if total else f" {done:,.0f}"
+            self._console.print(f"{label}{share}", highlight=False, soft_wrap=True)
+
+    def _draw(self, label: str, done: float, total: float | None) -> None:
+        if self._bars is None:
+            self._bars = Bars(
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+                console=self._console, transient=True,
+            )  # fmt: skip
+            self._bars.start()
+        if label not in self._tasks:
+            self._tasks[label] = self._bars.add_task(label, total=total)
+        self._bars.update(self._tasks[label], completed=done, total=total)
+
+    def close(self) -> None:
+        """Takes the bars away; what was learnt is printed by the command."""
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars, self._tasks = None, {}
+
+
+@dataclass
+class Session:
+    """One call of the command line."""
+
+    directory: Path
+    as_json: bool
+    out: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
+    err: Console = field(default_factory=lambda: Console(stderr=True, highlight=False, soft_wrap=True))
+
+    def __post_init__(self) -> None:
+        self.progress = Told(self.err)
+
+    def workspace(self) -> Workspace:
+        return Workspace.open(self.directory)
+
+    def answer(self, payload: Any, lines: Iterable[str] = ()) -> None:
+        """Prints the answer: the payload as JSON under `--json`, else the lines."""
+        self.progress.close()
+        if self.as_json:
+            print(json.dumps(plain(payload), ensure_ascii=False, allow_nan=False, indent=2), flush=True)
+            return
+        for line in lines:
+            self.out.print(line, markup=False)
+
+    def say(self, line: str) -> None:
+        """A line on the way; under `--json` it goes to stderr, so that stdout is JSON only."""
+        self.progress.close()
+        (self.err if self.as_json else self.out).print(line, markup=False)
+
+    def table(self, payload: Any, columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
+        """Prints rows: a drawn table on a terminal, tab-separated lines when piped, the payload under `--json`."""
+        if self.as_json:
+            self.answer(payload)
+            return
+        self.progress.close()
+        if not self.out.is_terminal:
+            print("\t".join(columns))
+            for row in rows:
+                print("\t".join("" if cell is None else str(cell) for cell in row))
+            return
+        drawn = Table(*columns, title=title)
+        for row in rows:
+            drawn.add_row(*("" if cell is None else str(cell) for cell in row))
+        self.out.print(drawn)
+
+
+def session(context: typer.Context) -> Session:
+    """The session of a running command."""
+    found = context.find_object(Session)
+    if found is None:
+        raise RuntimeError("a command was called outside the application")
+    return found
+
+
+def now() -> datetime:
+    """The time of loading, the only clock that is read: naive UTC."""
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+
+
+def errors_to_stderr(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)

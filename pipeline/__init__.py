@@ -1,0 +1,1 @@
+"""The steps of the nightly run in order, their keys and locks."""

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Makes .venv from the locks. On an empty Debian it installs the two system packages it needs itself, where it may.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+
+python=""
+for candidate in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
+    if command -v "$candidate" >/dev/null 2>&1 && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+        python=$candidate
+        break
+    fi
+done
+[ -n "$python" ] || { say "Reprise needs Python 3.11 or newer; install it and run again."; exit 1; }
+
+missing=()
+"$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || missing+=(python3-venv)
+"$python" -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' >/dev/null 2>&1 || missing+=(libgomp1)
+if [ "$(uname -s)" = Linux ] && [ "${#missing[@]}" -gt 0 ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        say "installing system packages: ${missing[*]}"
+        apt-get update -qq >&2
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+    else
+        say "Reprise needs system packages: ask an administrator for 'apt-get install ${missing[*]}' and run again."
+        exit 1
+    fi
+fi
+
+say "making .venv with $("$python" --version)"
+rm -rf .venv
+"$python" -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+# The fast installer first; where it cannot reach the registry as pip is set up to do, pip itself.
+if ! .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements/lock.txt; then
+    say "falling back to pip"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
+fi
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+touch .venv/ready
