@@ -1,0 +1,160 @@
+"""Whether a rule fits the fields there are: names, kinds, ranges and closed lists of values."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import pyarrow as pa
+
+from features.rules.language import SHARES, Best, Condition, HasTag, Rule, RuleError, Span, Value, value_text, walk
+from features.rules.parsing import point
+
+TAGS = "tags"
+"""The field that `has tag` asks: a list of texts, or texts joined by `|`."""
+
+_ORDERED = ("<", "<=", ">", ">=", "between")
+_PROBABILITY = re.compile(r"(^|_)probability(_|$)")
+_KIND_WORDS = {"number": "a number", "text": "a text", "flag": "yes or no", "date": "a date", "tags": "a list of tags"}
+_WRITTEN = {
+    "number": "a bare number such as 30",
+    "text": 'text in quotes such as "vip"',
+    "flag": "yes or no",
+    "date": "a bare date such as 2011-06-11",
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field a rule may name. `values` is the closed list of a text field's values; empty: any text."""
+
+    name: str
+    kind: Literal["number", "text", "flag", "date", "tags"]
+    values: tuple[str, ...] = ()
+
+
+def fields_from_schema(schema: pa.Schema) -> dict[str, Field]:
+    """The fields of a table by its Arrow types: what `evaluate` checks a rule against."""
+    fields = {}
+    for column in schema:
+        kind = "tags" if column.name == TAGS else _kind(column.type)
+        if kind:
+            fields[column.name] = Field(column.name, kind)
+    return fields
+
+
+def _kind(type_: pa.DataType) -> Literal["number", "text", "flag", "date"] | None:
+    if pa.types.is_dictionary(type_):
+        return _kind(type_.value_type)
+    if pa.types.is_boolean(type_):
+        return "flag"
+    if pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_):
+        return "number"
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
+        return "text"
+    return "date" if pa.types.is_date(type_) or pa.types.is_timestamp(type_) else None
+
+
+def fields_of(rule: Rule) -> tuple[str, ...]:
+    """The names of the fields a rule needs, each once, in order of first use."""
+    names: dict[str, None] = {}
+    for node in walk(rule.root):
+        if isinstance(node, Condition):
+            names[node.field] = None
+        elif isinstance(node, Best):
+            names[node.by] = None
+        elif isinstance(node, HasTag):
+            names[TAGS] = None
+    return tuple(names)
+
+
+def check(rule: Rule, fields: Mapping[str, Field]) -> None:
+    """Nothing, or one `RuleError` that tells every word of the rule that does not fit the fields."""
+    problems = [point(rule.source, at, message) for at, message in _problems(rule, fields)]
+    if problems:
+        raise RuleError("\n".join(problems))
+
+
+def _problems(rule: Rule, fields: Mapping[str, Field]) -> Iterator[tuple[Span, str]]:
+    for node in walk(rule.root):
+        if isinstance(node, HasTag):
+            if TAGS not in fields:
+                yield node.at, "There are no tags here: has tag needs the table tags."
+            else:
+                yield from _unlisted(fields[TAGS], [(node.tag, node.at)])
+        elif isinstance(node, Condition | Best):
+            name = node.by if isinstance(node, Best) else node.field
+            if name not in fields:
+                yield node.at, _unknown(name, fields)
+            elif isinstance(node, Best):
+                yield from _unordered(fields[name], f"{node.end} {node.count} by", node.at)
+            else:
+                yield from _misfits(node, fields[name])
+
+
+def _unknown(name: str, fields: Mapping[str, Field]) -> str:
+    lowered = {field.lower(): field for field in fields}
+    near = difflib.get_close_matches(name.lower(), list(lowered), n=3, cutoff=0.6)
+    if near:
+        return f'There is no field "{name}". Did you mean {" or ".join(lowered[word] for word in near)}?'
+    some = ", ".join(sorted(fields)[:8])
+    return f'There is no field "{name}". There are {len(fields)} fields{f", such as {some}" if some else ""}.'
+
+
+def _unordered(field: Field, asked: str, at: Span) -> Iterator[tuple[Span, str]]:
+    if field.kind not in ("number", "date"):
+        yield at, f'"{asked}" needs numbers or dates; {field.name} is {_KIND_WORDS[field.kind]}.'
+
+
+def _misfits(node: Condition, field: Field) -> Iterator[tuple[Span, str]]:
+    if field.kind == "tags":
+        yield node.at, 'Tags are asked by has tag "vip".'
+    elif node.operator in SHARES:
+        yield from _unordered(field, node.operator, node.at)
+    elif node.operator == "contains" and field.kind != "text":
+        yield node.at, f'"contains" needs text; {field.name} is {_KIND_WORDS[field.kind]}.'
+    else:
+        if node.operator in _ORDERED:
+            yield from _unordered(field, node.operator, node.at)
+        yield from _values(node, field)
+
+
+def _values(node: Condition, field: Field) -> Iterator[tuple[Span, str]]:
+    fitting = []
+    for value, at in zip(node.values, node.values_at, strict=True):
+        if kind_of(value) != field.kind:
+            yield at, f"{field.name} is {_KIND_WORDS[field.kind]}; compare it to {_WRITTEN[field.kind]}."
+        elif _PROBABILITY.search(field.name) and isinstance(value, int | float) and not 0 <= value <= 1:
+            say = f"; write {value / 100:g} for {value:g} %" if 1 < value <= 100 else ""
+            yield at, f"{field.name} is a probability between 0 and 1{say}."
+        else:
+            fitting.append((value, at))
+    if node.operator == "between" and len(fitting) == 2 and fitting[0][0] > fitting[1][0]:  # type: ignore[operator]
+        yield fitting[0][1], "The smaller end of between comes first."
+    if node.operator != "contains":
+        yield from _unlisted(field, fitting)
+
+
+def _unlisted(field: Field, values: Sequence[tuple[Value, Span]]) -> Iterator[tuple[Span, str]]:
+    for value, at in values:
+        if field.values and value not in field.values:
+            near = difflib.get_close_matches(str(value), field.values, n=3, cutoff=0.5)
+            listed = " or ".join(value_text(word) for word in near) if near else ", ".join(field.values[:12])
+            yield (
+                at,
+                f"{field.name} is never {value_text(value)}. "
+                + (f"Did you mean {listed}?" if near else f"Its values: {listed}."),
+            )
+
+
+def kind_of(value: Value) -> str:
+    """The kind of field a value can be compared to."""
+    if isinstance(value, bool):
+        return "flag"
+    if isinstance(value, str):
+        return "text"
+    return "date" if isinstance(value, date) else "number"
