@@ -37,6 +37,8 @@ class Contract:
     versioned: bool = False
     open_ended: bool = False
     one_of: tuple[tuple[str, ...], ...] = ()
+    door: tuple[Column, ...] = ()
+    """Columns that are judged at the door where the file has them, and not kept: event_id, currency."""
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -73,6 +75,7 @@ ORDERS = Contract(
     entity="user_id",
     unlocks="everything",
     one_of=(("amount",), ("quantity", "unit_price")),
+    door=(Column("event_id", "id"), Column("currency", "text")),
 )
 EVENTS = Contract(
     "events",
@@ -86,6 +89,7 @@ EVENTS = Contract(
     entity="user_id",
     unlocks="browsing features, funnel, activity, preferences, feedback",
     one_of=(("user_id",), ("device_id",)),
+    door=(Column("event_id", "id"),),
 )
 USERS = Contract(
     "users",

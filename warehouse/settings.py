@@ -30,7 +30,10 @@ class TableSettings(_Section):
     time_zone: str | None = Field(None, description="Zone of times written without one; the business zone if absent.")
     encoding: str = Field("utf-8", description="Encoding of text files, as a Python codec name.")
     separator: str = Field(",", min_length=1, max_length=1, description="Separator of text files.")
-    time_format: str | None = Field(None, description="strptime format of times; ISO 8601 if absent.")
+    quote: str = Field('"', max_length=1, description="Quote of text files; empty: none.")
+    time_format: str | None = Field(
+        None, description="strptime format of times, or epoch_s, epoch_ms, epoch_us; ISO 8601 if absent, and always read."
+    )
     on_problem: Literal["stop", "quarantine"] = Field(
         "stop", description="stop: one bad row stops the load. quarantine: bad rows go to a file of their own."
     )
@@ -40,12 +43,17 @@ class TableSettings(_Section):
     on_unknown_event: tuple[str, ...] = Field((), description="The closed list of event names; empty: any name.")
     guests: Literal["stop", "set_aside"] = Field("set_aside", description="Rows without a user.")
     non_products: str | None = Field(None, description="Pattern (regular expression) of item_id that are no products.")
+    non_orders: str | None = Field(None, description="Pattern of order_id that are no orders, such as bad debts.")
+    unpriced: Literal["keep", "set_aside"] = Field(
+        "keep", description="Order lines whose price is zero or negative. keep: zero counts as no sale, negative is wrong."
+    )
     returns: Literal["kind", "sign", "order_prefix"] = Field(
-        "kind", description="How a return is known: the kind column, a negative amount or quantity, a prefix of order_id."
+        "kind",
+        description="How a return is known: the kind column; a negative amount or quantity; a prefix of order_id, or the sign.",
     )
     return_prefix: str = Field("C", description="The prefix for returns = order_prefix.")
 
-    @field_validator("non_products")
+    @field_validator("non_products", "non_orders")
     @classmethod
     def _pattern(cls, value: str | None) -> str | None:
         if value is not None:
