@@ -1,0 +1,170 @@
+"""BG/NBD: when customers buy, and when they silently stop (Fader, Hardie and Lee 2005, "Counting your customers the
+easy way", Marketing Science 24(2)).
+
+While alive a customer buys at a rate λ ~ Gamma(r, α); after each purchase he leaves with probability p ~ Beta(a, b).
+What is known of him: x repeat purchases (the first not counted), t_x from the first to the last of them, T from the
+first to now, all in one unit of time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
+from scipy.special import digamma, gammaln, hyp2f1
+
+from warehouse.errors import DataProblemError
+
+Floats = NDArray[np.float64]
+_BOUNDS = (-9.0, 11.0)
+"""Bounds of the logs of the parameters, time measured in mean lifetimes."""
+
+
+@dataclass(frozen=True)
+class BetaGeoNBD:
+    """Fitted parameters; `converged` is False, and `note` says why, where they are only the best that was found."""
+
+    r: float
+    alpha: float
+    a: float
+    b: float
+    log_likelihood: float
+    converged: bool = True
+    note: str = ""
+
+    @classmethod
+    def fit(cls, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> BetaGeoNBD:
+        """Maximum likelihood over customers, rows with equal (x, t_x, T) taken together.
+
+        Raises `DataProblemError` where a row is impossible (x < 0, t_x > T, T ≤ 0, not a number).
+        """
+        histories = _checked(x, t_x, T)
+        distinct, counts = np.unique(histories, axis=0, return_counts=True)
+        unit = float(histories[:, 2].mean())
+        scaled = distinct / np.array([1.0, unit, unit])
+        weights = counts.astype(np.float64)
+        fitted = minimize(
+            _negative, np.zeros(4), args=(scaled, weights), jac=True, method="L-BFGS-B", bounds=[_BOUNDS] * 4,
+            options={"ftol": 1e-14, "gtol": 1e-8, "maxiter": 2000, "maxfun": 4000},
+        )  # fmt: skip
+        r, alpha, a, b = (float(v) for v in np.exp(fitted.x))
+        parameters = (r, alpha * unit, a, b)
+        note = _trouble(fitted, scaled)
+        likelihood = float(weights @ log_likelihood(parameters, distinct[:, 0], distinct[:, 1], distinct[:, 2]))
+        return cls(*parameters, likelihood, not note, note)
+
+    def alive_probability(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
+        """P(not yet gone at T): Fader, Hardie and Lee (2008), "Computing P(alive) using the BG/NBD model"."""
+        h = _checked(x, t_x, T)
+        x_, t_x_, T_ = h[:, 0], h[:, 1], h[:, 2]
+        repeat = np.maximum(x_, 1.0)
+        log_gone = (
+            np.log(self.a)
+            - np.log(self.b + repeat - 1)
+            + (self.r + x_) * np.log((self.alpha + T_) / (self.alpha + t_x_))
+        )
+        return np.where(x_ > 0, np.exp(-np.logaddexp(0, log_gone)), 1.0)
+
+    def buys_probability(self, t: float, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
+        """P(at least one purchase in the time t after T).
+
+        Only a purchase can make a customer leave, so one who is alive at T with λ ~ Gamma(r + x, α + T) buys none
+        with probability ((α + T)/(α + T + t))^(r + x); multiplied by P(alive).
+        """
+        h = _checked(x, t_x, T)
+        none = (self.r + h[:, 0]) * np.log1p(-t / (self.alpha + h[:, 2] + t))
+        return self.alive_probability(x, t_x, T) * -np.expm1(none)
+
+    def expected_purchases(self, t: float, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
+        """Expected number of purchases in the time t after T: Fader, Hardie and Lee (2005), eq. 10."""
+        h = _checked(x, t_x, T)
+        x_, T_ = h[:, 0], h[:, 2]
+        # The formula has a removable gap at a = 1.
+        a = self.a if abs(self.a - 1) > 1e-6 else 1 + 1e-6
+        argument = t / (self.alpha + T_ + t)
+        power = (self.r + x_) * np.log1p(-argument)
+        series = hyp2f1(self.r + x_, self.b + x_, a + self.b + x_ - 1, argument)
+        while_alive = (a + self.b + x_ - 1) / (a - 1) * (1 - np.exp(power) * series)
+        return np.asarray(while_alive * self.alive_probability(x, t_x, T), dtype=np.float64)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, from which `from_json` makes an equal object."""
+        return {
+            "r": self.r, "alpha": self.alpha, "a": self.a, "b": self.b,
+            "log_likelihood": self.log_likelihood, "converged": self.converged, "note": self.note,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> BetaGeoNBD:
+        """What `to_json` wrote."""
+        r, alpha, a, b, likelihood = (float(document[key]) for key in ("r", "alpha", "a", "b", "log_likelihood"))
+        return cls(r, alpha, a, b, likelihood, bool(document["converged"]), str(document["note"]))
+
+
+def log_likelihood(parameters: tuple[float, float, float, float], x: Floats, t_x: Floats, T: Floats) -> Floats:
+    """Log-likelihood of each customer under (r, alpha, a, b): Fader, Hardie and Lee (2005), eq. 6, in logs."""
+    r, alpha, a, b = parameters
+    counted = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
+    stayed = gammaln(a + b) + gammaln(b + x) - gammaln(b) - gammaln(a + b + x)
+    alive, gone = _branches(parameters, x, t_x, T)
+    return np.asarray(counted + stayed + np.logaddexp(alive, gone), dtype=np.float64)
+
+
+def _branches(
+    parameters: tuple[float, float, float, float], x: Floats, t_x: Floats, T: Floats
+) -> tuple[Floats, Floats]:
+    r, alpha, a, b = parameters
+    gone = np.log(a) - np.log(b + np.maximum(x, 1.0) - 1) - (r + x) * np.log(alpha + t_x)
+    return -(r + x) * np.log(alpha + T), np.where(x > 0, gone, -np.inf)
+
+
+def _negative(logs: Floats, histories: Floats, weights: Floats) -> tuple[float, Floats]:
+    """Mean negative log-likelihood and its gradient with respect to the logs of the parameters."""
+    r, alpha, a, b = parameters = tuple(np.exp(logs))
+    x, t_x, T = histories[:, 0], histories[:, 1], histories[:, 2]
+    alive, gone = _branches(parameters, x, t_x, T)
+    log_T, log_t_x = np.log(alpha + T), np.log(alpha + t_x)
+    both = np.logaddexp(alive, gone)
+    w_alive, w_gone = np.exp(alive - both), np.exp(gone - both)
+    stays = digamma(a + b) - digamma(a + b + x)
+    slopes = np.array([
+        weights @ (digamma(r + x) - digamma(r) + np.log(alpha) - w_alive * log_T - w_gone * log_t_x),
+        weights @ (r / alpha - (r + x) * (w_alive / (alpha + T) + w_gone / (alpha + t_x))),
+        weights @ (stays + w_gone / a),
+        weights @ (stays + digamma(b + x) - digamma(b) - w_gone / (b + np.maximum(x, 1.0) - 1)),
+    ])  # fmt: skip
+    total = weights.sum()
+    value = weights @ log_likelihood(parameters, x, t_x, T)
+    return float(-value / total), -slopes * np.exp(logs) / total
+
+
+def _checked(x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
+    """The histories as an array (customers × 3)."""
+    rows = np.column_stack([np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in (x, t_x, T)])
+    wrong = (
+        ~np.isfinite(rows).all(axis=1)
+        | (rows[:, 0] < 0)
+        | (rows[:, 1] < 0)
+        | (rows[:, 1] > rows[:, 2])
+        | (rows[:, 2] <= 0)
+    )
+    if rows.shape[0] == 0 or wrong.any():
+        raise DataProblemError(
+            f"{int(wrong.sum())} of {rows.shape[0]} purchase histories are impossible.",
+            hint="Needed: repeat purchases x ≥ 0, and 0 ≤ t_x ≤ T with T > 0.",
+        )
+    return rows
+
+
+def _trouble(fitted: Any, scaled: Floats) -> str:
+    if scaled[:, 0].max() == 0:
+        return "nobody bought twice, so leaving cannot be told from waiting"
+    if not fitted.success or not np.isfinite(fitted.fun):
+        return f"the search stopped early: {fitted.message}"
+    if np.any((fitted.x <= _BOUNDS[0] + 1e-6) | (fitted.x >= _BOUNDS[1] - 1e-6)):
+        return "a parameter ran to the edge of what is searched"
+    return ""

@@ -1,0 +1,1 @@
+"""How good a model is: pure functions of labels and predictions, with intervals."""
