@@ -1,0 +1,109 @@
+"""From strengths to lists: the best k, in one total order, never padded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One list of items per row, best first.
+
+    `items` (n, k) int32 are item rows, −1 beyond the end of a list; `strength` (n, k) float64 is finite, 0 beyond
+    the end; `counts` (n,) says how long each list is. Within a list no item is there twice, and the order is
+    total: strength descending, popularity descending, id ascending.
+    """
+
+    items: npt.NDArray[np.int32]
+    strength: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    @classmethod
+    def joined(cls, parts: list[Ranked], k: int) -> Ranked:
+        """The lists of all parts, one after another."""
+        if not parts:
+            return cls(np.empty((0, k), np.int32), np.empty((0, k)), np.empty(0, np.int32))
+        return cls(
+            np.concatenate([p.items for p in parts]),
+            np.concatenate([p.strength for p in parts]),
+            np.concatenate([p.counts for p in parts]),
+        )
+
+
+def rank(strengths: Any, k: int, place: npt.NDArray[np.int64], blocked: Any = None) -> Ranked:
+    """The best `k` items of every row.
+
+    `strengths` is a csr_matrix (only its entries may be suggested) or a float64 array that is overwritten (−inf:
+    may not be suggested), both (n, items); `place` (items,) breaks ties; `blocked` is a csr_matrix (n, items)
+    whose entries are left out.
+    """
+    n, items = strengths.shape
+    if isinstance(strengths, np.ndarray):
+        if blocked is not None:
+            strengths[blocked.nonzero()] = -np.inf
+        rows, columns = _candidates(strengths, min(k, items))
+        return _rank_entries(rows, columns, strengths[rows, columns], n, k, place)
+    rows = np.repeat(np.arange(n), np.diff(strengths.indptr))
+    columns, values = strengths.indices, strengths.data
+    keep = np.isfinite(values)
+    if blocked is not None:
+        keep &= ~_entries_among(rows, columns, blocked)
+    return _rank_entries(rows[keep], columns[keep], values[keep], n, k, place)
+
+
+def _candidates(strengths: npt.NDArray[np.float64], k: int) -> tuple[Any, Any]:
+    """Entries at least as strong as the k-th of their row: all that can be in the list, ties included."""
+    if k < 1 or not strengths.size:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    kth = np.partition(strengths, strengths.shape[1] - k, axis=1)[:, strengths.shape[1] - k]
+    floor = np.maximum(kth, np.finfo(np.float64).min)
+    return np.nonzero(strengths >= floor[:, None])
+
+
+def _entries_among(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int32], blocked: Any) -> npt.NDArray[np.bool_]:
+    width = blocked.shape[1]
+    blocked_rows, blocked_columns = blocked.nonzero()
+    return np.isin(rows * width + columns, blocked_rows.astype(np.int64) * width + blocked_columns)
+
+
+def _rank_entries(rows: Any, columns: Any, values: Any, n: int, k: int, place: npt.NDArray[np.int64]) -> Ranked:
+    order = np.lexsort((place[columns], -values, rows))
+    rows, columns, values = rows[order], columns[order], values[order]
+    starts = np.searchsorted(rows, np.arange(n + 1))
+    position = np.arange(len(rows)) - starts[rows]
+    keep = position < k
+    ranked = Ranked(np.full((n, k), -1, np.int32), np.zeros((n, k)), np.minimum(np.diff(starts), k).astype(np.int32))
+    ranked.items[rows[keep], position[keep]] = columns[keep]
+    ranked.strength[rows[keep], position[keep]] = values[keep]
+    return ranked
+
+
+def only(strengths: Any, allowed: npt.NDArray[np.bool_] | None) -> Any:
+    """Leaves the allowed items; a strength of the others becomes −inf."""
+    if allowed is None:
+        return strengths
+    if allowed.shape != (strengths.shape[1],):
+        raise ValueError(f"allowed has shape {allowed.shape}; expected one truth value per item: {strengths.shape[1]}")
+    if isinstance(strengths, np.ndarray):
+        strengths[:, ~allowed] = -np.inf
+    else:
+        strengths.data = np.where(allowed[strengths.indices], strengths.data, -np.inf)
+    return strengths
+
+
+def marked(lists_of_rows: Sequence[npt.ArrayLike], items: int) -> Any:
+    """The (n, items) csr_matrix with ones at the item rows of each list; rows that are no item are left out."""
+    lists = [np.asarray(rows, dtype=np.int64) for rows in lists_of_rows]
+    owner = np.repeat(np.arange(len(lists)), [len(r) for r in lists])
+    columns = np.concatenate([np.empty(0, np.int64), *lists])
+    known = (columns >= 0) & (columns < items)
+    return csr_matrix((np.ones(known.sum()), (owner[known], columns[known])), shape=(len(lists), items))

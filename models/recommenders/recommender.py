@@ -1,0 +1,139 @@
+"""The one interface of all recommenders. A model is a file of this package that holds a subclass."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from models.recommenders.interactions import History, Interactions
+from models.recommenders.ranking import Ranked, marked, only, rank
+
+Mask = npt.NDArray[np.bool_]
+
+_CELLS_AT_ONCE = 4_000_000
+
+
+class Recommender(ABC):
+    """Suggests items to customers.
+
+    A subclass says what it learns (`_learn`) and how strongly a history speaks for each item (`_strengths`); lists,
+    masks, ties, unknown customers and chunks are handled here, alike for all. Whoever has bought an item may be
+    offered it again: that is where most of the next month's purchases are.
+    """
+
+    name: ClassVar[str]
+    sources: ClassVar[tuple[str, str]] = ("personal", "similar")
+    """Where a suggestion comes from: of an item the customer bought before, and of any other."""
+    interactions: Interactions
+
+    def fit(self, interactions: Interactions) -> Self:
+        """Learns from all sales before the cutoff of `interactions`."""
+        self.interactions = interactions
+        self._learn()
+        return self
+
+    def _learn(self) -> None:
+        """Fits what the model holds beyond the interactions; nothing by default."""
+
+    @abstractmethod
+    def _strengths(self, history: History) -> Any:
+        """(n, items): a csr_matrix whose entries may be suggested, or a fresh float64 array with −inf elsewhere."""
+
+    def _similarities(self, picked: Any) -> Any:
+        """(n, items) likeness to the one item each row of the csr_matrix `picked` holds; by default cosine of buyers."""
+        return (picked @ self.interactions.neighbours).tocsr()
+
+    def _parameters(self) -> dict[str, npt.NDArray[Any]]:
+        """What the model holds beyond the interactions, as plain arrays."""
+        return {}
+
+    def _restore(self, parameters: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Takes back what `_parameters` gave."""
+
+    def recommend(
+        self,
+        user_rows: npt.ArrayLike,
+        k: int,
+        allowed: Mask | None = None,
+        exclude: Sequence[npt.ArrayLike] | None = None,
+    ) -> Ranked:
+        """The best `k` items for each user row; row −1 is a customer without a history.
+
+        `allowed` (items,) says which items may be suggested at all, `exclude` holds per user the item rows to leave
+        out. A list is shorter than `k` where nothing more is known, never padded.
+        """
+        return self._lists(self.interactions.history(user_rows), k, allowed, exclude)
+
+    def fold_in(
+        self,
+        item_rows: Sequence[npt.ArrayLike],
+        k: int,
+        weights: Sequence[npt.ArrayLike] | None = None,
+        allowed: Mask | None = None,
+        exclude: Sequence[npt.ArrayLike] | None = None,
+    ) -> Ranked:
+        """The best `k` items for customers known only by the items they took (−1: unknown item, ignored).
+
+        `weights` count order days, 1 by default. Nothing is learnt and nothing is kept.
+        """
+        return self._lists(self.interactions.session(item_rows, weights), k, allowed, exclude)
+
+    def similar_items(self, item_rows: npt.ArrayLike, k: int, allowed: Mask | None = None) -> Ranked:
+        """The `k` items most like each item row, never the item itself; row −1 (unknown) has none."""
+        rows = np.asarray(item_rows, dtype=np.int64)
+        itself = marked([[row] for row in rows], self.interactions.shape[1])
+        return rank(only(self._similarities(itself), allowed), k, self.interactions.place, itself)
+
+    def score_users(self, item_row: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """The other way round: user rows this item may be offered to and the strength, strongest first, ties by id."""
+        users, items = self.interactions.shape
+        if not 0 <= item_row < items:
+            return np.empty(0, np.int64), np.empty(0)
+        step = max(1, _CELLS_AT_ONCE // max(items, 1))
+        columns = [self._column(np.arange(s, min(s + step, users)), item_row) for s in range(0, users, step)]
+        strength = np.concatenate([np.empty(0), *columns])
+        rows = np.nonzero(np.isfinite(strength))[0]
+        order = np.lexsort((rows, -strength[rows]))
+        return rows[order], strength[rows][order]
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything the model is, as plain arrays without objects; `from_arrays` takes it back."""
+        return self.interactions.arrays() | {f"model_{name}": array for name, array in self._parameters().items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """The model that gave these arrays; `DataProblemError` where they do not fit together."""
+        model = cls()
+        model.interactions = Interactions.from_arrays(arrays)
+        model._restore({name[6:]: array for name, array in arrays.items() if name.startswith("model_")})
+        return model
+
+    def _column(self, user_rows: npt.NDArray[np.int64], item_row: int) -> npt.NDArray[np.float64]:
+        strengths = self._strengths(self.interactions.history(user_rows))
+        if isinstance(strengths, np.ndarray):
+            return np.asarray(strengths[:, item_row], dtype=np.float64)
+        column = np.full(len(user_rows), -np.inf)
+        entries = strengths[:, [item_row]].tocoo()
+        column[entries.row] = entries.data
+        return column
+
+    def _lists(self, history: History, k: int, allowed: Mask | None, exclude: Sequence[npt.ArrayLike] | None) -> Ranked:
+        if k < 1:
+            raise ValueError(f"k is {k}; a list holds at least one item")
+        n, items = history.pattern.shape
+        step = max(1, _CELLS_AT_ONCE // max(items, 1))
+        parts = []
+        for start in range(0, n, step):
+            part = _slice(history, start, min(start + step, n))
+            blocked = None if exclude is None else marked(exclude[start : start + step], items)
+            parts.append(rank(only(self._strengths(part), allowed), k, self.interactions.place, blocked))
+        return Ranked.joined(parts, k)
+
+
+def _slice(history: History, start: int, stop: int) -> History:
+    first, last = history.pattern.indptr[start], history.pattern.indptr[stop]
+    return History(history.pattern[start:stop], history.order_days[first:last], history.days_ago[first:last])

@@ -1,0 +1,159 @@
+"""The suggestions of many customers as one table: the fallback ladder, where each comes from, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from models.recommenders.interactions import Interactions
+from models.recommenders.popularity import Popularity
+from models.recommenders.ranking import Ranked, marked, only, rank
+from models.recommenders.recommender import Mask, Recommender
+
+SCHEMA = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("rank", pa.int32()),
+        ("item_id", pa.string()),
+        ("strength", pa.float64()),
+        ("source", pa.string()),
+        ("reason", pa.string()),
+        ("reason_item_id", pa.string()),
+        ("reason_count", pa.int64()),
+        ("reason_days", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class _Entries:
+    """Suggestions one under another: which of the asked ids, which item, its place, its strength, its rung."""
+
+    asked: npt.NDArray[np.int64]
+    item: npt.NDArray[np.int64]
+    place: npt.NDArray[np.int64]
+    strength: npt.NDArray[np.float64]
+    rung: npt.NDArray[np.int64]
+
+
+def suggest(
+    model: Recommender,
+    ids: Sequence[str] | pa.Array,
+    k: int,
+    allowed: Mask | None = None,
+    exclude: Sequence[npt.ArrayLike] | None = None,
+) -> pa.Table:
+    """At most `k` suggestions for each id, in the order of `ids`; the schema is `SCHEMA`.
+
+    The ladder: the model's own list; where that is short, what buyers of the same items also bought; then what is
+    popular. An unknown id gets the popular rung. `source` tells where an item comes from: `personal` (the customer
+    bought it before), `similar` (others who buy alike), `popular`. `strength` compares within one source only;
+    `rank` (from 1) is the order. With fewer than `k` allowed items the list is shorter; nothing is padded.
+
+    `reason` is a code with what its sentence needs: `bought_before` (on `reason_count` days, last `reason_days` days
+    ago), `bought_together` (buyers of `reason_item_id`, which this customer has, also bought it),
+    `similar_customers`, and `popular` (`reason_count` buyers so far).
+    """
+    names = pa.array(list(ids), pa.string()) if not isinstance(ids, pa.Array) else ids.cast(pa.string())
+    held = model.interactions
+    rows = held.user_rows(names)
+    entries = _first_of_each_item(_ladder(model, rows, k, allowed, exclude), held.shape[1], k)
+    sources = _sources(model, held, rows, entries)
+    return pa.table(
+        [
+            names.take(pa.array(entries.asked)),
+            pa.array(entries.place + 1, pa.int32()),
+            held.item_ids.take(pa.array(entries.item)).cast(pa.string()),
+            pa.array(entries.strength),
+            pa.array(sources, pa.string()),
+            *_reasons(held, rows[entries.asked], entries.item, sources),
+        ],
+        schema=SCHEMA,
+    )
+
+
+def _ladder(
+    model: Recommender, rows: npt.NDArray[np.int64], k: int, allowed: Mask | None, exclude: Any
+) -> list[tuple[npt.NDArray[np.int64], Ranked]]:
+    """Per rung: for which of the asked ids it was needed, and its lists."""
+    own = model.recommend(rows, k, allowed, exclude)
+    short = np.nonzero(own.counts < k)[0]
+    if not short.size:
+        return [(np.arange(len(rows)), own)]
+    left_out = None if exclude is None else [exclude[i] for i in short]
+    similar = _bought_together(model.interactions, rows[short], k, allowed, left_out)
+    popular = Popularity().fit(model.interactions).recommend(rows[short], k, allowed, left_out)
+    return [(np.arange(len(rows)), own), (short, similar), (short, popular)]
+
+
+def _bought_together(
+    held: Interactions, rows: npt.NDArray[np.int64], k: int, allowed: Mask | None, exclude: Any
+) -> Ranked:
+    strengths = (held.history(rows).taste() @ held.neighbours).tocsr()
+    blocked = None if exclude is None else marked(exclude, held.shape[1])
+    return rank(only(strengths, allowed), k, held.place, blocked)
+
+
+def _first_of_each_item(rungs: list[tuple[npt.NDArray[np.int64], Ranked]], items: int, k: int) -> _Entries:
+    """Reads the rungs from the top, leaves out what was there already, and stops at `k`."""
+    parts = []
+    for rung, (asked, lists) in enumerate(rungs):
+        row, position = np.nonzero(lists.items >= 0)
+        item = lists.items[row, position].astype(np.int64)
+        parts.append((asked[row], item, position, lists.strength[row, position], np.full(len(row), rung)))
+    asked, item, position, strength, rung = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.lexsort((position, rung, asked))
+    _, first = np.unique((asked * items + item)[order], return_index=True)
+    order = order[np.sort(first)]
+    asked = asked[order]
+    place = np.arange(len(asked)) - np.searchsorted(asked, asked)
+    keep = place < k
+    order = order[keep]
+    return _Entries(asked[keep], item[order], place[keep], strength[order], rung[order])
+
+
+def _sources(
+    model: Recommender, held: Interactions, rows: npt.NDArray[np.int64], entries: _Entries
+) -> npt.NDArray[np.str_]:
+    bought = held.entries(rows[entries.asked], entries.item) >= 0
+    per_rung = np.array([model.sources, Recommender.sources, Popularity.sources])
+    return np.where(bought, per_rung[entries.rung, 0], per_rung[entries.rung, 1])
+
+
+def _reasons(
+    held: Interactions, rows: npt.NDArray[np.int64], items: npt.NDArray[np.int64], sources: npt.NDArray[np.str_]
+) -> list[pa.Array]:
+    """The columns reason, reason_item_id, reason_count and reason_days."""
+    personal, similar, popular = (sources == name for name in ("personal", "similar", "popular"))
+    anchor = np.full(len(items), -1)
+    anchor[similar] = _anchors(held, rows[similar], items[similar])
+    count, days = np.zeros(len(items), np.int64), np.zeros(len(items), np.int64)
+    own = held.entries(rows[personal], items[personal])
+    count[personal] = held.measures["order_days"][own]
+    days[personal] = held.as_of_day - held.measures["last_day"][own]
+    count[popular] = held.buyers[items[popular]]
+    code = np.select(
+        [personal, popular, anchor >= 0], ["bought_before", "popular", "bought_together"], "similar_customers"
+    )
+    return [
+        pa.array(code, pa.string()),
+        held.item_ids.take(pa.array(anchor, mask=anchor < 0)).cast(pa.string()),
+        pa.array(count, mask=similar),
+        pa.array(days, mask=~personal),
+    ]
+
+
+def _anchors(held: Interactions, rows: npt.NDArray[np.int64], items: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Per pair the customer's own item that shares most buyers with the suggested one; −1 where none shares any."""
+    shared = held.history(rows).pattern.multiply(held.neighbours[items]).tocsr()
+    shared.eliminate_zeros()
+    anchor = np.full(len(items), -1)
+    some = np.nonzero(np.diff(shared.indptr))[0]
+    if some.size:
+        anchor[some] = np.asarray(shared[some].argmax(axis=1)).ravel()
+    return anchor
