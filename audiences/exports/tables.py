@@ -1,0 +1,124 @@
+"""Tables as files for people and machines: CSV, Parquet or JSON lines by the suffix, there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from audiences.exports.cells import quote, quote_formulas, unquote, unquote_formulas
+from warehouse.errors import DataProblemError, UsageError
+from warehouse.files import atomic_file, sha256
+
+Mode = Literal["safe", "raw"]
+SUFFIXES = (".csv", ".parquet", ".jsonl")
+_BOM = b"\xef\xbb\xbf"
+_ROWS = 64_000
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written where, and the hash by which it is known again."""
+
+    path: Path
+    format: str
+    mode: Mode
+    rows: int
+    columns: tuple[str, ...]
+    sha256: str
+
+
+def export_table(table: pa.Table, path: Path, mode: Mode = "safe") -> ExportReport:
+    """Writes the table to `path`; its suffix decides: `.csv`, `.parquet` or `.jsonl`.
+
+    `mode` matters for CSV only. safe: for spreadsheets, with a byte order mark and an apostrophe before every text that
+    could start a formula. raw: for machines, exactly as it is. A null is an empty cell, an empty text is `""`.
+    """
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f'"{path.name}" has no known type.', hint=f"End its name in {', '.join(SUFFIXES)}.")
+    with atomic_file(path) as temporary:
+        write_table(table, temporary, path.suffix, mode)
+        digest = sha256(temporary)
+    return ExportReport(path, path.suffix[1:], mode, table.num_rows, tuple(table.column_names), digest)
+
+
+def write_table(table: pa.Table, path: Path, suffix: str, mode: Mode) -> None:
+    """Writes without the rename, for callers that publish a whole folder at once."""
+    if suffix == ".parquet":
+        pq.write_table(table, path, compression="zstd")
+    elif suffix == ".jsonl":
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in _json_rows(table))
+    else:
+        _write_csv(table, path, mode)
+
+
+def read_csv(path: Path, mode: Mode = "safe") -> pa.Table:
+    """A CSV of ours read back as texts: with mode safe the apostrophes come off again."""
+    try:
+        names = pyarrow.csv.open_csv(path, parse_options=_parsing()).schema.names
+        types = {name: pa.string() for name in names}
+        convert = pyarrow.csv.ConvertOptions(
+            column_types=types, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+        )
+        table = pyarrow.csv.read_csv(path, parse_options=_parsing(), convert_options=convert)
+    except pa.ArrowInvalid as error:
+        raise DataProblemError(f"{path.name} is not a CSV of ours: {error}.") from error
+    if mode == "raw":
+        return table
+    return pa.table([unquote_formulas(column) for column in table.columns], names=[unquote(name) for name in names])
+
+
+def _parsing() -> pyarrow.csv.ParseOptions:
+    return pyarrow.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
+
+
+def _write_csv(table: pa.Table, path: Path, mode: Mode) -> None:
+    columns = [_flat(column) for column in table.columns]
+    names = table.column_names
+    if mode == "safe":
+        columns = [quote_formulas(column) if pa.types.is_string(column.type) else column for column in columns]
+        names = [quote(name) for name in names]
+    options = pyarrow.csv.WriteOptions(quoting_style="all_valid")
+    with path.open("wb") as file:
+        if mode == "safe":
+            file.write(_BOM)
+        pyarrow.csv.write_csv(pa.table(columns, names=names), file, options)
+
+
+def _flat(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column as a CSV can hold it: lists joined by `|`, NaN as null, all kinds of text as one."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        return pc.binary_join(column.cast(pa.list_(pa.string())), "|")
+    if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+        return column.cast(pa.string())
+    if pa.types.is_floating(column.type):
+        return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    return column
+
+
+def _json_rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    for batch in table.to_batches(max_chunksize=_ROWS):
+        for row in batch.to_pylist():
+            yield {name: _json_value(value) for name, value in row.items()}
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, float) and value != value:
+        return None
+    return value

@@ -1,0 +1,83 @@
+"""Scores with one row a customer, as spreadsheets and CRM systems want them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from warehouse.errors import DataProblemError
+
+LONG_COLUMNS = (
+    "user_id",
+    "target",
+    "horizon_days",
+    "probability",
+    "percentile",
+    "state",
+    "as_of",
+    "model_version",
+    "release",
+)
+_PER_TARGET = ("probability", "percentile", "state", "model_version")
+_SHARED = ("as_of", "release")
+
+
+def wide_scores(long: pa.Table, first: Mapping[str, int] | None = None) -> pa.Table:
+    """One row per user, sorted by `user_id`: `churn_probability`, `churn_percentile`, …, then `as_of` and `release`.
+
+    The first horizon of a target has bare names, the others end in `_90d`. `first` names it by target; a target not
+    in it takes its smallest. A user without a row for a target has nulls there.
+    """
+    missing = [name for name in LONG_COLUMNS if name not in long.column_names]
+    if missing:
+        raise DataProblemError(f"These are not long scores: {', '.join(missing)} missing.")
+    users = pc.unique(long.column("user_id")).sort()
+    columns = {"user_id": users}
+    for target, horizon, suffix in _models(long, first or {}):
+        part = long.filter(pc.and_(pc.equal(long["target"], target), _same(long["horizon_days"], horizon)))
+        rows = _rows_of(users, part, target, horizon)
+        for name in _PER_TARGET:
+            columns[f"{target}_{name}{suffix}"] = part.column(name).take(rows)
+    for name in _SHARED:
+        columns[name] = pa.repeat(_only(long, name), len(users))
+    return pa.table(columns)
+
+
+def _models(long: pa.Table, first: Mapping[str, int]) -> list[tuple[str, int | None, str]]:
+    """Targets in order of appearance, horizons from the first on, and what their column names end in."""
+    horizons: dict[str, set[int | None]] = {}
+    pairs = (
+        long.select(["target", "horizon_days"]).group_by(["target", "horizon_days"], use_threads=False).aggregate([])
+    )
+    for row in pairs.to_pylist():
+        horizons.setdefault(row["target"], set()).add(row["horizon_days"])
+    models = []
+    for target, found in horizons.items():
+        ordered = sorted(found, key=lambda days: -1 if days is None else days)
+        bare = first.get(target, ordered[0])
+        bare = bare if bare in found else ordered[0]
+        ordered.sort(key=lambda days: days != bare)
+        models += [(target, days, "" if days == bare else f"_{days}d") for days in ordered]
+    return models
+
+
+def _same(column: pa.ChunkedArray, horizon: int | None) -> pa.ChunkedArray:
+    return pc.is_null(column) if horizon is None else pc.fill_null(pc.equal(column, horizon), False)
+
+
+def _rows_of(users: pa.Array, part: pa.Table, target: str, horizon: int | None) -> pa.Array:
+    ids = part.column("user_id")
+    if pc.count_distinct(ids).as_py() != len(ids):
+        raise DataProblemError(f"Scores of {target} at {horizon} days hold a user twice.")
+    return pc.index_in(users, value_set=ids.combine_chunks())
+
+
+def _only(long: pa.Table, name: str) -> pa.Scalar:
+    found = pc.unique(long.column(name))
+    if len(found) > 1:
+        raise DataProblemError(
+            f"Scores of {len(found)} different {name} cannot be one wide table.", hint="Export one release at a time."
+        )
+    return found[0] if len(found) else pa.scalar(None, found.type)
