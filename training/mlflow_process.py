@@ -1,0 +1,149 @@
+"""The process that talks to MLflow: one JSON job a line in, one JSON answer a line out (see `tracking`).
+
+Started as `python -m training.mlflow_process URI [ARTIFACT_FOLDER]`; ends with its input.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+MODEL_FOLDER = "model"
+REQUIREMENTS = ("lightgbm", "numpy", "pyarrow", "pandas", "scipy")
+
+
+class Recorder:
+    """Writes records to one tracking store."""
+
+    def __init__(self, uri: str, artifact_folder: str) -> None:
+        from mlflow import MlflowClient
+
+        self.client = MlflowClient(uri, uri)
+        self.artifact_folder = artifact_folder
+        self.experiments: dict[str, str] = {}
+        # The first request makes the database of a new workspace, or tells that there is no server.
+        self.client.search_experiments(max_results=1)
+
+    def _experiment(self, name: str) -> str:
+        if name not in self.experiments:
+            found = self.client.get_experiment_by_name(name)
+            folder = Path(self.artifact_folder).as_uri() if self.artifact_folder else None
+            self.experiments[name] = found.experiment_id if found else self.client.create_experiment(name, folder)
+        return self.experiments[name]
+
+    def log(self, record: dict[str, Any]) -> dict[str, Any]:
+        """One run: params, metrics and tags in one request, then its files, then its registered model."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        run = self.client.create_run(self._experiment(record["experiment"]), run_name=record["run_name"])
+        run_id, now = run.info.run_id, int(time.time() * 1000)
+        try:
+            self.client.log_batch(
+                run_id,
+                [Metric(k, v, now, 0) for k, v in record["metrics"].items()],
+                [Param(k, v) for k, v in record["params"].items()],
+                [RunTag(k, v) for k, v in record["tags"].items()],
+            )
+            with tempfile.TemporaryDirectory(prefix="reprise-run-") as folder:
+                for path, text in record["artifacts"].items():
+                    file = Path(folder) / path
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_text(text, encoding="utf-8")
+                if record["model_files"]:
+                    _describe_model(Path(folder) / MODEL_FOLDER, Path(record["model_files"]), run_id)
+                self.client.log_artifacts(run_id, folder)
+            model_version = self._register(record, run) if record["model_name"] and record["model_files"] else None
+        except BaseException:
+            self.client.set_terminated(run_id, "FAILED")
+            raise
+        self.client.set_terminated(run_id)
+        return {"run_id": run_id, "model_version": model_version}
+
+    def _register(self, record: dict[str, Any], run: Any) -> str:
+        from mlflow.exceptions import MlflowException
+
+        name = record["model_name"]
+        try:
+            self.client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        source = f"{run.info.artifact_uri}/{MODEL_FOLDER}"
+        made = self.client.create_model_version(name, source, run.info.run_id, tags=record["tags"])
+        if record["alias"]:
+            self.client.set_registered_model_alias(name, record["alias"], made.version)
+        return str(made.version)
+
+    def alias(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Moves an alias."""
+        self.client.set_registered_model_alias(job["name"], job["alias"], job["version"])
+        return {}
+
+    def read(self, job: dict[str, Any]) -> dict[str, Any]:
+        """The text of one artifact."""
+        with tempfile.TemporaryDirectory(prefix="reprise-run-") as folder:
+            path = self.client.download_artifacts(job["run_id"], job["artifact"], folder)
+            return {"text": Path(path).read_text(encoding="utf-8")}
+
+
+def _describe_model(folder: Path, files: Path, run_id: str) -> None:
+    """The model's files beside an `MLmodel` that names our own loader: text and JSON, nothing pickled."""
+    import shutil
+
+    from mlflow.models import Model
+
+    shutil.copytree(files, folder / "data")
+    described = Model(artifact_path=MODEL_FOLDER, run_id=run_id)
+    described.add_flavor(
+        "python_function", loader_module="training.mlflow_model", data="data", env={"virtualenv": "python_env.yaml"}
+    )
+    described.save(str(folder / "MLmodel"))
+    pins = [f"{name}=={version(name)}" for name in REQUIREMENTS]
+    (folder / "requirements.txt").write_text("\n".join(pins) + "\n", encoding="utf-8")
+    python = f"python: {sys.version_info.major}.{sys.version_info.minor}\n"
+    (folder / "python_env.yaml").write_text(f"{python}dependencies:\n- -r requirements.txt\n", encoding="utf-8")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:500].rstrip(".") or type(error).__name__
+
+
+def main(uri: str, artifact_folder: str = "") -> None:
+    """Answers `{}` when the store is ready, then each job in turn; an error is an answer, not an end."""
+    # Whatever MLflow prints goes to the error stream, so that answers stay the only lines of the output.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def answer(do: Callable[[], dict[str, Any]]) -> bool:
+        try:
+            told = do()
+        except Exception as error:
+            told = {"error": _one_line(error)}
+        answers.write(json.dumps(told) + "\n")
+        answers.flush()
+        return "error" not in told
+
+    recorders: list[Recorder] = []
+
+    def ready() -> dict[str, Any]:
+        recorders.append(Recorder(uri, artifact_folder))
+        return {}
+
+    if not answer(ready):
+        return
+    recorder = recorders[0]
+    for line in sys.stdin:
+        job = json.loads(line)
+        do = {"log": lambda j: recorder.log(j["record"]), "alias": recorder.alias, "read": recorder.read}[job["do"]]
+        answer(lambda do=do, job=job: do(job))  # type: ignore[misc]
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

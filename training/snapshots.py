@@ -1,0 +1,183 @@
+"""Customers as they were on a date, with what they then did: the rows every model is made from.
+
+Features of a cutoff are built once for all targets and horizons and kept as Parquet, by the fingerprint of the store
+and of the code that builds them; label sets are counted once for each question.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+import features
+from features import rules
+from features.building import build_features
+from features.outcomes import outcome_counts
+from features.source import Source
+from training.targets import Target
+from warehouse.errors import NotReadyError
+from warehouse.files import atomic_file
+from warehouse.progress import Progress, silent
+from warehouse.workspace import Workspace
+
+KEPT_BYTES = 512 * 2**20
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The population of a question at one cutoff: a row of features for each customer, and y (0 or 1) beside it."""
+
+    as_of: date
+    table: pa.Table
+    y: NDArray[np.float64]
+
+    @property
+    def n(self) -> int:
+        return int(self.y.size)
+
+    @property
+    def positives(self) -> int:
+        return int(self.y.sum())
+
+    def usable(self, min_positives: int) -> bool:
+        """Whether both classes are frequent enough to learn from or to judge on."""
+        return min(self.positives, self.n - self.positives) >= min_positives
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Samples of several cutoffs, one under the other; a customer may be in several of them.
+
+    `folds` gives each row one of five numbers by its customer, so that nobody is on both sides of a fold.
+    """
+
+    table: pa.Table
+    y: NDArray[np.float64]
+    folds: NDArray[np.int64]
+
+
+def pool(samples: Iterable[Sample]) -> Pool:
+    """All rows of the samples in their order."""
+    given = list(samples)
+    table = pa.concat_tables([sample.table for sample in given], promote_options="permissive")
+    return Pool(table, np.concatenate([sample.y for sample in given]), fold_of(table.column("entity_id")))
+
+
+def fold_of(entity_ids: pa.ChunkedArray) -> NDArray[np.int64]:
+    """A number in 0 … 4 for each id, the same wherever the id appears."""
+    return np.array([zlib.crc32(f"fold:{i}".encode()) % FOLDS for i in entity_ids.to_pylist()], dtype=np.int64)
+
+
+@lru_cache(maxsize=1)
+def _code_fingerprint() -> str:
+    """Changes with any file that takes part in building features, so that no cache outlives its code."""
+    folder = Path(next(iter(features.__path__)))
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in (".py", ".sql")):
+        digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+class Snapshots:
+    """Features and labels by cutoff.
+
+    With a workspace they are kept on disk under the store's `fingerprint`, and those of other fingerprints are
+    removed; without, they live in memory. Only `KEPT_BYTES` of tables are held at a time.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace | None,
+        source: Source,
+        fingerprint: str = "memory",
+        progress: Progress = silent,
+    ) -> None:
+        self.source = source
+        self.fingerprint = fingerprint
+        self.progress = progress
+        self._folder = self._fresh_folder(workspace.snapshots, fingerprint) if workspace else None
+        self._tables: dict[date, pa.Table] = {}
+        self._hits: dict[tuple[date, int, str, str], pa.ChunkedArray] = {}
+        self._samples: dict[tuple[date, int, Target], Sample] = {}
+
+    @staticmethod
+    def _fresh_folder(root: Path, fingerprint: str) -> Path:
+        folder = root / f"{fingerprint[:16]}-{_code_fingerprint()}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for other in root.iterdir():
+            if other != folder and other.is_dir():
+                shutil.rmtree(other, ignore_errors=True)
+        for left in folder.glob(".writing-*"):
+            left.unlink(missing_ok=True)
+        return folder
+
+    def features(self, as_of: date) -> pa.Table:
+        """One row per entity seen before `as_of`, sorted by `entity_id`; built once."""
+        if as_of not in self._tables:
+            self._keep(as_of, self._read_or_build(as_of))
+        return self._tables[as_of]
+
+    def _read_or_build(self, as_of: date) -> pa.Table:
+        path = self._folder / f"{as_of.isoformat()}.parquet" if self._folder else None
+        if path is not None and path.exists():
+            return pq.read_table(path)
+        self.progress(f"features as of {as_of}", 0)
+        table = build_features(self.source, as_of)
+        if path is not None:
+            with atomic_file(path) as temporary:
+                pq.write_table(table, temporary, compression="zstd")
+        return table
+
+    def _keep(self, as_of: date, table: pa.Table) -> None:
+        while self._tables and sum(t.nbytes for t in self._tables.values()) + table.nbytes > KEPT_BYTES:
+            self._tables.pop(next(iter(self._tables)))
+        self._tables[as_of] = table
+
+    def _with_outcome(self, target: Target, horizon: int, as_of: date) -> pa.ChunkedArray:
+        key = (as_of, horizon, target.counted, target.settings.model_dump_json())
+        if key not in self._hits:
+            found = outcome_counts(self.source, as_of, horizon, target.counted, target.settings)
+            self._hits[key] = found.column("entity_id")
+        return self._hits[key]
+
+    def population(self, target: Target, horizon: int, as_of: date) -> pa.Table:
+        """The rows of features of those the question is asked about on that day."""
+        table = self.features(as_of)
+        return table.filter(pa.array(rules.evaluate(rules.parse(target.population(horizon)), table)))
+
+    def sample(self, target: Target, horizon: int, as_of: date) -> Sample:
+        """The population and what it did in `[as_of, as_of + horizon)`. Ask only for cutoffs whose label is known."""
+        key = (as_of, horizon, target)
+        if key not in self._samples:
+            table = self.population(target, horizon, as_of)
+            hit = pc.is_in(table.column("entity_id"), value_set=self._with_outcome(target, horizon, as_of))
+            y = np.asarray(hit.to_numpy(zero_copy_only=False), dtype=np.float64)
+            self._samples = {k: v for k, v in self._samples.items() if k[1:] == key[1:]}
+            self._samples[key] = Sample(as_of, table, 1 - y if target.positive_when_absent else y)
+        return self._samples[key]
+
+    def samples(self, target: Target, horizon: int, cutoffs: Iterable[date]) -> list[Sample]:
+        """The samples of several cutoffs, in their order; `NotReadyError` where nobody is asked about in any."""
+        found = [self.sample(target, horizon, cutoff) for cutoff in cutoffs]
+        if not any(sample.n for sample in found):
+            raise NotReadyError(
+                f"Nobody is in the population of {target.name} ({target.population(horizon)}) at any cutoff.",
+                hint="It needs customers for whom the rule is true.",
+            )
+        return found
+
+
+SnapshotsMaker = Callable[[Workspace], Snapshots]
