@@ -1,0 +1,189 @@
+"""Features of everybody as of a date: staging and families run part by part, joined to one wide table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from queue import SimpleQueue
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.catalogue import Feature, available
+from features.families import FAMILIES
+from features.seasons import festival_days
+from features.source import (
+    Relation,
+    Source,
+    act_statement,
+    register_acts,
+    register_items,
+    register_part,
+)
+from features.statements import Statement, staging_for, statements
+from warehouse.engine import connect
+from warehouse.errors import NotReadyError, UsageError
+from warehouse.files import atomic_file
+from warehouse.progress import Progress, silent
+
+WORKERS = 2
+"""Parts at work at the same time, each on a connection and a thread of its own."""
+
+
+def build_features(
+    source: Source, as_of: date, progress: Progress = silent, families: Iterable[str] | None = None
+) -> pa.Table:
+    """One row per customer seen before `as_of`, sorted by `entity_id`: numbers float64, categories text.
+
+    `families` leaves out the others. A family whose tables are absent is left out. A number that cannot be told is
+    NULL, never NaN. `NotReadyError` where there is nothing to count, `UsageError` for an unknown family.
+    """
+    plan = _plan(source, as_of, families)
+    tables = list(_built(plan, source, as_of, progress))
+    return pa.concat_tables(tables).sort_by("entity_id").combine_chunks()
+
+
+def write_features(
+    source: Source, as_of: date, path: Path, progress: Progress = silent, families: Iterable[str] | None = None
+) -> int:
+    """Streams the rows of `build_features` to a Parquet file, whole or not at all; returns how many there are.
+
+    Rows are sorted by `entity_id` within each row group (a part of the store), not over the whole file.
+    """
+    plan = _plan(source, as_of, families)
+    rows = 0
+    with atomic_file(path) as temporary, pq.ParquetWriter(temporary, plan.schema, compression="zstd") as writer:
+        for table in _built(plan, source, as_of, progress):
+            writer.write_table(table)
+            rows += table.num_rows
+    return rows
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is run for every part: staging, then families, then the statement that joins them."""
+
+    features: tuple[Feature, ...]
+    staging: tuple[Statement, ...]
+    families: tuple[Statement, ...]
+    prices: pa.Table | None
+
+    @property
+    def schema(self) -> pa.Schema:
+        kinds = {"number": pa.float64(), "category": pa.string()}
+        return pa.schema([("entity_id", pa.string()), *((f.name, kinds[f.kind]) for f in self.features)])
+
+    @property
+    def joined(self) -> str:
+        """SQL of the wide rows of a part: every customer, with what is absent filled in."""
+        columns = ", ".join(_column(feature) for feature in self.features)
+        joins = " ".join(
+            f"left join family_{family.name} on entities.entity_id = family_{family.name}.entity_id"
+            for family in self.families
+        )
+        return f"select entities.entity_id, {columns} from entities {joins} order by entities.entity_id"
+
+
+def _column(feature: Feature) -> str:
+    own = f"family_{feature.family}.{feature.name}"
+    if feature.kind == "category":
+        return f"cast({own} as varchar) as {feature.name}"
+    number = f"cast({own} as double)"
+    return (
+        f"coalesce({number}, {feature.absent}) as {feature.name}"
+        if feature.absent is not None
+        else f"{number} as {feature.name}"
+    )
+
+
+def _plan(source: Source, as_of: date, wanted: Iterable[str] | None) -> _Plan:
+    names = [family.name for family in FAMILIES]
+    chosen = names if wanted is None else list(wanted)
+    if unknown := sorted(set(chosen) - set(names)):
+        raise UsageError(f'There is no feature family "{unknown[0]}".', hint=f"There are: {', '.join(names)}.")
+    if not source.tables & {"orders", "events", "users"}:
+        raise NotReadyError("There are no orders, events or users to count.", hint="Name their files in reprise.toml.")
+    features = tuple(feature for feature in available(source.tables) if feature.family in chosen)
+    used = {feature.family for feature in features}
+    files = statements("families")
+    families = tuple(files[name] for name in names if name in used)
+    prices = source.population_tables(as_of).get("item_prices") if "price" in used else None
+    return _Plan(features, tuple(staging_for(families, act_statement(source))), families, prices)
+
+
+def _built(plan: _Plan, source: Source, as_of: date, progress: Progress) -> Iterator[pa.Table]:
+    """The wide rows of every part, in the order of the parts."""
+    parts = source.parts()
+    workers = min(WORKERS, len(parts))
+    progress("features", 0, len(parts))
+    if workers == 1:
+        with _connection(plan, source, as_of, threads=WORKERS) as connection:
+            for done, part in enumerate(parts, 1):
+                yield _build_part(connection, plan, source, part, as_of)
+                progress("features", done, len(parts))
+        return
+    yield from _in_turns(plan, source, as_of, parts, workers, progress)
+
+
+def _in_turns(
+    plan: _Plan,
+    source: Source,
+    as_of: date,
+    parts: Sequence[Mapping[str, Relation]],
+    workers: int,
+    progress: Progress,
+) -> Iterator[pa.Table]:
+    """Parts by several workers; each takes the next one when it has handed over its last, so few are held at once."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        free: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
+        for _ in range(workers):
+            free.put(stack.enter_context(_connection(plan, source, as_of, threads=1)))
+        pool = stack.enter_context(ThreadPoolExecutor(workers))
+
+        def work(part: Mapping[str, Relation]) -> pa.Table:
+            connection = free.get()
+            try:
+                return _build_part(connection, plan, source, part, as_of)
+            finally:
+                free.put(connection)
+
+        waiting = [pool.submit(work, part) for part in parts[:workers]]
+        for done in range(1, len(parts) + 1):
+            table = waiting.pop(0).result()
+            if (upcoming := done - 1 + workers) < len(parts):
+                waiting.append(pool.submit(work, parts[upcoming]))
+            yield table
+            progress("features", done, len(parts))
+
+
+@contextmanager
+def _connection(plan: _Plan, source: Source, as_of: date, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that knows everything that is the same for all parts."""
+    with connect(source.folders, memory_limit=source.memory_limit, threads=threads) as connection:
+        connection.register("festival_days", festival_days())
+        register_items(connection, source, as_of)
+        if plan.prices is not None:
+            connection.register("item_prices", plan.prices)
+        yield connection
+
+
+def _build_part(
+    connection: duckdb.DuckDBPyConnection, plan: _Plan, source: Source, part: Mapping[str, Relation], as_of: date
+) -> pa.Table:
+    every_event = register_acts(connection, source)
+    register_part(connection, source, part, as_of)
+    for staged in plan.staging:
+        staged.keep(connection, as_of, every_event=every_event)
+    for family in plan.families:
+        family.keep(connection, as_of, into=f"family_{family.name}")
+    table = connection.sql(plan.joined).to_arrow_table().cast(plan.schema)
+    for left in (*(staged.name for staged in plan.staging), *(f"family_{family.name}" for family in plan.families)):
+        connection.execute(f"drop table {left}")
+    return table

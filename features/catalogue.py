@@ -1,0 +1,107 @@
+"""Every feature there is: its name, family, unit, window and meaning in one line, English and Chinese."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from features.families import FAMILIES, Family
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "features.md"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the feature table.
+
+    `unit` is None for categories. `window_days` is None where the feature looks at everything before the cutoff.
+    `absent` is its value for a customer of whom the family knows nothing: 0 for counts, None (unknown) for the rest.
+    """
+
+    name: str
+    family: str
+    kind: Literal["number", "category"]
+    unit: str | None
+    window_days: int | None
+    en: str
+    zh: str
+    protected: bool = False
+    absent: float | None = None
+
+
+def _window(text: str) -> tuple[str, int | None, str, str]:
+    """Suffix, days and words of a window: a number of days, L (all so far) or . (none)."""
+    if text == ".":
+        return "", None, "", ""
+    if text == "L":
+        return "_lifetime", None, "so far", "累计"
+    return f"_{text}d", int(text), f"in the last {text} days" if text != "1" else "on the last day", f"近{text}天"
+
+
+def _read(family: Family) -> Iterable[Feature]:
+    for line in filter(None, family.lines.splitlines()):
+        name, windows, unit, absent, en, zh = (part.strip() for part in line.split("|"))
+        bare, protected = unit.removesuffix("!").strip(), unit.endswith("!")
+        for window in windows.split():
+            suffix, days, in_english, in_chinese = _window(window)
+            yield Feature(
+                name if name.startswith("days_since") else name + suffix,
+                family.name,
+                "category" if bare == "*" else "number",
+                None if bare == "*" else bare,
+                days,
+                " ".join(en.replace("{w}", in_english).split()),
+                zh.replace("{w}", in_chinese),
+                protected,
+                0.0 if absent == "0" else None,
+            )
+
+
+FEATURES: tuple[Feature, ...] = tuple(feature for family in FAMILIES for feature in _read(family))
+
+
+def available(tables: Iterable[str]) -> tuple[Feature, ...]:
+    """The features that can be built from these tables, in the order of the catalogue."""
+    have = frozenset(tables)
+    possible = {family.name for family in FAMILIES if family.possible(have)}
+    return tuple(feature for feature in FEATURES if feature.family in possible)
+
+
+def by_name() -> dict[str, Feature]:
+    """The catalogue by the name of the feature."""
+    return {feature.name: feature for feature in FEATURES}
+
+
+def markdown() -> str:
+    """The catalogue as a page: one table per family."""
+    lines = [
+        "# Features",
+        "",
+        "Made by `python -m features.catalogue`; edit `features/families.py`, not this page.",
+        "",
+        "One row per customer as of a date. A window of n days is the n calendar days of the business zone that end",
+        "where that date begins. Protected features stay out of models unless `training.use_protected` is set.",
+        f"There are {len(FEATURES)} of them.",
+    ]
+    for family in FAMILIES:
+        needs = " and ".join(sorted(family.needs)) or " or ".join(sorted(family.any_of))
+        lines += [
+            "",
+            f"## {family.name}",
+            "",
+            f"Needs {needs}.",
+            "",
+            "| name | unit | meaning | 含义 |",
+            "|---|---|---|---|",
+        ]
+        for feature in FEATURES:
+            if feature.family == family.name:
+                unit = (feature.unit or "category") + (", protected" if feature.protected else "")
+                lines.append(f"| `{feature.name}` | {unit} | {feature.en} | {feature.zh} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(markdown(), encoding="utf-8")

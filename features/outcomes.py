@@ -1,0 +1,112 @@
+"""What happened: outcomes in a window after a cutoff (labels), and who bought what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from typing import Literal
+
+import duckdb
+import pyarrow as pa
+
+from features.source import (
+    Relation,
+    Source,
+    act_statement,
+    register_acts,
+    register_items_for_labels,
+    register_part,
+    register_window,
+)
+from features.statements import Statement, staging_for, statements
+from warehouse.engine import connect
+from warehouse.settings import TargetSettings
+
+Outcome = Literal["sale", "no_sale", "act", "no_act"]
+
+
+def outcome_counts(
+    source: Source, as_of: date, horizon: int, outcome: Outcome, target_settings: TargetSettings
+) -> pa.Table:
+    """Hits of each customer in the local days `[as_of, as_of + horizon)`: `entity_id`, `hits`; only those with a hit.
+
+    A hit is an order with a sale, or an act where the outcome is one (an order, or a chosen event). The settings may
+    narrow it to items, categories and channels, and to customers whose counted sales reach `min_amount` together.
+    `no_sale` and `no_act` count the same hits: their label is to have none. When a row was recorded does not matter.
+    """
+    of_events = outcome in ("act", "no_act") and act_statement(source) == "acts_of_events"
+    statement = statements("outcomes")["event_hits" if of_events else "sale_hits"]
+    last = as_of + timedelta(days=horizon)
+    with connect(source.folders, memory_limit=source.memory_limit) as connection:
+        every_event = register_acts(connection, source)
+        register_items_for_labels(connection, source, last)
+        filters = _register_choices(connection, target_settings, as_of)
+        tables = []
+        for part in source.parts():
+            register_window(connection, source, part, as_of, last)
+            _stage(connection, statement, as_of)
+            tables.append(
+                statement.table(
+                    connection, as_of, every_event=every_event, min_amount=target_settings.min_amount, **filters
+                )
+            )
+    return pa.concat_tables(tables).sort_by("entity_id").combine_chunks()
+
+
+def interactions(source: Source, as_of: date) -> pa.Table:
+    """Sales before `as_of`, one row per customer and item, sorted by both.
+
+    Columns: `user_id`, `item_id`, `order_days`, `quantity`, `amount`, `first_day`, `last_day` (numbers of local days).
+    """
+    parts = _of_sales(source, "interactions", as_of, None)
+    return pa.concat_tables(parts).sort_by([("user_id", "ascending"), ("item_id", "ascending")]).combine_chunks()
+
+
+def purchases(source: Source, as_of: date, horizon: int) -> pa.Table:
+    """Distinct pairs `user_id`, `item_id` of sales in the local days `[as_of, as_of + horizon)`, sorted by both."""
+    parts = _of_sales(source, "purchases", as_of, as_of + timedelta(days=horizon))
+    return pa.concat_tables(parts).sort_by([("user_id", "ascending"), ("item_id", "ascending")]).combine_chunks()
+
+
+def _of_sales(source: Source, name: str, as_of: date, last: date | None) -> Iterator[pa.Table]:
+    """Rows of a statement over the sales before `as_of`, or over those from `as_of` until before `last`."""
+    statement = statements("outcomes")[name]
+    with connect(source.folders, memory_limit=source.memory_limit) as connection:
+        for part in source.parts():
+            _register(connection, source, part, as_of, last)
+            _stage(connection, statement, as_of)
+            yield statement.table(connection, as_of)
+
+
+def _register(
+    connection: duckdb.DuckDBPyConnection, source: Source, part: Mapping[str, Relation], as_of: date, last: date | None
+) -> None:
+    if last is None:
+        register_part(connection, source, part, as_of)
+    else:
+        register_window(connection, source, part, as_of, last)
+
+
+def _stage(connection: duckdb.DuckDBPyConnection, statement: Statement, as_of: date) -> None:
+    for staged in staging_for([statement], "acts_of_sales"):
+        staged.keep(connection, as_of)
+
+
+def _register_choices(
+    connection: duckdb.DuckDBPyConnection, settings: TargetSettings, as_of: date
+) -> dict[str, object]:
+    """Makes the tables of chosen items, categories and channels; returns the values that go with them."""
+    for column, chosen in (
+        ("item_id", settings.items),
+        ("category", settings.categories),
+        ("channel", settings.channels),
+    ):
+        name = {"item_id": "chosen_items", "category": "chosen_categories", "channel": "chosen_channels"}[column]
+        connection.register(name, pa.table({column: pa.array(chosen, pa.string())}))
+    statements("outcomes")["category_items"].keep(connection, as_of)
+    return {
+        "any_item": not settings.items,
+        "any_category": not settings.categories,
+        "any_channel": not settings.channels,
+        "min_amount": settings.min_amount,
+    }

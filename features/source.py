@@ -1,0 +1,359 @@
+"""Where rows come from, one part at a time, and the one place that decides what is visible at a cutoff.
+
+A row is visible if it happened before the cutoff and was recorded before it. Users, items and tags are read in the
+version known at the cutoff. Everything after this room sees only views made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from warehouse.clock import instant
+from warehouse.contracts import CONTRACTS, Column
+from warehouse.engine import connect
+from warehouse.wall_time import zone_rules
+
+if TYPE_CHECKING:
+    from warehouse.store import Store
+
+Acts = Literal["sales", "events"] | tuple[str, ...]
+Relation: TypeAlias = pa.Table | tuple[Path, ...]
+"""Rows of one table in the store's schema: in memory, or in Parquet files."""
+
+PEOPLE = ("orders", "events", "users", "contacts", "tags")
+"""The tables about people that features read; each is cut into parts by person."""
+
+PART_ROWS = 400_000
+"""Buckets are joined to parts of about this many order and event rows: small parts cost time, large ones memory."""
+
+_TYPES = {
+    "id": "varchar",
+    "text": "varchar",
+    "time": "timestamp",
+    "money": "decimal(18, 4)",
+    "quantity": "decimal(18, 4)",
+    "number": "double",
+    "year": "int",
+    "flag": "boolean",
+    "list": "varchar[]",
+}
+
+
+class Source(Protocol):
+    """What features are built from."""
+
+    @property
+    def time_zone(self) -> str: ...
+    @property
+    def acts(self) -> Acts: ...
+    @property
+    def static(self) -> frozenset[str]: ...
+    @property
+    def tables(self) -> frozenset[str]: ...
+    @property
+    def folders(self) -> tuple[Path, ...]: ...
+    @property
+    def memory_limit(self) -> str: ...
+    def parts(self) -> Sequence[Mapping[str, Relation]]:
+        """Rows of disjoint sets of people; together all of them."""
+        ...
+
+    def items(self) -> Relation | None:
+        """All versions of all items."""
+        ...
+
+    def population_tables(self, as_of: date) -> dict[str, pa.Table]:
+        """What is counted over everybody before `as_of`: `item_prices`."""
+        ...
+
+
+@dataclass(frozen=True)
+class FramesSource:
+    """Tables in memory, in the schema of the store; columns that are absent are taken as unknown.
+
+    A table `item_prices`, made by another source's `population_tables`, stands for the rest of the population, so
+    that a few customers alone get the features they have among all.
+    """
+
+    frames: Mapping[str, pa.Table]
+    time_zone: str = "UTC"
+    acts: Acts = "sales"
+    static: frozenset[str] = frozenset()
+    memory_limit: str = "1GB"
+
+    @property
+    def tables(self) -> frozenset[str]:
+        return frozenset(self.frames) & frozenset(CONTRACTS)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        return ()
+
+    def parts(self) -> Sequence[Mapping[str, Relation]]:
+        return [{name: self.frames[name] for name in PEOPLE if name in self.frames}]
+
+    def items(self) -> Relation | None:
+        return self.frames.get("items")
+
+    def population_tables(self, as_of: date) -> dict[str, pa.Table]:
+        if "item_prices" in self.frames:
+            return {"item_prices": self.frames["item_prices"]}
+        return count_population(self, as_of)
+
+
+@dataclass(frozen=True)
+class StoreSource:
+    """The bucketed store of a workspace."""
+
+    store: Store
+    part_rows: int = PART_ROWS
+
+    @property
+    def time_zone(self) -> str:
+        return self.store.workspace.settings.time_zone
+
+    @property
+    def acts(self) -> Acts:
+        return self.store.workspace.settings.activity.acts
+
+    @property
+    def static(self) -> frozenset[str]:
+        declared = self.store.workspace.settings.tables.items()
+        return frozenset(name for name, table in declared if table.static)
+
+    @property
+    def tables(self) -> frozenset[str]:
+        return frozenset(self.store.tables)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        return (self.store.workspace.store,)
+
+    @property
+    def memory_limit(self) -> str:
+        return self.store.workspace.settings.memory_limit
+
+    def parts(self) -> Sequence[Mapping[str, Relation]]:
+        present = [name for name in PEOPLE if name in self.tables]
+        parts: list[Mapping[str, Relation]] = []
+        together: list[int] = []
+        rows = 0
+        for k in range(self.store.buckets):
+            more = sum(pq.read_metadata(self.store.bucket(name, k)).num_rows for name in present)
+            if together and rows + more > self.part_rows:
+                parts.append(self._part(present, together))
+                together, rows = [], 0
+            together.append(k)
+            rows += more
+        return [*parts, self._part(present, together)]
+
+    def _part(self, tables: Sequence[str], buckets: Sequence[int]) -> Mapping[str, Relation]:
+        return {name: tuple(self.store.bucket(name, k) for k in buckets) for name in tables}
+
+    def items(self) -> Relation | None:
+        return (self.store.whole("items"),) if "items" in self.tables else None
+
+    def population_tables(self, as_of: date) -> dict[str, pa.Table]:
+        return count_population(self, as_of)
+
+
+def count_population(source: Source, as_of: date) -> dict[str, pa.Table]:
+    """`item_prices`: item_id, category, usual_price, price_percentile; one row per item sold before `as_of`.
+
+    Sums are decimals, so that the parts and their order change nothing.
+    """
+    from features.statements import staging_for, statements
+
+    if "orders" not in source.tables:
+        return {}
+    files = statements("population")
+    with connect(source.folders, memory_limit=source.memory_limit) as connection:
+        register_items(connection, source, as_of)
+        for k, part in enumerate(source.parts()):
+            register_part(connection, source, part, as_of)
+            for staged in staging_for([files["item_sums"]], "acts_of_sales"):
+                staged.keep(connection, as_of)
+            verb = "create temp table item_sums as" if k == 0 else "insert into item_sums"
+            connection.execute(f"{verb} {files['item_sums'].body}")
+        return {"item_prices": files["item_prices"].table(connection, as_of)}
+
+
+def act_statement(source: Source) -> str:
+    """The staging statement that says what an act is: sales, unless events are chosen or there are no orders."""
+    wants_events = source.acts != "sales" or "orders" not in source.tables
+    return "acts_of_events" if wants_events and "events" in source.tables else "acts_of_sales"
+
+
+def register_acts(connection: duckdb.DuckDBPyConnection, source: Source) -> bool:
+    """Makes `act_events`, the names of the chosen events; returns whether every event is an act."""
+    chosen = source.acts if isinstance(source.acts, tuple) else ()
+    connection.register("act_events", pa.table({"event": pa.array(chosen, pa.string())}))
+    return not chosen
+
+
+def register_items(connection: duckdb.DuckDBPyConnection, source: Source, as_of: date) -> None:
+    """Makes `items`: one row per item in the version known at `as_of`."""
+    visible = _visible(connection, source, "items", source.items(), instant(as_of, source.time_zone))
+    connection.execute(f"create or replace temp table items as {visible}")
+
+
+def register_items_for_labels(connection: duckdb.DuckDBPyConnection, source: Source, last: date) -> None:
+    """Makes `items`: one row per item in the version known at `last`, else the first there is."""
+    every = _versions(connection, source, "items", source.items(), instant(last, source.time_zone))
+    connection.execute(f"create or replace temp table items as {every}")
+
+
+def register_part(
+    connection: duckdb.DuckDBPyConnection, source: Source, part: Mapping[str, Relation], as_of: date
+) -> None:
+    """Makes views of the tables about people with only what is visible at `as_of`, and `entities`.
+
+    An entity is a person with a visible order or event, or one whose registration was known.
+    """
+    cutoff = instant(as_of, source.time_zone)
+    for table in PEOPLE:
+        visible = _visible(connection, source, table, part.get(table), cutoff)
+        connection.execute(f"create or replace temp view {table} as {visible}")
+    connection.execute(
+        "create or replace temp table entities as select entity_id from orders union select entity_id from events "
+        "union select entity_id from users where is_customer"
+    )
+
+
+def register_window(
+    connection: duckdb.DuckDBPyConnection, source: Source, part: Mapping[str, Relation], first: date, last: date
+) -> None:
+    """Makes views of orders and events with what happened from `first` until before `last`, whenever it was recorded.
+
+    For labels: they look at the future, features never do.
+    """
+    start, end = _literal(instant(first, source.time_zone)), _literal(instant(last, source.time_zone))
+    for table in ("orders", "events"):
+        happened = CONTRACTS[table].happened
+        rows = _rows(connection, source, table, part.get(table))
+        connection.execute(
+            f"create or replace temp view {table} as select * from {rows} as all_rows "
+            f"where {happened} >= {start} and {happened} < {end} and entity_id is not null"
+        )
+
+
+def versions(source: Source, table: Literal["users", "items", "tags"], as_of: date) -> pa.Table:
+    """The versions of a table that serve rules and display: those known at `as_of`, else the first there is.
+
+    One row per person, item, or person and tag, with `point_in_time`: whether the version was known.
+    """
+    cutoff = instant(as_of, source.time_zone)
+    relations = [source.items()] if table == "items" else [part.get(table) for part in source.parts()]
+    found = []
+    with connect(source.folders, memory_limit=source.memory_limit) as connection:
+        for relation in relations:
+            sql = _versions(connection, source, table, relation, cutoff)
+            found.append(connection.sql(sql).to_arrow_table())
+    return pa.concat_tables(found)
+
+
+def _literal(moment: datetime) -> str:
+    return f"timestamp '{moment:%Y-%m-%d %H:%M:%S}'"
+
+
+def _columns(table: str) -> Iterable[tuple[str, str]]:
+    """Name and SQL type of every column a view has, in the order of the contract."""
+    contract = CONTRACTS[table]
+    if contract.entity is not None:
+        yield "entity_id", "varchar"
+    extra = [name for name in ("recorded_at", "local_at") if name not in contract.names]
+    if table == "users":
+        extra.append("registered_local_at")
+    for column in (*contract.columns, *(Column(name, "time") for name in extra)):
+        yield column.name, _TYPES[column.kind]
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, source: Source, table: str, relation: Relation | None) -> str:
+    """SQL that reads a relation with every column of the contract; unknown where the relation has none."""
+    if relation is None:
+        empty = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in _columns(table))
+        return f"(select {empty} where false)"
+    if table == "users":
+        relation = _with_wall_time(relation, source.time_zone)
+    if not isinstance(relation, tuple):
+        connection.register(f"raw_{table}", relation)
+        have, origin = relation.column_names, f"raw_{table}"
+    else:
+        have = pq.read_schema(relation[0]).names
+        files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in relation)
+        origin = f"read_parquet([{files}])"
+    kept = ", ".join(f"cast({name if name in have else 'null'} as {kind}) as {name}" for name, kind in _columns(table))
+    return f"(select {kept} from {origin})"
+
+
+def _with_wall_time(relation: Relation, time_zone: str) -> pa.Table:
+    """Users with `registered_local_at`: what the clocks of the business zone showed at registration."""
+    users = pq.ParquetDataset(list(relation)).read() if isinstance(relation, tuple) else relation
+    if "registered_at" not in users.column_names:
+        return users
+    registered = users["registered_at"].cast(pa.timestamp("us"))
+    wall = zone_rules(time_zone).to_wall(registered.cast(pa.int64()).fill_null(0).to_numpy())
+    local = pc.if_else(
+        pc.is_valid(registered), pa.array(wall).cast(pa.timestamp("us")), pa.scalar(None, pa.timestamp("us"))
+    )
+    return users.append_column("registered_local_at", local)
+
+
+def _key(table: str) -> tuple[str, ...]:
+    return {"users": ("entity_id",), "items": ("item_id",), "tags": ("entity_id", "tag")}[table]
+
+
+def _known(source: Source, table: str, cutoff: datetime) -> str:
+    """The condition under which a version was known at the cutoff."""
+    if table in source.static:
+        return "true"
+    known = f"coalesce(recorded_at < {_literal(cutoff)}, false)"
+    return f"{known} and coalesce(set_at < {_literal(cutoff)}, false)" if table == "tags" else known
+
+
+def _versions(
+    connection: duckdb.DuckDBPyConnection, source: Source, table: str, relation: Relation | None, cutoff: datetime
+) -> str:
+    """SQL of one row per key: the latest known version, else the first one; equals are ordered by their values."""
+    key = ", ".join(_key(table))
+    known = _known(source, table, cutoff)
+    rest = ", ".join(f"{name} nulls last" for name, _ in _columns(table) if name not in _key(table))
+    rank = (
+        f"row_number() over (partition by {key} order by {known} desc, case when {known} then recorded_at end desc "
+        f"nulls last, recorded_at nulls last, {rest})"
+    )
+    rows = _rows(connection, source, table, relation)
+    return (
+        f"select * exclude (version_rank) from (select *, {known} as point_in_time, {rank} as version_rank "
+        f"from {rows} as all_versions where {_key(table)[0]} is not null) as ranked where version_rank = 1"
+    )
+
+
+def _visible(
+    connection: duckdb.DuckDBPyConnection, source: Source, table: str, relation: Relation | None, cutoff: datetime
+) -> str:
+    """SQL of the rows of a table that may be seen at the cutoff."""
+    at = _literal(cutoff)
+    if not CONTRACTS[table].versioned:
+        happened = CONTRACTS[table].happened
+        rows = _rows(connection, source, table, relation)
+        return (
+            f"select * from {rows} as all_rows where {happened} < {at} and recorded_at < {at} and entity_id is not null"
+        )
+    known = f"select * from ({_versions(connection, source, table, relation, cutoff)}) as latest where point_in_time"
+    if table == "tags":
+        return f"{known} and (expires_at is null or expires_at > {at})"
+    if table == "users":
+        registered = f"registered_at < {at}"
+        customer = f"coalesce({registered}, {'false' if table in source.static else 'true'})"
+        return f"select *, {customer} as is_customer from ({known}) as users"
+    return known

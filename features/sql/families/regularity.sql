@@ -1,0 +1,28 @@
+-- one row per customer as of :as_of
+with spread as (
+    select
+        entity_id,
+        max(last_day) as last_day,
+        avg(cast(gap as double)) as average_gap,
+        median(gap) as median_gap,
+        stddev_samp(cast(gap as double)) as gap_deviation,
+        min(gap) as shortest_gap,
+        max(gap) as longest_gap,
+        max(case when days_back = 1 then gap end) as last_gap
+    from gaps
+    group by entity_id
+)
+
+select
+    entity_id,
+    average_gap as average_days_between_orders,
+    median_gap as median_days_between_orders,
+    gap_deviation as days_between_orders_deviation,
+    shortest_gap as shortest_days_between_orders,
+    longest_gap as longest_days_between_orders,
+    last_gap as last_days_between_orders,
+    gap_deviation / nullif(average_gap, 0) as days_between_orders_variation,
+    (:as_of - last_day) / nullif(median_gap, 0) as overdue_ratio,
+    (:as_of - last_day) - median_gap as days_overdue,
+    last_gap / nullif(average_gap, 0) as last_gap_ratio
+from spread

@@ -1,0 +1,28 @@
+-- one row per order sold before :as_of; lines without an order_id make one order a day
+with summed as (
+    select
+        entity_id,
+        min(day * 24 + hour) as first_hour,
+        max(day) as last_day,
+        sum(amount) as amount,
+        sum(discount) as discount,
+        sum(quantity) as unit_count,
+        count(*) as line_count,
+        max(coupon_id) as coupon_id,
+        min(channel) as channel
+    from sale_lines
+    group by entity_id, order_id, order_day
+)
+
+select
+    entity_id,
+    cast(floor(first_hour / 24) as int) as day,
+    first_hour - 24 * cast(floor(first_hour / 24) as int) as hour,
+    last_day,
+    amount,
+    discount,
+    unit_count,
+    line_count,
+    coupon_id,
+    channel
+from summed

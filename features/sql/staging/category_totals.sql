@@ -1,0 +1,12 @@
+-- one row per customer and category bought before :as_of
+select
+    totals.entity_id,
+    kinds.category,
+    min(totals.first_day) as first_day,
+    max(totals.last_day) as last_day,
+    sum(totals.line_count) as line_count,
+    sum(totals.amount) as amount
+from item_totals as totals
+inner join items as kinds on totals.item_id = kinds.item_id
+where kinds.category is not null
+group by totals.entity_id, kinds.category

@@ -1,0 +1,89 @@
+"""The SQL files: found, ordered by what they read, and given their values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, cached_property
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from features.windows import parameters
+
+FOLDER = Path(__file__).parent / "sql"
+_PARAMETER = re.compile(r":([a-z_][a-z0-9_]*)")
+_COMMENT = re.compile(r"--[^\n]*")
+_READ = re.compile(r"\b(?:from|join)\s+([a-z_]+)")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One SQL file: its name and its text, values written as `:name`."""
+
+    name: str
+    text: str
+
+    @cached_property
+    def body(self) -> str:
+        """The text without comments."""
+        return _COMMENT.sub("", self.text)
+
+    @cached_property
+    def values(self) -> frozenset[str]:
+        """Names of the values it is given."""
+        return frozenset(_PARAMETER.findall(self.body))
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """Names after `from` and `join`: tables, staging and its own common table expressions."""
+        return frozenset(_READ.findall(self.body))
+
+    def keep(
+        self, connection: duckdb.DuckDBPyConnection, as_of: date, into: str | None = None, **values: object
+    ) -> None:
+        """Runs it as of a date and keeps the rows as a temporary table of its name, or `into`."""
+        connection.execute(
+            f"create or replace temp table {into or self.name} as {self._sql}", self._bound(as_of, values)
+        )
+
+    def table(self, connection: duckdb.DuckDBPyConnection, as_of: date, **values: object) -> pa.Table:
+        """Its rows as of a date."""
+        return connection.sql(self._sql, params=self._bound(as_of, values)).to_arrow_table()
+
+    @property
+    def _sql(self) -> str:
+        return _PARAMETER.sub(r"$\1", self.body)
+
+    def _bound(self, as_of: date, values: Mapping[str, object]) -> dict[str, object]:
+        return {**parameters(self.values, as_of), **{name: values[name] for name in self.values & values.keys()}}
+
+
+@cache
+def statements(kind: str) -> dict[str, Statement]:
+    """The statements of one folder of `features/sql`, by name."""
+    return {path.stem: Statement(path.stem, path.read_text("utf-8")) for path in sorted((FOLDER / kind).glob("*.sql"))}
+
+
+def staging_for(wanted: Iterable[Statement], acts: str) -> list[Statement]:
+    """The staging statements that `wanted` read, each after those it reads itself.
+
+    `acts` is the name of the statement that makes the table `acts`.
+    """
+    known = dict(statements("staging"))
+    known["acts"] = known[acts]
+    ordered: dict[str, Statement] = {}
+
+    def visit(name: str) -> None:
+        if name in known and name not in ordered:
+            for read in sorted(known[name].reads - {name}):
+                visit(read)
+            ordered[name] = Statement(name, known[name].text)
+
+    for statement in wanted:
+        for name in sorted(statement.reads):
+            visit(name)
+    return list(ordered.values())
