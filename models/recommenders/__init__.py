@@ -25,9 +25,9 @@ def _classes() -> dict[str, type[Recommender]]:
     for module in pkgutil.iter_modules(__path__):
         loaded = importlib.import_module(f"{__name__}.{module.name}")
         for held in vars(loaded).values():
-            if isinstance(held, type) and issubclass(held, Recommender) and held.__module__ == loaded.__name__:
-                if held is not Recommender:
-                    found[held.name] = held
+            is_model = isinstance(held, type) and issubclass(held, Recommender) and held is not Recommender
+            if is_model and held.__module__ == loaded.__name__:
+                found[held.name] = held
     return dict(sorted(found.items()))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from models.recommenders.interactions import History
+from models.recommenders.interactions import History, Interactions
 from models.recommenders.recommender import Recommender
 from warehouse.errors import DataProblemError
 
@@ -33,7 +33,8 @@ class ALS(Recommender):
         self.iterations = iterations
         self.seed = seed
 
-    def _learn(self) -> None:
+    def fit(self, interactions: Interactions) -> Self:
+        super().fit(interactions)
         # implicit takes most of a second to load and only fitting needs it: answers must not wait for it
         from implicit.cpu.als import AlternatingLeastSquares
 
@@ -51,6 +52,7 @@ class ALS(Recommender):
         items = self.interactions.shape[1]
         found = model.item_factors if confidence.nnz else np.zeros((items, self.factors))
         self.item_factors: npt.NDArray[np.float64] = np.asarray(found, dtype=np.float64)
+        return self
 
     def _confidence(self, history: History) -> Any:
         taste = history.taste()
@@ -62,12 +64,20 @@ class ALS(Recommender):
         confidence = self._confidence(history)
         Y = self.item_factors
         base = Y.T @ Y + self.regularization * np.eye(self.factors)
-        left = np.empty((confidence.shape[0], self.factors, self.factors))
-        for user in range(confidence.shape[0]):
+        inverse = Y @ np.linalg.inv(base)
+        customers = np.zeros((confidence.shape[0], self.factors))
+        for user in np.nonzero(np.diff(confidence.indptr))[0]:
             entries = slice(confidence.indptr[user], confidence.indptr[user + 1])
-            bought = Y[confidence.indices[entries]]
-            left[user] = base + bought.T @ (bought * (confidence.data[entries, None] - 1))
-        return np.asarray(np.linalg.solve(left, (confidence @ Y)[:, :, None])[:, :, 0])
+            items, certain = confidence.indices[entries], confidence.data[entries]
+            bought = Y[items]
+            if len(items) < self.factors:
+                # (B + YᵀDY)⁻¹Yᵀ = B⁻¹Yᵀ(I + DYB⁻¹Yᵀ)⁻¹: a system as small as the history
+                small = np.eye(len(items)) + (certain - 1)[:, None] * (bought @ inverse[items].T)
+                customers[user] = np.linalg.solve(small, certain) @ inverse[items]
+            else:
+                full = base + bought.T @ (bought * (certain - 1)[:, None])
+                customers[user] = np.linalg.solve(full, certain @ bought)
+        return customers
 
     def _strengths(self, history: History) -> Any:
         strengths = np.round(self._customers(history) @ self.item_factors.T, 6)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from models.recommenders.interactions import History
+from models.recommenders.interactions import History, Interactions
 from models.recommenders.plain_arrays import csr_from_arrays, csr_to_arrays
 from models.recommenders.recommender import Recommender
 
@@ -29,7 +29,8 @@ class BM25(Recommender):
         self.k1 = k1
         self.b = b
 
-    def _learn(self) -> None:
+    def fit(self, interactions: Interactions) -> Self:
+        super().fit(interactions)
         from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight
 
         taste = self.interactions.history(np.arange(self.interactions.shape[0])).taste()
@@ -41,6 +42,7 @@ class BM25(Recommender):
                 model.fit(csr_matrix(bm25_weight(taste.T, self.k1, self.b).T), show_progress=False)
             similarity = csr_matrix(model.similarity)
         self.similarity = _with_strong_diagonal(similarity)
+        return self
 
     def _strengths(self, history: History) -> Any:
         strengths = (history.taste() @ self.similarity).toarray()

@@ -13,7 +13,7 @@ from models.recommenders.recommender import Recommender
 class GPTopFreq(Recommender):
     """Personal frequency first, popularity behind it: hard to beat where people buy again.
 
-    Strength: 1 + order days for the customer's own items, for all others popularity as a share of the highest (at most 1).
+    Strength: 1 + order days for the customer's own items, for all others popularity as a share of the highest (≤ 1).
     Ming Li et al., "A Next Basket Recommendation Reality Check", ACM TOIS 2023.
     """
 

@@ -190,7 +190,7 @@ class Interactions:
     def popularity(self) -> Floats:
         """Per item: its distinct buyers, each counted 0.5 ** (days since their last purchase of it / 30)."""
         weight = 0.5 ** (self._all.days_ago / POPULARITY_HALF_LIFE_DAYS)
-        return np.bincount(self.indices, weight, minlength=self.shape[1])
+        return np.bincount(self.indices, weight, minlength=self.shape[1]).astype(np.float64)
 
     @cached_property
     def place(self) -> Rows:

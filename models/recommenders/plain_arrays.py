@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def texts_from_arrays(arrays: Arrays, prefix: str) -> pa.Array:
         texts = [raw[a:b].decode() for a, b in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)]
     except UnicodeDecodeError as error:
         raise DataProblemError(f"The recommender arrays are damaged: {prefix}bytes are not UTF-8.") from error
-    _refuse(any(a >= b for a, b in zip(texts, texts[1:], strict=False)), f"{prefix} ids are not sorted and unique")
+    _refuse(any(a >= b for a, b in pairwise(texts)), f"{prefix} ids are not sorted and unique")
     return pa.array(texts, pa.large_string())
 
 

@@ -66,7 +66,8 @@ def _candidates(strengths: npt.NDArray[np.float64], k: int) -> tuple[Any, Any]:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     kth = np.partition(strengths, strengths.shape[1] - k, axis=1)[:, strengths.shape[1] - k]
     floor = np.maximum(kth, np.finfo(np.float64).min)
-    return np.nonzero(strengths >= floor[:, None])
+    rows, columns = np.nonzero(strengths >= floor[:, None])
+    return rows, columns
 
 
 def _entries_among(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int32], blocked: Any) -> npt.NDArray[np.bool_]:

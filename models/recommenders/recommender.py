@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from models.recommenders.interactions import History, Interactions
 from models.recommenders.ranking import Ranked, marked, only, rank
+from warehouse.errors import DataProblemError
 
 Mask = npt.NDArray[np.bool_]
 
@@ -20,9 +21,9 @@ _CELLS_AT_ONCE = 4_000_000
 class Recommender(ABC):
     """Suggests items to customers.
 
-    A subclass says what it learns (`_learn`) and how strongly a history speaks for each item (`_strengths`); lists,
-    masks, ties, unknown customers and chunks are handled here, alike for all. Whoever has bought an item may be
-    offered it again: that is where most of the next month's purchases are.
+    A subclass says how strongly a history speaks for each item (`_strengths`), and extends `fit` where it learns more
+    than the interactions; lists, masks, ties, unknown customers and chunks are handled here, alike for all. Whoever
+    has bought an item may be offered it again: that is where most of the next month's purchases are.
     """
 
     name: ClassVar[str]
@@ -33,18 +34,14 @@ class Recommender(ABC):
     def fit(self, interactions: Interactions) -> Self:
         """Learns from all sales before the cutoff of `interactions`."""
         self.interactions = interactions
-        self._learn()
         return self
-
-    def _learn(self) -> None:
-        """Fits what the model holds beyond the interactions; nothing by default."""
 
     @abstractmethod
     def _strengths(self, history: History) -> Any:
         """(n, items): a csr_matrix whose entries may be suggested, or a fresh float64 array with −inf elsewhere."""
 
     def _similarities(self, picked: Any) -> Any:
-        """(n, items) likeness to the one item each row of the csr_matrix `picked` holds; by default cosine of buyers."""
+        """(n, items) likeness to the one item in each row of the csr_matrix `picked`; by default cosine of buyers."""
         return (picked @ self.interactions.neighbours).tocsr()
 
     def _parameters(self) -> dict[str, npt.NDArray[Any]]:
@@ -53,6 +50,8 @@ class Recommender(ABC):
 
     def _restore(self, parameters: Mapping[str, npt.NDArray[Any]]) -> None:
         """Takes back what `_parameters` gave."""
+        if parameters:
+            raise DataProblemError(f"The recommender {self.name} has no array {min(parameters)}.")
 
     def recommend(
         self,

@@ -102,11 +102,12 @@ def _bought_together(
 def _first_of_each_item(rungs: list[tuple[npt.NDArray[np.int64], Ranked]], items: int, k: int) -> _Entries:
     """Reads the rungs from the top, leaves out what was there already, and stops at `k`."""
     parts = []
-    for rung, (asked, lists) in enumerate(rungs):
+    for step, (of, lists) in enumerate(rungs):
         row, position = np.nonzero(lists.items >= 0)
         item = lists.items[row, position].astype(np.int64)
-        parts.append((asked[row], item, position, lists.strength[row, position], np.full(len(row), rung)))
-    asked, item, position, strength, rung = (np.concatenate(column) for column in zip(*parts, strict=True))
+        parts.append((of[row], item, position, lists.strength[row, position], np.full(len(row), step)))
+    columns: list[npt.NDArray[Any]] = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    asked, item, position, strength, rung = columns
     order = np.lexsort((position, rung, asked))
     _, first = np.unique((asked * items + item)[order], return_index=True)
     order = order[np.sort(first)]
@@ -122,7 +123,7 @@ def _sources(
 ) -> npt.NDArray[np.str_]:
     bought = held.entries(rows[entries.asked], entries.item) >= 0
     per_rung = np.array([model.sources, Recommender.sources, Popularity.sources])
-    return np.where(bought, per_rung[entries.rung, 0], per_rung[entries.rung, 1])
+    return np.asarray(np.where(bought, per_rung[entries.rung, 0], per_rung[entries.rung, 1]))
 
 
 def _reasons(

@@ -1,0 +1,256 @@
+"""Which recommender serves: judged on closed windows after the cutoffs, chosen by gate, refitted on all sales."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models import recommenders
+from models.recommenders.interactions import Interactions
+from models.recommenders.ranking import Ranked
+from models.recommenders.recommender import Recommender
+from training.evaluation.recommendation import (
+    Floats,
+    TestItems,
+    bootstrap_means,
+    coverage,
+    interval,
+    judge_lists,
+    read_test_items,
+)
+
+BENCHMARK = "gp_topfreq"
+FALLBACK = "popularity"
+FEWEST_JUDGED = 50
+LARGEST_LOSS = 0.005
+
+TableAt = Callable[[date], pa.Table]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One recommender on one window: its measures with intervals, and the per-customer vectors behind them."""
+
+    name: str
+    row: dict[str, Any]
+    vectors: dict[str, Floats]
+
+
+@dataclass(frozen=True)
+class TrainedRecommender:
+    """What serves suggestions. `model` is None where there is nothing to suggest; `absent` then says what is needed.
+
+    `metrics`: one row per window and recommender, as of `evaluate_recommenders`, with `as_of` and `role` ("choose" or
+    "judge"). `why`: one sentence on the choice. `card`: plain words and dates for the model card.
+    """
+
+    model: Recommender | None
+    name: str | None
+    metrics: list[dict[str, Any]]
+    why: str
+    card: dict[str, Any]
+    absent: dict[str, str] | None = field(default=None)
+
+
+def evaluate_recommenders(
+    interactions: Interactions,
+    purchases: pa.Table,
+    names: Sequence[str] | None = None,
+    k: Sequence[int] = (10, 20),
+    draws: int = 1000,
+    seed: int = 7,
+) -> list[dict[str, Any]]:
+    """One row per recommender (default: all): fitted on `interactions`, judged on `purchases` of the window after.
+
+    Every measure of `judge_lists` has its mean under its name and its 95 % interval under `…_low` and `…_high`
+    (customers drawn with replacement, draws shared by all recommenders). Also `coverage@k`, `n` (customers judged),
+    `n_repeat`, `n_explore` (those with such test items) and `unknown_users` (buyers without an earlier sale).
+    """
+    return [judged.row for judged in _judge_all(interactions, purchases, names, k, draws, seed)]
+
+
+def train_recommender(
+    interactions_at: TableAt,
+    purchases_at: TableAt,
+    as_of: date,
+    observed_until: date,
+    first_day: date,
+    horizon: int = 30,
+    names: Sequence[str] | None = None,
+    draws: int = 1000,
+    seed: int = 7,
+) -> TrainedRecommender:
+    """Chooses a challenger on one closed window, judges it on the next, refits the winner on all sales.
+
+    `interactions_at(cutoff)` and `purchases_at(cutoff)` give the tables of the sales before a cutoff, and of the pairs
+    bought in the `horizon` days from it. J is the latest cutoff with J + horizon ≤ min(as_of, observed_until); the
+    challenger is the one best in Recall@10 at J − horizon; at J it replaces GP-TopFreq only where the paired 95 %
+    interval of the difference lies above 0 in Recall@10 or NDCG@10 and the other's lower end is above −0.005.
+    Too few customers to judge: popularity serves. No sales of items at all: no model, and `absent` says so.
+    """
+    table = _with_items(interactions_at(as_of))
+    if not table.num_rows:
+        return _nothing_to_suggest()
+    judge = min(as_of, observed_until) - timedelta(days=horizon)
+    windows = {"choose": judge - timedelta(days=horizon), "judge": judge}
+    results = {
+        role: _judged_at(interactions_at, purchases_at, cutoff, names, draws, seed)
+        for role, cutoff in windows.items()
+        if cutoff > first_day
+    }
+    name, why = _choice(results)
+    model = recommenders.create(name).fit(Interactions.from_table(table, as_of))
+    metrics = [
+        {"as_of": windows[role].isoformat(), "role": role, **judged.row}
+        for role, rows in results.items()
+        for judged in rows
+    ]
+    return TrainedRecommender(model, name, metrics, why, _card(model, windows, results, as_of, horizon, why))
+
+
+def _nothing_to_suggest() -> TrainedRecommender:
+    absent = {
+        "what": "suggestions",
+        "why": "no sale before the cutoff names an item",
+        "needs": "orders with an item_id",
+    }
+    return TrainedRecommender(None, None, [], f"No suggestions: {absent['why']}.", {}, absent)
+
+
+def _with_items(table: pa.Table) -> pa.Table:
+    return table.filter(pc.is_valid(table.column("item_id")))
+
+
+def _judged_at(
+    interactions_at: TableAt,
+    purchases_at: TableAt,
+    cutoff: date,
+    names: Sequence[str] | None,
+    draws: int,
+    seed: int,
+) -> list[Judged]:
+    table, purchases = _with_items(interactions_at(cutoff)), _with_items(purchases_at(cutoff))
+    interactions = Interactions.from_table(table, cutoff)
+    if len(read_test_items(interactions, purchases)) < FEWEST_JUDGED:
+        return []
+    return _judge_all(interactions, purchases, names, (10, 20), draws, seed)
+
+
+def _judge_all(
+    interactions: Interactions,
+    purchases: pa.Table,
+    names: Sequence[str] | None,
+    ks: Sequence[int],
+    draws: int,
+    seed: int,
+) -> list[Judged]:
+    test = read_test_items(interactions, purchases)
+    judged = []
+    for name in names or recommenders.names():
+        lists = recommenders.create(name).fit(interactions).recommend(test.user_rows, max(ks))
+        judged.append(_judge(name, interactions, test, lists, ks, draws, seed))
+    return judged
+
+
+def _judge(
+    name: str,
+    interactions: Interactions,
+    test: TestItems,
+    lists: Ranked,
+    ks: Sequence[int],
+    draws: int,
+    seed: int,
+) -> Judged:
+    vectors: dict[str, Floats] = {}
+    for k in ks:
+        vectors |= judge_lists(interactions, test, lists, k)
+    drawn = bootstrap_means(list(vectors.values()), draws, seed)
+    row: dict[str, Any] = {"name": name, "n": len(test)}
+    row |= {f"n_{part}": int((test.counts[part] > 0).sum()) for part in ("repeat", "explore")}
+    row["unknown_users"] = test.unknown_users
+    for column, (measure, values) in enumerate(vectors.items()):
+        low, high = interval(drawn[:, column])
+        row |= {measure: _mean(values), f"{measure}_low": _number(low), f"{measure}_high": _number(high)}
+    row |= {f"coverage@{k}": coverage(interactions, lists, k) for k in ks}
+    return Judged(name, row, vectors)
+
+
+def _mean(values: Floats) -> float | None:
+    held = values[~np.isnan(values)]
+    return float(held.mean()) if held.size else None
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _choice(results: dict[str, list[Judged]]) -> tuple[str, str]:
+    """The name that serves, and the sentence why."""
+    choose = {judged.name: judged for judged in results.get("choose", [])}
+    judge = {judged.name: judged for judged in results.get("judge", [])}
+    if not judge:
+        return FALLBACK, (
+            f"Popularity serves: fewer than {FEWEST_JUDGED} known customers bought in a closed window, "
+            "too few to judge anything personal."
+        )
+    if not choose:
+        return BENCHMARK, (
+            "GP-TopFreq serves: there is one closed window only, and what is chosen on it may not be judged on it."
+        )
+    challengers = [judged for name, judged in choose.items() if name != BENCHMARK]
+    if not challengers:
+        return BENCHMARK, "GP-TopFreq serves: no other recommender was asked for."
+    best = max(challengers, key=lambda judged: judged.row["recall@10"]).name
+    return _gate(judge[best], judge[BENCHMARK])
+
+
+def _gate(challenger: Judged, benchmark: Judged, draws: int = 1000, seed: int = 7) -> tuple[str, str]:
+    """Paired intervals of challenger − GP-TopFreq by customer."""
+    differences = {m: challenger.vectors[m] - benchmark.vectors[m] for m in ("recall@10", "ndcg@10")}
+    drawn = bootstrap_means(list(differences.values()), draws, seed)
+    (recall_low, recall_high), (ndcg_low, ndcg_high) = interval(drawn[:, 0]), interval(drawn[:, 1])
+    wins = max(recall_low, ndcg_low) > 0 and min(recall_low, ndcg_low) > -LARGEST_LOSS
+    figures = (
+        f"paired 95 % interval of the difference: Recall@10 {recall_low:+.4f} to {recall_high:+.4f}, "
+        f"NDCG@10 {ndcg_low:+.4f} to {ndcg_high:+.4f}"
+    )
+    if wins:
+        return (
+            challenger.name,
+            f"{challenger.name} serves: better than GP-TopFreq on the judged window ({figures}).",
+        )
+    return (
+        BENCHMARK,
+        f"GP-TopFreq serves: {challenger.name}, the best of the others, does not surely beat it ({figures}).",
+    )
+
+
+def _card(
+    model: Recommender,
+    windows: dict[str, date],
+    results: dict[str, list[Judged]],
+    as_of: date,
+    horizon: int,
+    why: str,
+) -> dict[str, Any]:
+    users, items = model.interactions.shape
+    return {
+        "model": model.name,
+        "as_of": as_of.isoformat(),
+        "horizon_days": horizon,
+        "users": users,
+        "items": items,
+        "windows": {role: windows[role].isoformat() for role in results},
+        "why": why,
+        "notes": [
+            "Judged on the whole catalogue; Recall@k counts all items the customer bought in the window.",
+            "What was judged is the recipe; it was then refitted on all sales before as_of.",
+            "Items bought before may be suggested again; popularity halves every 30 days.",
+        ],
+    }
