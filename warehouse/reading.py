@@ -50,10 +50,11 @@ class Ragged:
 
 @dataclass
 class Batch:
-    """Rows of a file as text, and the rows that could not be told apart into columns."""
+    """Rows of a file as text, the rows that could not be told apart into columns, and the share of the file read so far."""
 
     rows: pa.Table
     ragged: list[Ragged] = field(default_factory=list)
+    share: float = 1.0
 
 
 def broken(file: str, line: int | None, found: str, expected: str, fix: str, column: str | None = None) -> DataProblemError:
@@ -263,7 +264,7 @@ def _csv_batch(
             delimiter=settings.separator,
             quote_char=settings.quote or False,
             newlines_in_values=True,
-            ignore_empty_lines=len(names) > 1,
+            ignore_empty_lines=True,
             invalid_row_handler=skip,
         ),
         convert_options=pacsv.ConvertOptions(

@@ -1,0 +1,114 @@
+"""How a text becomes a value, as SQL of the embedded engine: one expression per kind of column.
+
+A cast never guesses and never fails: what is not written as the contract says becomes NULL and is told by the rules.
+"""
+
+from __future__ import annotations
+
+from warehouse.contracts import Column
+
+FIRST_YEAR = 1900
+LARGEST_MONEY = 10**12
+_ISO = (
+    r"\d{4}([-/])\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}([.]\d{1,9})?)?)?"
+    r" ?(Z|[+-]\d{2}(:?\d{2})?)?"
+)
+_OFFSET = r":\d{2}(?:[.]\d+)? ?([+-]\d{2})(?::?(\d{2}))?$"
+_NUMBER = r"[+-]?(\d+[.]?\d*|[.]\d+)([eE][+-]?\d{1,3})?"
+_EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
+YES = ("true", "1", "yes", "y", "t", "是")
+NO = ("false", "0", "no", "n", "f", "否")
+RETURN_WORDS = ("return", "refund", "退货", "退款")
+SALE_WORDS = ("sale", "销售", "购买")
+
+STORED_TYPES = {
+    "id": "varchar",
+    "text": "varchar",
+    "time": "timestamp",
+    "money": "decimal(18,4)",
+    "quantity": "double",
+    "number": "double",
+    "year": "integer",
+    "flag": "boolean",
+    "list": "varchar[]",
+}
+"""The engine's type of each kind of column."""
+
+
+def quoted(name: str) -> str:
+    """An identifier, safely quoted."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text constant, safely quoted."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def words(choices: tuple[str, ...]) -> str:
+    """A list of text constants for `in`."""
+    return "(" + ", ".join(literal(choice) for choice in choices) + ")"
+
+
+def wall_and_offset(text: str, time_format: str | None) -> tuple[str, str]:
+    """Two expressions: the time as written, and its offset from UTC in seconds (NULL: written without a zone).
+
+    ISO 8601 is read whatever the declared format, because a year in front cannot be mistaken.
+    """
+    iso = f"case when regexp_full_match({text}, '{_ISO}') then try_cast(rtrim({_without_offset(text)}) as timestamp) end"
+    hours, minutes = (f"regexp_extract({text}, '{_OFFSET}', {group})" for group in (1, 2))
+    offset = (
+        f"case when {text} like '%Z' then 0 when {hours} <> '' then cast({hours} as integer) * 3600"
+        f" + case when {text} like '%-__:__' or starts_with({hours}, '-') then -60 else 60 end"
+        f" * coalesce(try_cast({minutes} as integer), 0) end"
+    )
+    if time_format in _EPOCHS:
+        scale = _EPOCHS[time_format]
+        epoch = f"try(make_timestamp(try_cast(try_cast({text} as decimal(24,6)) * {scale} as bigint)))"
+        is_number = f"regexp_full_match({text}, '[0-9]{{1,18}}([.][0-9]+)?')"
+        return f"case when {is_number} then {epoch} else {iso} end", f"case when {is_number} then 0 else {offset} end"
+    if time_format is not None:
+        return f"coalesce(try_strptime({text}, {literal(time_format)}), {iso})", offset
+    return iso, offset
+
+
+def _without_offset(text: str) -> str:
+    return f"regexp_replace({text}, '(:[0-9]{{2}}([.][0-9]+)?) ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$', '\\1')"
+
+
+def cast(column: Column, text: str) -> str:
+    """The expression that casts the text expression to the kind of the column (times are cast elsewhere)."""
+    number = f"case when regexp_full_match({text}, '{_NUMBER}') then"
+    match column.kind:
+        case "id" | "text":
+            return text
+        case "money":
+            return f"{number} try_cast({text} as decimal(18,4)) end"
+        case "quantity" | "number":
+            finite = f"try_cast({text} as double)"
+            return f"{number} case when isfinite({finite}) then {finite} end end"
+        case "year":
+            return f"case when regexp_full_match({text}, '[0-9]{{4}}([.]0)?') then cast(left({text}, 4) as integer) end"
+        case "flag":
+            return f"case when lower({text}) in {words(YES)} then true when lower({text}) in {words(NO)} then false end"
+        case "list":
+            return (
+                f"case when starts_with({text}, '[') then try(from_json({text}, '[\"VARCHAR\"]'))"
+                f" else list_filter(list_transform(string_split({text}, '|'), lambda part: trim(part)), lambda part: part <> '') end"
+            )
+        case _:
+            raise ValueError(f"{column.kind} is not cast by an expression")
+
+
+EXPECTED = {
+    "id": "an id of 1 to 128 characters, without blanks around it or control characters",
+    "text": "text",
+    "time": "a time such as 2011-06-01 08:26:00",
+    "money": f"a finite number like 12.50, smaller than {LARGEST_MONEY:,}",
+    "quantity": "a finite number that is not 0",
+    "number": "a finite number",
+    "year": "a year such as 1985",
+    "flag": "true or false",
+    "list": "texts separated by | or a JSON list of texts",
+}
+"""What is allowed, in words, for each kind of column."""

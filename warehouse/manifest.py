@@ -1,0 +1,128 @@
+"""What is written beside the rows: the manifest of a table version, and the one pointer that names all current versions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from warehouse.errors import RepriseError
+from warehouse.files import write_text
+
+FORMAT = 1
+POINTER = "current.json"
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One loaded file: which bytes, when, and what became of its rows.
+
+    read = accepted + rejected + duplicates + sum of set_aside.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    loaded_at: datetime
+    columns: tuple[str, ...]
+    read: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+    duplicates_kept: int = 0
+    set_aside: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def balances(self) -> bool:
+        return self.read == self.accepted + self.rejected + self.duplicates + sum(self.set_aside.values())
+
+
+@dataclass(frozen=True)
+class TableManifest:
+    """One version of one table. `columns` are those of the contract that some source file has; `daily` counts rows by local day."""
+
+    table: str
+    version: str
+    settings: str
+    rows: int
+    entities: int
+    anonymous_rows: int
+    columns: tuple[str, ...]
+    open_columns: tuple[str, ...]
+    sources: tuple[SourceFile, ...]
+    first_day: date | None
+    observed_until: date | None
+    loaded_at: datetime
+    daily: dict[str, int]
+    contents: dict[str, str]
+    accepted_drift: tuple[str, ...] = ()
+    format: int = FORMAT
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows read, accepted, rejected, dropped as duplicates, kept duplicates, and set aside by each policy, over all sources."""
+        total = {
+            name: sum(getattr(source, name) for source in self.sources)
+            for name in ("read", "accepted", "rejected", "duplicates", "duplicates_kept")
+        }
+        for source in self.sources:
+            for policy, count in source.set_aside.items():
+                total[policy] = total.get(policy, 0) + count
+        return total
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), default=str, ensure_ascii=False, indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> TableManifest:
+        raw: dict[str, Any] = json.loads(text)
+        if raw.get("format") != FORMAT:
+            raise RepriseError(
+                f"The store is of format {raw.get('format')}; this version reads format {FORMAT}.",
+                hint="Delete the store folder and run `reprise check`: it is made anew from your files.",
+            )
+        day = {name: date.fromisoformat(raw[name]) if raw[name] else None for name in ("first_day", "observed_until")}
+        sources = tuple(
+            SourceFile(
+                **{
+                    **source,
+                    "loaded_at": datetime.fromisoformat(source["loaded_at"]),
+                    "columns": tuple(source["columns"]),
+                    "notes": tuple(source["notes"]),
+                }
+            )
+            for source in raw["sources"]
+        )
+        texts = {name: tuple(raw[name]) for name in ("columns", "open_columns", "accepted_drift")}
+        return cls(**{**raw, **day, **texts, "sources": sources, "loaded_at": datetime.fromisoformat(raw["loaded_at"])})
+
+
+def read_pointer(store: Path) -> dict[str, str]:
+    """The current version of each table."""
+    try:
+        found: dict[str, str] = json.loads((store / POINTER).read_text(encoding="utf-8"))["tables"]
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+def swap_pointer(store: Path, tables: dict[str, str]) -> None:
+    """Publishes those versions all at once; the ones before stay readable until the next load."""
+    content = {"tables": tables, "previous": read_pointer(store)}
+    write_text(store / POINTER, json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def kept_versions(store: Path) -> set[tuple[str, str]]:
+    """The (table, version) pairs that the pointer names, now and before."""
+    try:
+        content = json.loads((store / POINTER).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return set()
+    return {pair for tables in (content["tables"], content["previous"]) for pair in tables.items()}
+
+
+def read_manifest(folder: Path) -> TableManifest:
+    return TableManifest.from_json((folder / "manifest.json").read_text(encoding="utf-8"))
