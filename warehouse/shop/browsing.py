@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from warehouse.shop.people import Habits, People
 from warehouse.shop.purchases import Lines, Orders
-from warehouse.shop.shelf import Shelf, item_ids
-from warehouse.shop.text import numbered, only, times
-from warehouse.shop.world import Flags, Floats, Ints, World
+from warehouse.shop.shelf import PER_CATEGORY, Shelf, item_ids
+from warehouse.shop.text import chosen, numbered, times
+from warehouse.shop.world import CATEGORY_NAMES, Flags, Floats, Ints, World
 
 EVENTS = ("page_view", "view_item", "add_to_cart", "search", "app_feature", "rating", "complaint")
 VIEW, ITEM, CART, SEARCH, FEATURE, RATING, COMPLAINT = range(len(EVENTS))
@@ -163,13 +163,9 @@ def events_table(
     """Events in the columns of the contract; who is not signed in is known by the device alone."""
     count, users = len(acts.person), len(people)
     stranger = acts.person >= users
-    number = people.first + np.where(stranger, acts.person - users, acts.person)
     second_device = ~stranger & (rng.random(count) < 0.2)
-    device = pa.compute.if_else(
-        pa.array(stranger),
-        numbered("dx", number + 1, 8),
-        numbered("d", (number + 1) * 10 + second_device, 9),
-    )
+    items = item_ids(np.arange(len(CATEGORY_NAMES) * PER_CATEGORY))
+    session_ids = numbered("s", chunk * 10**6 + np.arange(acts.session.max(initial=0) + 1), 10)
     late = rng.random(count) < 0.008
     delay = np.where(late, rng.uniform(600, 3 * 86400, count), rng.uniform(0, 5, count)).astype(np.int64)
     seen = (acts.event == VIEW) | (acts.event == ITEM)
@@ -177,13 +173,13 @@ def events_table(
     return pa.table(
         {
             "occurred_at": times(world.start, acts.seconds),
-            "event": pa.array(EVENTS).take(pa.array(acts.event)),
-            "user_id": only(ids.take(pa.array(np.where(stranger, 0, acts.person))), acts.signed_in),
-            "device_id": device,
-            "item_id": only(item_ids(np.maximum(acts.item, 0)), acts.item >= 0),
-            "page": only(pa.array(PAGES).take(pa.array(rng.integers(0, len(PAGES), count))), acts.event == VIEW),
-            "feature": only(_features(acts, rng), acts.event == FEATURE),
-            "session_id": only(numbered("s", chunk * 10**6 + np.maximum(acts.session, 0), 10), acts.session >= 0),
+            "event": chosen(EVENTS, acts.event),
+            "user_id": chosen(ids, np.where(stranger, 0, acts.person), acts.signed_in),
+            "device_id": chosen(_device_ids(people), acts.person + users * (second_device | stranger)),
+            "item_id": chosen(items, np.maximum(acts.item, 0), acts.item >= 0),
+            "page": chosen(PAGES, rng.integers(0, len(PAGES), count), acts.event == VIEW),
+            "feature": chosen(FEATURES, _features(acts, rng), acts.event == FEATURE),
+            "session_id": chosen(session_ids, np.maximum(acts.session, 0), acts.session >= 0),
             "dwell_seconds": pa.array(dwell, mask=~seen),
             "rating": pa.array(acts.rating, mask=np.isnan(acts.rating)),
             "recorded_at": times(world.start, acts.seconds + delay),
@@ -191,8 +187,14 @@ def events_table(
     )
 
 
-def _features(acts: Acts, rng: np.random.Generator) -> pa.Array:
+def _features(acts: Acts, rng: np.random.Generator) -> Ints:
     """Everybody uses some features of the app more than others."""
     favourite = acts.person * 5 % len(FEATURES)
     other = rng.integers(0, len(FEATURES), len(favourite))
-    return pa.array(FEATURES).take(pa.array(np.where(rng.random(len(other)) < 0.5, favourite, other)))
+    return np.where(rng.random(len(other)) < 0.5, favourite, other)
+
+
+def _device_ids(people: People) -> pa.Array:
+    """First and second devices of the users, then those of strangers."""
+    own = (people.number + 1) * 10
+    return pa.concat_arrays([numbered("d", own, 9), numbered("d", own + 1, 9), numbered("dx", people.number + 1, 8)])

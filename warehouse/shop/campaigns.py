@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from warehouse.shop.people import Habits, People
 from warehouse.shop.purchases import Trips
-from warehouse.shop.text import times
+from warehouse.shop.text import chosen, times
 from warehouse.shop.world import Campaign, Flags, Floats, Ints, World
 
 _LONG_AGO = -(10**6)
@@ -98,16 +98,15 @@ def contacts_table(
 def _contact_rows(
     world: World, ids: pa.Array, campaign: str, user: Ints, treated: Flags, day: int, channel: str, offer: str
 ) -> pa.Table:
-    same = [None] * 0 if len(user) == 0 else np.zeros(len(user), np.int64)
-    everyone = pa.array(same, pa.int64())
+    everyone = np.zeros(len(user), np.int64)
     return pa.table(
         {
-            "user_id": ids.take(pa.array(user)),
-            "campaign_id": pa.array([campaign]).take(everyone),
-            "arm": pa.array(["control", "treatment"]).take(pa.array(treated.astype(np.int64))),
+            "user_id": chosen(ids, user),
+            "campaign_id": chosen([campaign], everyone),
+            "arm": chosen(["control", "treatment"], treated.astype(np.int64)),
             "touched_at": times(world.start, np.full(len(user), day * 86400)),
-            "channel": pa.array([channel]).take(everyone),
-            "offer": pa.array([offer]).take(everyone),
+            "channel": chosen([channel], everyone),
+            "offer": chosen([offer], everyone),
         }
     )
 
@@ -117,8 +116,8 @@ def campaign_truth(world: World, touched: list[Touches], ids: pa.Array) -> pa.Ta
     return pa.concat_tables(
         pa.table(
             {
-                "user_id": ids.take(pa.array(t.user)),
-                "campaign_id": pa.array([world.campaigns[t.campaign].campaign_id] * len(t.user), pa.string()),
+                "user_id": chosen(ids, t.user),
+                "campaign_id": chosen([world.campaigns[t.campaign].campaign_id], np.zeros(len(t.user), np.int64)),
                 "treated": t.treated,
                 "added_probability": t.added_probability,
                 "buys_anyway": t.anyway,

@@ -22,11 +22,11 @@ from warehouse.shop.browsing import browse, events_table
 from warehouse.shop.campaigns import campaign_truth, contacts_table, run_campaigns
 from warehouse.shop.people import (
     Habits,
-    People,
     draw_habits,
     draw_people,
     identities_table,
     people_truth,
+    seller_ids,
     tags_table,
     user_ids,
     users_table,
@@ -42,7 +42,7 @@ from warehouse.shop.purchases import (
     renew,
 )
 from warehouse.shop.shelf import Shelf, draw_shelf, item_ids, items_table
-from warehouse.shop.text import numbered, only, times
+from warehouse.shop.text import chosen, numbered, times
 from warehouse.shop.world import CATEGORY_NAMES, World, draw_world
 
 CHUNK = 2000
@@ -51,6 +51,7 @@ TIME_ZONE = "Asia/Shanghai"
 CURRENCY = "CNY"
 NON_PRODUCTS = "^POSTAGE$"
 _FILES = ("orders.csv", "events.parquet", "users.csv", "items.csv", "contacts.csv", "tags.csv", "identities.csv")
+_COUPONS = tuple(f"CP{depth * 5:02d}" for depth in range(21))
 _CHANNELS = ("app", "web", "mini_program", "store")
 
 
@@ -145,7 +146,7 @@ def _chunk(world: World, shelf: Shelf, first: int, count: int) -> dict[str, pa.T
         "contacts.csv": kept(contacts_table(world, people, touched, ids, stream())),
         "tags.csv": kept(tags_table(world, people, ids, stream())),
         "identities.csv": kept(identities_table(people, ids, stream())),
-        "orders.csv": _orders_table(world, people, orders, lines, ids, number, stream(), count),
+        "orders.csv": _orders_table(world, shelf, orders, lines, ids, number, stream(), count),
         "events.parquet": events_table(world, people, acts, ids, number, stream()).filter(
             pa.array(acts.person % CHUNK < count)
         ),
@@ -164,13 +165,13 @@ def _first_users(ids: pa.Array, count: int) -> Callable[[pa.Table], pa.Table]:
     return lambda table: table.filter(pa.compute.is_in(table["user_id"], wanted))
 
 
-def _order_ids(order: Any, chunk: int) -> pa.Array:
-    return numbered("", chunk * 10**6 + order, 10)
+def _order_ids(orders: Orders, chunk: int) -> pa.Array:
+    return numbered("", chunk * 10**6 + np.arange(len(orders.user)), 10)
 
 
 def _orders_table(
     world: World,
-    people: People,
+    shelf: Shelf,
     orders: Orders,
     lines: Lines,
     ids: pa.Array,
@@ -187,23 +188,22 @@ def _orders_table(
     quantity, unit, discount = lines.quantity[rows], lines.unit_price[rows], lines.discount[rows]
     back = lines.is_return[rows]
     sold = product > 0
+    products = pa.concat_arrays([pa.array(["POSTAGE"]), item_ids(np.arange(len(shelf.category)))])
+    depth = np.round(orders.depth[order] * 20).astype(np.int64)
     return pa.table(
         {
-            "order_id": _order_ids(order, chunk),
-            "user_id": only(ids.take(pa.array(orders.user[order])), ~orders.guest[order]),
+            "order_id": chosen(_order_ids(orders, chunk), order),
+            "user_id": chosen(ids, orders.user[order], ~orders.guest[order]),
             "ordered_at": times(world.start, lines.seconds[rows]),
-            "item_id": pa.compute.if_else(pa.array(sold), item_ids(np.maximum(product - 1, 0)), "POSTAGE"),
+            "item_id": chosen(products, product),
             "quantity": quantity,
             "unit_price": unit / 100,
             "amount": (quantity * unit - discount) / 100,
             "discount": pa.array(discount / 100, mask=back),
-            "coupon_id": only(
-                numbered("CP", np.round(orders.depth[order] * 20).astype(np.int64) * 5, 2),
-                orders.coupon[order] & ~back & sold,
-            ),
-            "channel": pa.array(_CHANNELS).take(pa.array(orders.channel[order])),
-            "seller_id": only(numbered("S", np.maximum(lines.seller[rows], 0) + 1, 4), sold),
-            "kind": pa.array(["sale", "return"]).take(pa.array(back.astype(np.int64))),
+            "coupon_id": chosen(_COUPONS, depth, orders.coupon[order] & ~back & sold),
+            "channel": chosen(_CHANNELS, orders.channel[order]),
+            "seller_id": chosen(seller_ids(), np.maximum(lines.seller[rows], 0), sold),
+            "kind": chosen(["sale", "return"], back.astype(np.int64)),
             "recorded_at": times(world.start, lines.recorded[rows]),
         }
     )
@@ -212,8 +212,8 @@ def _orders_table(
 def _habits_truth(habits: Habits, ids: pa.Array) -> pa.Table:
     return pa.table(
         {
-            "user_id": ids.take(pa.array(habits.user)),
-            "category": pa.array(CATEGORY_NAMES).take(pa.array(habits.category)),
+            "user_id": chosen(ids, habits.user),
+            "category": chosen(CATEGORY_NAMES, habits.category),
             "mean_gap_days": habits.mean_gap,
             "favourite_item": item_ids(habits.favourite),
             "second_item": item_ids(habits.second),
@@ -223,7 +223,7 @@ def _habits_truth(habits: Habits, ids: pa.Array) -> pa.Table:
 
 def _guests_truth(orders: Orders, ids: pa.Array, chunk: int) -> pa.Table:
     order = np.flatnonzero(orders.guest)
-    return pa.table({"user_id": ids.take(pa.array(orders.user[order])), "order_id": _order_ids(order, chunk)})
+    return pa.table({"user_id": chosen(ids, orders.user[order]), "order_id": chosen(_order_ids(orders, chunk), order)})
 
 
 @dataclass

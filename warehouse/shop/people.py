@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from warehouse.shop.shelf import Shelf
-from warehouse.shop.text import numbered, only, times
+from warehouse.shop.text import chosen, numbered, times
 from warehouse.shop.world import (
     BANDS,
     BRANDS,
@@ -93,7 +93,7 @@ def draw_people(world: World, rng: np.random.Generator, first: int, count: int) 
         registered=registered,
         left=left,
         fading=left - rng.exponential(45, count),
-        tempo=world.kind_tempo[kind] * rng.lognormal(0, 0.35, count),
+        tempo=world.kind_tempo[kind] * rng.lognormal(0, 0.25, count),
         band=_bands(rng, count, world.kind_coupon[kind] > 0.5),
         weekday=rng.integers(0, 7, count),
         coupon=np.clip(world.kind_coupon[kind] * rng.lognormal(0, 0.25, count), 0, 1),
@@ -150,6 +150,11 @@ def user_ids(people: People) -> pa.Array:
     return pa.compute.if_else(pa.array(people.registered < 0), old, modern)
 
 
+def seller_ids() -> pa.Array:
+    """The ids of all sellers."""
+    return numbered("S", np.arange(SELLERS) + 1, 4)
+
+
 def users_table(world: World, people: People, ids: pa.Array, rng: np.random.Generator) -> pa.Table:
     """One row per version of a user: at registration, on joining plus, on moving house. Sorted by user and time."""
     static = _static_columns(world, people, ids, rng)
@@ -163,8 +168,8 @@ def users_table(world: World, people: People, ids: pa.Array, rng: np.random.Gene
     user, when = user[keep][order], when[keep][order]
     region = np.where(when >= people.moved_on[user], people.moved_to[user], people.region[user])
     versioned = {
-        "region": pa.array(PROVINCES).take(pa.array(region)),
-        "plan": pa.array(["free", "plus"]).take(pa.array((when >= people.plus_from[user]).astype(np.int64))),
+        "region": chosen(PROVINCES, region),
+        "plan": chosen(["free", "plus"], (when >= people.plus_from[user]).astype(np.int64)),
         "recorded_at": times(world.start, (when * 86400).astype(np.int64)),
     }
     table = static.take(pa.array(user))
@@ -180,21 +185,21 @@ def _static_columns(world: World, people: People, ids: pa.Array, rng: np.random.
     seller[world.seller_users[mine] - people.first] = np.arange(SELLERS)[mine]
     friend = np.minimum((rng.random(count) * np.arange(count)).astype(np.int64), count - 1)
     referred = (rng.random(count) < 0.09) & (people.registered[friend] < people.registered)
-    source = pa.array(["search", "social", "friend", "store", "short_video"])
+    sources = ["search", "social", "friend", "store", "short_video"]
     return pa.table(
         {
             "user_id": ids,
             "registered_at": times(world.start, (people.registered * 86400).astype(np.int64)),
             "birth_year": pa.array(rng.integers(1955, 2009, count), mask=rng.random(count) < 0.3),
-            "gender": only(pa.array(["f", "m"]).take(pa.array(rng.integers(0, 2, count))), rng.random(count) < 0.8),
-            "referred_by": only(ids.take(pa.array(friend)), referred),
-            "seller_id": only(numbered("S", np.maximum(seller, 0) + 1, 4), seller >= 0),
+            "gender": chosen(["f", "m"], rng.integers(0, 2, count), rng.random(count) < 0.8),
+            "referred_by": chosen(ids, friend, referred),
+            "seller_id": chosen(seller_ids(), np.maximum(seller, 0), seller >= 0),
             "consent_sms": people.consent[:, 0],
             "consent_email": people.consent[:, 1],
             "consent_push": people.consent[:, 2],
             "consent_profiling": people.consent[:, 3],
             "blocked": people.blocked,
-            "source": source.take(pa.array(rng.integers(0, 5, count))),
+            "source": chosen(sources, rng.integers(0, 5, count)),
         }
     )
 
@@ -216,7 +221,7 @@ def identities_table(people: People, ids: pa.Array, rng: np.random.Generator) ->
 
 def tags_table(world: World, people: People, ids: pa.Array, rng: np.random.Generator) -> pa.Table:
     """Tags set by hand by shop assistants; some expire."""
-    names = pa.array(["VIP", "企业采购", "过敏体质", "怕打扰", "达人"])
+    names = ["VIP", "企业采购", "过敏体质", "怕打扰", "达人"]
     user = np.flatnonzero((rng.random(len(people)) < 0.05) & (people.registered < world.days - 20))
     begin = np.maximum(people.registered[user], 0)
     day = begin + rng.random(len(user)) * (world.days - begin - 1)
@@ -225,9 +230,9 @@ def tags_table(world: World, people: People, ids: pa.Array, rng: np.random.Gener
     tag = np.where(loyal & (rng.random(len(user)) < 0.6), 0, rng.integers(0, 5, len(user)))
     return pa.table(
         {
-            "user_id": ids.take(pa.array(user)),
-            "tag": names.take(pa.array(tag)),
-            "value": only(pa.array(["gold", "silver"]).take(pa.array(rng.integers(0, 2, len(user)))), tag == 0),
+            "user_id": chosen(ids, user),
+            "tag": chosen(names, tag),
+            "value": chosen(["gold", "silver"], rng.integers(0, 2, len(user)), tag == 0),
             "set_at": times(world.start, seconds),
             "set_by": numbered("staff-", rng.integers(1, 13, len(user)), 2),
             "expires_at": times(world.start, seconds + 180 * 86400, where=rng.random(len(user)) < 0.3),
@@ -240,7 +245,7 @@ def people_truth(world: World, people: People, ids: pa.Array) -> pa.Table:
     return pa.table(
         {
             "user_id": ids,
-            "kind": pa.array(KIND_NAMES).take(pa.array(people.kind)),
+            "kind": chosen(KIND_NAMES, people.kind),
             "left_at": times(world.start, (people.left * 86400).astype(np.int64)),
             "fading_from": times(world.start, (people.fading * 86400).astype(np.int64)),
             "tempo": people.tempo,

@@ -63,7 +63,8 @@ class Lines:
 def renew(world: World, people: People, habits: Habits, rng: np.random.Generator) -> Trips:
     """The habits' renewals: gamma gaps around each person's own mean, from registration until leaving.
 
-    Gaps have the category's shape, so that consumables return more evenly than chance would have it.
+    Gaps have the category's shape, so that consumables return more evenly than chance would have it. Now and then
+    a pause comes on top: stock at home, a holiday, a purchase elsewhere.
     """
     begin, end = people.registered[habits.user], np.minimum(people.left[habits.user], world.days)
     span = np.maximum(end - begin, 0)
@@ -71,6 +72,7 @@ def renew(world: World, people: People, habits: Habits, rng: np.random.Generator
     habit = np.repeat(np.arange(len(habits.user)), counts)
     shape = world.regularity[habits.category[habit]]
     gaps = rng.gamma(shape) / shape * habits.mean_gap[habit]
+    gaps += np.where(rng.random(len(gaps)) < world.pause_share, rng.exponential(world.pause_days, len(gaps)), 0.0)
     starts = np.cumsum(counts) - counts
     place = np.arange(len(habit)) - starts[habit]
     first_of_user = np.r_[True, habits.user[1:] != habits.user[:-1]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from warehouse.shop.text import numbered, times
+from warehouse.shop.text import chosen, numbered, times
 from warehouse.shop.world import (
     BANDS,
     BRANDS,
@@ -120,9 +120,10 @@ def _cumulative(weights: Floats) -> Floats:
 
 def item_ids(item: Ints) -> pa.Array:
     """Ids as text: `P` and a number, but old barcodes with leading zeros in the first two categories."""
-    barcode = numbered("00690", item + 1, 5)
-    modern = numbered("P", item + 1, 5)
-    return pa.compute.if_else(pa.array(item < 2 * PER_CATEGORY), barcode, modern)
+    everything = np.arange(len(CATEGORY_NAMES) * PER_CATEGORY)
+    old, modern = np.split(everything, [2 * PER_CATEGORY])
+    ids = pa.concat_arrays([numbered("00690", old + 1, 5), numbered("P", modern + 1, 5)])
+    return chosen(ids, item)
 
 
 def items_table(world: World, shelf: Shelf) -> pa.Table:
@@ -164,16 +165,16 @@ def _items_text(world: World, shelf: Shelf, item: Ints, day: Ints, repriced: Fla
     return pa.table(
         {
             "item_id": item_ids(item),
-            "name": pa.array(names).take(pa.array(item)),
-            "category": pa.array(CATEGORY_NAMES).take(pa.array(shelf.category[item])),
-            "brand": pa.array(_BRANDS).take(pa.array(shelf.brand[item])),
+            "name": chosen(names, item),
+            "category": chosen(CATEGORY_NAMES, shelf.category[item]),
+            "brand": chosen(_BRANDS, shelf.brand[item]),
             "price": price / 100,
             "cost": shelf.cost[item] / 100,
             "gift": shelf.gift[item],
             "launched_at": times(world.start, shelf.launched[item] * 86400),
             "retired_at": times(world.start, shelf.retired[item] * 86400, where=retiring),
             "in_stock": ~retiring,
-            "attributes": pa.array(lists, pa.string()).take(pa.array(item)),
+            "attributes": chosen(pa.array(lists, pa.string()), item),
             "recorded_at": times(world.start, day * 86400),
         }
     )

@@ -25,15 +25,15 @@ BRANDS = 6
 
 _CATEGORIES = (
     # name, Chinese, days between purchases, gamma shape, price, popularity, favourite share, returns, gift share
-    ("coffee", "咖啡", 24, 5, 68, 1.2, 0.72, 0.5, 0.0),
-    ("tea", "茶叶", 38, 4, 96, 0.8, 0.62, 0.5, 0.2),
-    ("pet_food", "宠物粮", 30, 8, 159, 0.7, 0.82, 0.5, 0.0),
-    ("diapers", "纸尿裤", 26, 8, 129, 0.6, 0.84, 0.6, 0.0),
-    ("skin_care", "护肤", 54, 5, 188, 1.1, 0.55, 0.9, 0.3),
-    ("snacks", "零食", 20, 3, 36, 1.5, 0.45, 0.4, 0.1),
-    ("laundry", "洗衣清洁", 45, 6, 49, 1.0, 0.66, 0.3, 0.0),
-    ("vitamins", "营养保健", 33, 7, 139, 0.7, 0.74, 0.6, 0.1),
-    ("oral_care", "口腔护理", 48, 5, 29, 0.8, 0.64, 0.3, 0.0),
+    ("coffee", "咖啡", 24, 3, 68, 1.2, 0.72, 0.5, 0.0),
+    ("tea", "茶叶", 38, 2.5, 96, 0.8, 0.62, 0.5, 0.2),
+    ("pet_food", "宠物粮", 30, 4, 159, 0.7, 0.82, 0.5, 0.0),
+    ("diapers", "纸尿裤", 26, 4, 129, 0.6, 0.84, 0.6, 0.0),
+    ("skin_care", "护肤", 54, 3, 188, 1.1, 0.55, 0.9, 0.3),
+    ("snacks", "零食", 20, 2, 36, 1.5, 0.45, 0.4, 0.1),
+    ("laundry", "洗衣清洁", 45, 3, 49, 1.0, 0.66, 0.3, 0.0),
+    ("vitamins", "营养保健", 33, 3.5, 139, 0.7, 0.74, 0.6, 0.1),
+    ("oral_care", "口腔护理", 48, 3, 29, 0.8, 0.64, 0.3, 0.0),
     ("apparel", "服饰", 75, 1, 169, 1.2, 0.06, 2.6, 0.1),
     ("sports", "运动户外", 140, 1, 219, 0.7, 0.05, 1.4, 0.1),
     ("toys", "玩具", 110, 1, 89, 0.6, 0.05, 0.9, 0.7),
@@ -45,13 +45,13 @@ _CATEGORIES = (
 
 _KINDS = (
     # name, share, categories, tempo, mean days until leaving, festival, coupon, depth, return, browse a week, add-ons
-    ("loyal", 0.17, 2.5, 1.25, 2600, 0.32, 0.15, 0.12, 0.020, 0.16, 0.80),
-    ("regular", 0.26, 2.1, 1.60, 1700, 0.28, 0.18, 0.14, 0.030, 0.13, 0.70),
-    ("occasional", 0.22, 1.7, 2.00, 1300, 0.22, 0.15, 0.14, 0.035, 0.10, 0.60),
-    ("discount_lover", 0.14, 2.0, 1.80, 1300, 0.55, 0.65, 0.27, 0.045, 0.18, 0.80),
-    ("coupon_hunter", 0.06, 1.8, 2.10, 1000, 0.70, 1.00, 0.44, 0.180, 0.22, 0.30),
-    ("gift_buyer", 0.08, 1.5, 1.70, 2000, 0.65, 0.20, 0.14, 0.030, 0.10, 0.50),
-    ("one_off", 0.07, 1.0, 3.00, 60, 0.06, 0.30, 0.20, 0.050, 0.06, 0.40),
+    ("loyal", 0.17, 2.4, 1.50, 2600, 0.32, 0.15, 0.12, 0.020, 0.16, 0.85),
+    ("regular", 0.26, 2.1, 1.85, 1900, 0.28, 0.18, 0.14, 0.030, 0.13, 0.75),
+    ("occasional", 0.24, 1.8, 2.20, 1600, 0.24, 0.15, 0.14, 0.035, 0.10, 0.65),
+    ("discount_lover", 0.14, 2.0, 1.95, 1600, 0.55, 0.65, 0.27, 0.045, 0.18, 0.80),
+    ("coupon_hunter", 0.06, 1.8, 2.10, 1200, 0.70, 1.00, 0.44, 0.180, 0.22, 0.30),
+    ("gift_buyer", 0.07, 1.6, 1.60, 2000, 0.65, 0.20, 0.14, 0.030, 0.10, 0.50),
+    ("one_off", 0.06, 1.0, 3.00, 60, 0.06, 0.30, 0.20, 0.050, 0.06, 0.40),
 )
 
 PROVINCES = ("广东", "江苏", "浙江", "山东", "上海", "北京", "四川", "河南", "湖北", "福建", "湖南", "安徽")
@@ -98,6 +98,8 @@ class World:
     kind_browse: Floats
     kind_add_on: Floats
     promotions: Floats
+    pause_share: float
+    pause_days: float
     guest_share: float
     campaigns: tuple[Campaign, ...]
     newsletters: Ints
@@ -135,6 +137,8 @@ class World:
             "consumable": CONSUMABLE.tolist(),
             "kinds": KIND_NAMES,
             "guest_share": self.guest_share,
+            "pause_share": self.pause_share,
+            "pause_days": self.pause_days,
             **arrays,
             "festivals": [{"name": f.name, "day": f.day.isoformat()} for f in self.festivals],
             "campaigns": [vars(c) | {"date": (self.start + timedelta(days=c.day)).isoformat()} for c in self.campaigns],
@@ -183,6 +187,8 @@ def draw_world(seed: int, start: date, days: int) -> World:
         kind_browse=_jitter(rng, kind[8], 0.08),
         kind_add_on=_jitter(rng, kind[9], 0.08),
         promotions=promotions,
+        pause_share=float(rng.uniform(0.09, 0.11)),
+        pause_days=float(rng.uniform(55, 65)),
         guest_share=float(rng.uniform(0.03, 0.06)),
         campaigns=_draw_campaigns(rng, days),
         newsletters=np.sort(rng.integers(0, days, max(days // 90, 1))),
