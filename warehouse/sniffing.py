@@ -1,0 +1,157 @@
+"""What can be seen in a file before it is read: encoding, separator, which column is which, how times are written.
+
+Sniffing only proposes. What it proposes is written into the settings file, and the door reads by those settings alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from warehouse.contracts import CONTRACTS
+from warehouse.errors import DataProblemError
+from warehouse.headers import candidates
+from warehouse.reading import LINE, kind_of, read_batches
+from warehouse.settings import TableSettings
+
+_SAMPLE = 1 << 18
+_SEPARATORS = (",", "\t", ";", "|")
+ISO = "ISO 8601"
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%d/%m/%y", "%d-%b-%Y", "%d %b %Y")
+_MONTH_FIRST = ("%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y", "%b %d, %Y")
+_YEAR_FIRST = ("%Y年%m月%d日", "%Y.%m.%d", "%Y%m%d")
+_ISO_LIKE = re.compile(r"\d{4}([-/])\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?)? ?(Z|[+-]\d{2}(:?\d{2})?)?")
+
+
+@dataclass
+class Sniffed:
+    """What a file looks like. `columns` lists for each of our columns the headers that may be it, best first;
+    `time_formats` the ways in which the times can be read, the likeliest first (`ISO` needs no format).
+    """
+
+    path: Path
+    encoding: str
+    separator: str
+    headers: list[str]
+    columns: dict[str, list[str]]
+    time_formats: list[str]
+    naive_times: bool
+    sample: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def negative(self) -> dict[str, bool]:
+        """Whether the sample has negative values, by header."""
+        return {name: any(value.startswith("-") for value in values) for name, values in self.sample.items()}
+
+
+def sniff(path: Path, table: str, mapping: dict[str, str] | None = None) -> Sniffed:
+    """Looks at the beginning of a file meant for that table; `mapping` (ours = theirs) is taken as said."""
+    mapping = mapping or {}
+    encoding, separator = ("utf-8", ",") if kind_of(path) == "parquet" else _form(path)
+    policy = TableSettings(files=(str(path),), encoding=encoding, separator=separator)
+    batch = next(read_batches(path, policy, block=_SAMPLE), None)
+    if batch is None:
+        raise DataProblemError(f"0 rows in {path.name}.", hint="Check that the export is complete.")
+    headers = [name for name in batch.rows.column_names if name != LINE]
+    sample = {name: [v for v in batch.rows.column(name).slice(0, 20_000).to_pylist() if v] for name in headers}
+    columns = _columns(table, headers, mapping)
+    happened = CONTRACTS[table].happened
+    times = sample.get(columns[happened][0], []) if happened in columns else []
+    return Sniffed(path, encoding, separator, headers, columns, time_formats(times), _naive(times), sample)
+
+
+def _columns(table: str, headers: list[str], mapping: dict[str, str]) -> dict[str, list[str]]:
+    """Candidates for each of our columns; a header that is surely another column is none."""
+    contract = CONTRACTS[table]
+    taken = set(mapping.values())
+    found: dict[str, list[str]] = {ours: [theirs] for ours, theirs in mapping.items()}
+    names = [column.name for column in (*contract.columns, *contract.door)]
+    exact = {name for name in names if name in headers and name not in found}
+    for name in names:
+        if name in found:
+            continue
+        others = taken | (exact - {name})
+        choice = [name] if name in exact else [c for c in candidates(table, name, headers) if c not in others]
+        if choice:
+            found[name] = choice
+            taken.add(choice[0])
+    return found
+
+
+def _form(path: Path) -> tuple[str, str]:
+    """Encoding and separator of a text file, by its beginning."""
+    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    try:
+        with opener(path, "rb") as file:
+            raw: bytes = file.read(_SAMPLE)
+    except FileNotFoundError as error:
+        raise DataProblemError(f"There is no file {path}.", hint="Check the path.") from error
+    encoding = _encoding(raw)
+    text = raw.decode(encoding, errors="ignore")
+    if kind_of(path) == "jsonl":
+        return encoding, ","
+    return encoding, _separator(text)
+
+
+def _encoding(raw: bytes) -> str:
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    whole = raw[: raw.rfind(b"\n") + 1] or raw
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            whole.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return "cp1252"
+
+
+def _separator(text: str) -> str:
+    """The separator that cuts the first lines into the most columns, equally many in each."""
+    lines = text.splitlines()[:50]
+    lines = lines[:-1] if len(lines) > 2 else lines
+
+    def columns(separator: str) -> int:
+        widths = [len(row) for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=separator) if row]
+        return widths[0] if widths and widths.count(widths[0]) >= 0.9 * len(widths) else 0
+
+    return max(_SEPARATORS, key=columns)
+
+
+def _parses(values: list[str], time_format: str) -> bool:
+    try:
+        for value in values:
+            datetime.strptime(value, time_format)
+    except ValueError:
+        return False
+    return True
+
+
+def time_formats(values: list[str]) -> list[str]:
+    """The ways in which all those texts can be read as times; more than one where day and month cannot be told apart."""
+    values = list(dict.fromkeys(values))[:5000]
+    if not values:
+        return [ISO]
+    if all(_ISO_LIKE.fullmatch(value) for value in values):
+        return [ISO]
+    compact = all(re.fullmatch(r"(19|20)\d{6}", value) for value in values)
+    if not compact and all(re.fullmatch(r"\d{9,17}(\.\d+)?", value) for value in values):
+        digits = max(len(value.split(".")[0]) for value in values)
+        return ["epoch_s" if digits <= 11 else "epoch_ms" if digits <= 14 else "epoch_us"]
+    return [
+        day + clock
+        for day in (*_YEAR_FIRST, *_DAY_FIRST, *_MONTH_FIRST)
+        for clock in _CLOCKS
+        if _parses(values[:3], day + clock) and _parses(values, day + clock)
+    ]
+
+
+def _naive(values: list[str]) -> bool:
+    """Whether the times are written without a zone."""
+    return not values or not all(re.search(r"(Z|:\d{2}(\.\d+)? ?[+-]\d{2}(:?\d{2})?)$|^\d{9,}", v) for v in values[:100])

@@ -1,0 +1,277 @@
+"""A new workspace: looks at the files, settles what is open, and writes a commented `reprise.toml`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from warehouse.clock import zone
+from warehouse.contracts import CONTRACTS
+from warehouse.errors import DataProblemError, Problem, UsageError
+from warehouse.files import write_text
+from warehouse.presets import Preset
+from warehouse.presets import preset as known_preset
+from warehouse.settings import SETTINGS_FILE, parse_settings
+from warehouse.sniffing import ISO, Sniffed, sniff
+
+Ask = Callable[[str, list[str]], str]
+
+
+@dataclass
+class InitReport:
+    """What was written, what was seen in the files, and what was assumed because nobody was asked."""
+
+    path: Path
+    found: list[str] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"settings": str(self.path), "found": self.found, "assumed": self.assumed}
+
+    def lines(self) -> list[str]:
+        return [*self.found, *(f"assumed: {line}" for line in self.assumed), f"wrote {self.path}"]
+
+
+@dataclass
+class _Choices:
+    """Settles what is open: by asking, or without a person by the first candidate, remembered as assumed."""
+
+    ask: Ask | None
+    report: InitReport
+
+    def choose(self, question: str, options: list[str], assumption: str) -> str:
+        if self.ask is not None:
+            return self.ask(question, options)
+        self.report.assumed.append(assumption.format(options[0], others=", ".join(options[1:])))
+        return options[0]
+
+
+def init_workspace(
+    directory: Path | str,
+    files: dict[str, Path],
+    preset: str | None = None,
+    tz: str | None = None,
+    mapping: dict[str, str] | None = None,
+    ask: Ask | None = None,
+    duplicates: str | None = None,
+) -> InitReport:
+    """Writes `reprise.toml` into `directory` for these files (table: path). `mapping` says ours = theirs.
+
+    `ask(question, candidates)` is called for what cannot be inferred; without it the first candidate is taken and named in
+    `assumed` and in the file's comments. An existing settings file is never overwritten.
+    """
+    root = Path(directory).resolve()
+    target = root / SETTINGS_FILE
+    _refuse(target, files, duplicates)
+    shape = known_preset(preset) if preset else None
+    report = InitReport(target)
+    choices = _Choices(ask, report)
+    sniffed = {table: sniff(Path(path), table, _said(table, mapping, shape, files)) for table, path in files.items()}
+    _refuse_unknown_mapping(mapping or {}, sniffed)
+    business = _time_zone(tz, shape, sniffed, choices)
+    sections = [_head(business, shape, report, sniffed, choices)]
+    for table, seen in sniffed.items():
+        sections.append(_table(root, table, seen, shape, duplicates, choices))
+    sections += _defaults(set(files))
+    noted = "".join(f"# assumed: {line}\n" for line in report.assumed)
+    text = sections[0] + (f"\n# Nobody was asked; check what was assumed.\n{noted}" if noted else "") + "".join(sections[1:])
+    parse_settings(text)
+    write_text(target, text)
+    return report
+
+
+def _refuse(target: Path, files: dict[str, Path], duplicates: str | None) -> None:
+    if target.exists():
+        raise UsageError(f"{target} exists already.", hint="Edit it, or make the workspace in another folder.")
+    unknown = [table for table in files if table not in CONTRACTS]
+    if unknown:
+        raise UsageError(f"There is no table {unknown[0]}.", hint=f"Known are: {', '.join(CONTRACTS)}.")
+    if not {"orders", "events", "labels"} & set(files):
+        raise UsageError("A workspace needs orders, events or labels.", hint="reprise init DIR --orders FILE")
+    if duplicates not in (None, "drop", "keep"):
+        raise UsageError(f'duplicates is "{duplicates}".', hint="It may be drop or keep.")
+
+
+def _said(
+    table: str, mapping: dict[str, str] | None, shape: Preset | None, files: dict[str, Path]
+) -> dict[str, str]:
+    """What is known of the columns of a table without looking. A column said by --map belongs to every table that has both."""
+    del files
+    contract = CONTRACTS[table]
+    names = {column.name for column in (*contract.columns, *contract.door)}
+    said = dict(shape.columns.get(table, {})) if shape else {}
+    return {**said, **{ours: theirs for ours, theirs in (mapping or {}).items() if ours in names}}
+
+
+def _refuse_unknown_mapping(mapping: dict[str, str], sniffed: dict[str, Sniffed]) -> None:
+    for ours, theirs in mapping.items():
+        tables = [table for table in sniffed if ours in {c.name for c in (*CONTRACTS[table].columns, *CONTRACTS[table].door)}]
+        if not tables:
+            raise UsageError(f'--map {ours}={theirs}: no table has a column "{ours}".', hint="Write it as ours=theirs.")
+        if not any(theirs in sniffed[table].headers for table in tables):
+            listed = ", ".join(sniffed[tables[0]].headers)
+            raise UsageError(f'--map {ours}={theirs}: no file has a column "{theirs}".', hint=f"There are: {listed}.")
+        for table in tables:
+            if theirs not in sniffed[table].headers:
+                sniffed[table].columns.pop(ours, None)
+
+
+def _time_zone(tz: str | None, shape: Preset | None, sniffed: dict[str, Sniffed], choices: _Choices) -> str:
+    if tz:
+        return zone(tz).key
+    if shape:
+        return shape.time_zone
+    naive = [table for table, seen in sniffed.items() if seen.naive_times]
+    why = f"times in {', '.join(naive)} have no zone" if naive else "days are counted in a business time zone"
+    question = f"{why[0].upper()}{why[1:]}. Which time zone (an IANA name)?"
+    name = choices.choose(question, ["UTC", "Asia/Shanghai", "Europe/London", "America/New_York"],
+                          f"time zone {{}}, because {why} (say --tz)")  # fmt: skip
+    return zone(name).key
+
+
+def _head(
+    business: str, shape: Preset | None, report: InitReport, sniffed: dict[str, Sniffed], choices: _Choices
+) -> str:
+    del sniffed
+    lines = [
+        "# Everything this workspace declares. Paths are relative to this file; your files are never changed.",
+        f"time_zone = {_toml(business)}  # whose days, weeks and months count",
+    ]
+    if shape:
+        lines.append(f"currency = {_toml(shape.currency)}  # the one currency of all amounts")
+        lines.append(f"preset = {_toml(shape.name)}")
+        report.found.append(f"preset {shape.name}: {business}, {shape.currency}")
+    else:
+        lines.append('currency = "USD"  # only a name; amounts are never converted')
+        choices.report.assumed.append("currency USD (a name only; change it in reprise.toml)")
+    return "\n".join(lines) + "\n"
+
+
+def _table(
+    root: Path, table: str, seen: Sniffed, shape: Preset | None, duplicates: str | None, choices: _Choices
+) -> str:
+    """The section of one table."""
+    contract = CONTRACTS[table]
+    columns = {ours: _one(table, ours, found, choices) for ours, found in seen.columns.items()}
+    lacking = [name for name in contract.required if name not in columns]
+    if contract.one_of and not any(set(choice) <= set(columns) for choice in contract.one_of):
+        lacking.append(" or ".join(" and ".join(choice) for choice in contract.one_of))
+    if lacking:
+        listed = ", ".join(seen.headers)
+        raise DataProblemError(
+            f"{seen.path.name} is not clear as {table}.",
+            [Problem(seen.path.name, 1, None, f"columns {listed}", f"a column for {name}",
+                     f"Name it: --map {name.split()[0]}=THEIRS.") for name in lacking],
+        )  # fmt: skip
+    policies = dict(shape.policies.get(table, {})) if shape else {}
+    if duplicates:
+        policies["duplicates"] = duplicates
+    lines = [f"\n[tables.{table}]  # {contract.grain}", f"files = [{_toml(_relative(root, seen.path))}]"]
+    lines += _form(seen, choices)
+    lines += _policies(table, columns, seen, policies, shape)
+    renamed = {ours: theirs for ours, theirs in columns.items() if ours != theirs}
+    if renamed:
+        lines += ["", f"[tables.{table}.columns]  # ours = theirs"]
+        lines += [f"{ours} = {_toml(theirs)}" for ours, theirs in renamed.items()]
+    told = ", ".join(f"{ours} = {theirs}" for ours, theirs in columns.items())
+    choices.report.found.append(f"{table}: {seen.path.name}: {told}")
+    return "\n".join(lines) + "\n"
+
+
+def _one(table: str, ours: str, found: list[str], choices: _Choices) -> str:
+    if len(found) == 1:
+        return found[0]
+    question = f"Which column of {table} is {ours}?"
+    return choices.choose(question, found, f"{table}.{ours} is {{}} (it might be {{others}})")
+
+
+def _form(seen: Sniffed, choices: _Choices) -> list[str]:
+    """Encoding, separator and time format, where they are not the usual ones."""
+    lines = []
+    if seen.encoding != "utf-8":
+        lines.append(f"encoding = {_toml(seen.encoding)}")
+    if seen.separator != ",":
+        lines.append(f"separator = {_toml(seen.separator)}")
+    if not seen.time_formats:
+        choices.report.assumed.append(f"times in {seen.path.name} are ISO 8601, though some look different; set time_format")
+        return lines
+    time_format = seen.time_formats[0]
+    if len(seen.time_formats) > 1:
+        question = f"Times in {seen.path.name} can be read in several ways. Which is right?"
+        said = f"times in {seen.path.name} are written {{}} (it might be {{others}})"
+        time_format = choices.choose(question, seen.time_formats, said)
+    if time_format != ISO:
+        lines.append(f"time_format = {_toml(time_format)}")
+    return lines
+
+
+def _policies(
+    table: str, columns: dict[str, str], seen: Sniffed, policies: dict[str, Any], shape: Preset | None
+) -> list[str]:
+    """How rows are let in, each with what it means."""
+    reasons = shape.reasons if shape else {}
+    told = {
+        "duplicates": "drop: rows equal in all columns to an earlier one are dropped; keep: they are kept. Counted always.",
+        "guests": "set_aside: rows without a user are counted, not kept; stop: they are wrong.",
+        "returns": "kind: the kind column says so; sign: a negative quantity or amount; order_prefix: the order_id.",
+    }
+    policies.setdefault("duplicates", "drop")
+    if table == "orders":
+        policies.setdefault("guests", "set_aside")
+        policies.setdefault("returns", "kind" if "kind" in columns else "sign")
+    if table == "events":
+        policies.setdefault("guests", "set_aside")
+    lines = []
+    for key, value in policies.items():
+        reason = reasons.get(key) or told.get(key)
+        if reason:
+            lines.append(f"# {reason}")
+        lines.append(f"{key} = {_toml(value)}")
+    lines += [
+        "# stop: one bad row stops the load; quarantine: bad rows go to store/rejects, at most max_bad_ratio of them.",
+        'on_problem = "stop"',
+    ]
+    return lines
+
+
+def _defaults(tables: set[str]) -> list[str]:
+    """Audiences to begin with, and acts where there are no orders."""
+    if "orders" in tables:
+        return [
+            _audience("new_customers", "Bought for the first time in the last 30 days.", "days_since_first_order <= 30"),
+            _audience(
+                "leaving_and_valuable",
+                "Likely to leave, and worth keeping.",
+                "churn_probability in top 30 % and amount_365d in top 20 %",
+            ),
+            _audience("top_of_the_pyramid", "Those who spent the most in a year.", "amount_365d in top 5 %"),
+        ]
+    if "events" in tables:
+        return [
+            '\n[activity]\nacts = "events"  # there are no orders: every event is an act\n',
+            _audience("new_customers", "First seen in the last 7 days.", "days_since_first_act <= 7"),
+            _audience("leaving", "Likely to leave.", "churn_probability in top 30 %"),
+        ]
+    return []
+
+
+def _audience(name: str, meaning: str, rule: str) -> str:
+    return f"\n[audiences.{name}]  # {meaning}\nrule = {_toml(rule)}\n"
+
+
+def _relative(root: Path, path: Path) -> str:
+    """The path as the settings file names it: relative where it lies in or beside the workspace."""
+    whole = path.resolve()
+    try:
+        shared = Path(os.path.commonpath([root, whole]))
+    except ValueError:
+        return str(whole)
+    return os.path.relpath(whole, root) if len(shared.parts) > 1 else str(whole)
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
