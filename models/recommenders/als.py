@@ -10,6 +10,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from models.recommenders.interactions import History, Interactions
+from models.recommenders.plain_arrays import needed
 from models.recommenders.recommender import Recommender
 from warehouse.errors import DataProblemError
 
@@ -96,8 +97,9 @@ class ALS(Recommender):
         return {"item_factors": self.item_factors, "settings": np.array([self.regularization, self.alpha])}
 
     def _restore(self, parameters: Mapping[str, npt.NDArray[Any]]) -> None:
-        factors, settings = parameters["item_factors"], parameters["settings"]
-        if factors.ndim != 2 or len(factors) != self.interactions.shape[1] or settings.shape != (2,):
+        factors, settings = needed(parameters, "item_factors"), needed(parameters, "settings")
+        finite = np.isfinite(factors).all() and np.isfinite(settings).all()
+        if not finite or factors.ndim != 2 or len(factors) != self.interactions.shape[1] or settings.shape != (2,):
             raise DataProblemError("The item factors of the recommender do not fit its items.")
         self.item_factors = factors
         self.factors = factors.shape[1]

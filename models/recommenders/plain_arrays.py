@@ -70,7 +70,7 @@ def texts_to_arrays(values: pa.Array, prefix: str) -> dict[str, npt.NDArray[Any]
 
 def texts_from_arrays(arrays: Arrays, prefix: str) -> pa.Array:
     """The texts back, sorted and unique as ids must be."""
-    held, starts = (_array(arrays, f"{prefix}{name}") for name in ("bytes", "starts"))
+    held, starts = (needed(arrays, f"{prefix}{name}") for name in ("bytes", "starts"))
     _refuse(starts.ndim != 1 or not _rising(starts, len(held)), f"{prefix}starts do not fit {prefix}bytes")
     raw = held.astype(np.uint8).tobytes()
     try:
@@ -88,7 +88,7 @@ def csr_to_arrays(matrix: Any, prefix: str) -> dict[str, npt.NDArray[Any]]:
 
 def csr_from_arrays(arrays: Arrays, prefix: str, shape: tuple[int, int]) -> Any:
     """The csr_matrix back; `DataProblemError` where an index lies outside `shape` or a value is not finite."""
-    data, indices, indptr = (_array(arrays, f"{prefix}{name}") for name in ("data", "indices", "indptr"))
+    data, indices, indptr = (needed(arrays, f"{prefix}{name}") for name in ("data", "indices", "indptr"))
     _refuse(data.shape != indices.shape or data.ndim != 1, f"{prefix}data and {prefix}indices differ in length")
     _refuse(indptr.shape != (shape[0] + 1,) or not _rising(indptr, len(indices)), f"{prefix}indptr does not fit")
     _refuse(bool(indices.size) and (indices.min() < 0 or indices.max() >= shape[1]), f"{prefix}indices leave the items")
@@ -98,7 +98,8 @@ def csr_from_arrays(arrays: Arrays, prefix: str, shape: tuple[int, int]) -> Any:
     return matrix
 
 
-def _array(arrays: Arrays, name: str) -> npt.NDArray[Any]:
+def needed(arrays: Arrays, name: str) -> npt.NDArray[Any]:
+    """The array of that name; `DataProblemError` where it is missing."""
     if name not in arrays:
         raise DataProblemError(f"The recommender arrays are damaged: {name} is missing.")
     return arrays[name]
