@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from queue import SimpleQueue
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -66,7 +68,7 @@ def write_features(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is run for every part: staging, then families, then the statement that joins them."""
+    """What is run for every part: staging, then families."""
 
     features: tuple[Feature, ...]
     staging: tuple[Statement, ...]
@@ -77,28 +79,6 @@ class _Plan:
     def schema(self) -> pa.Schema:
         kinds = {"number": pa.float64(), "category": pa.string()}
         return pa.schema([("entity_id", pa.string()), *((f.name, kinds[f.kind]) for f in self.features)])
-
-    @property
-    def joined(self) -> str:
-        """SQL of the wide rows of a part: every customer, with what is absent filled in."""
-        columns = ", ".join(_column(feature) for feature in self.features)
-        joins = " ".join(
-            f"left join family_{family.name} on entities.entity_id = family_{family.name}.entity_id"
-            for family in self.families
-        )
-        return f"select entities.entity_id, {columns} from entities {joins} order by entities.entity_id"
-
-
-def _column(feature: Feature) -> str:
-    own = f"family_{feature.family}.{feature.name}"
-    if feature.kind == "category":
-        return f"cast({own} as varchar) as {feature.name}"
-    number = f"cast({own} as double)"
-    return (
-        f"coalesce({number}, {feature.absent}) as {feature.name}"
-        if feature.absent is not None
-        else f"{number} as {feature.name}"
-    )
 
 
 def _plan(source: Source, as_of: date, wanted: Iterable[str] | None) -> _Plan:
@@ -139,8 +119,6 @@ def _in_turns(
     progress: Progress,
 ) -> Iterator[pa.Table]:
     """Parts by several workers; each takes the next one when it has handed over its last, so few are held at once."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
         free: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
         for _ in range(workers):
@@ -177,13 +155,35 @@ def _connection(plan: _Plan, source: Source, as_of: date, threads: int) -> Itera
 def _build_part(
     connection: duckdb.DuckDBPyConnection, plan: _Plan, source: Source, part: Mapping[str, Relation], as_of: date
 ) -> pa.Table:
-    every_event = register_acts(connection, source)
-    register_part(connection, source, part, as_of)
+    values = {"every_event": register_acts(connection, source)}
+    customers = register_part(connection, source, part, as_of)
     for staged in plan.staging:
-        staged.keep(connection, as_of, every_event=every_event)
+        staged.keep(connection, as_of, values)
+    columns = {"entity_id": customers}
     for family in plan.families:
-        family.keep(connection, as_of, into=f"family_{family.name}")
-    table = connection.sql(plan.joined).to_arrow_table().cast(plan.schema)
-    for left in (*(staged.name for staged in plan.staging), *(f"family_{family.name}" for family in plan.families)):
-        connection.execute(f"drop table {left}")
-    return table
+        features = [feature for feature in plan.features if feature.family == family.name]
+        counted = family.table(connection, as_of, columns=["entity_id", *(_typed(feature) for feature in features)])
+        rows = counted["entity_id"].to_numpy()
+        for feature in features:
+            columns[feature.name] = _spread(counted[feature.name], rows, len(customers), feature)
+    for staged in plan.staging:
+        connection.execute(f"drop table {staged.name}")
+    return pa.table([columns[name] for name in plan.schema.names], schema=plan.schema)
+
+
+def _typed(feature: Feature) -> str:
+    return f"cast({feature.name} as {'varchar' if feature.kind == 'category' else 'double'}) as {feature.name}"
+
+
+def _spread(counted: pa.ChunkedArray, rows: npt.NDArray[np.int32], customers: int, feature: Feature) -> pa.Array:
+    """A family's column laid out for all customers of the part: `counted` belongs to the customers numbered `rows`."""
+    if feature.kind == "category":
+        place = np.full(customers, -1, dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        return counted.combine_chunks().take(pa.array(place, mask=place < 0))
+    values = np.full(customers, np.nan if feature.absent is None else feature.absent)
+    known = counted.to_numpy()
+    if feature.absent is not None:
+        known = np.where(np.isnan(known), feature.absent, known)
+    values[rows] = known
+    return pa.array(values, from_pandas=True)

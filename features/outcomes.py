@@ -15,7 +15,7 @@ from features.source import (
     act_statement,
     register_acts,
     register_items_for_labels,
-    register_part,
+    register_visible,
     register_window,
 )
 from features.statements import Statement, staging_for, statements
@@ -38,18 +38,14 @@ def outcome_counts(
     statement = statements("outcomes")["event_hits" if of_events else "sale_hits"]
     last = as_of + timedelta(days=horizon)
     with connect(source.folders, memory_limit=source.memory_limit) as connection:
-        every_event = register_acts(connection, source)
+        values: dict[str, object] = {"every_event": register_acts(connection, source)}
         register_items_for_labels(connection, source, last)
-        filters = _register_choices(connection, target_settings, as_of)
+        values |= _register_choices(connection, target_settings, as_of)
         tables = []
         for part in source.parts():
             register_window(connection, source, part, as_of, last)
             _stage(connection, statement, as_of)
-            tables.append(
-                statement.table(
-                    connection, as_of, every_event=every_event, min_amount=target_settings.min_amount, **filters
-                )
-            )
+            tables.append(statement.table(connection, as_of, values))
     return pa.concat_tables(tables).sort_by("entity_id").combine_chunks()
 
 
@@ -82,7 +78,7 @@ def _register(
     connection: duckdb.DuckDBPyConnection, source: Source, part: Mapping[str, Relation], as_of: date, last: date | None
 ) -> None:
     if last is None:
-        register_part(connection, source, part, as_of)
+        register_visible(connection, source, part, as_of, ("orders",))
     else:
         register_window(connection, source, part, as_of, last)
 

@@ -171,7 +171,7 @@ def count_population(source: Source, as_of: date) -> dict[str, pa.Table]:
 
     Sums are decimals, so that the parts and their order change nothing.
     """
-    from features.statements import staging_for, statements
+    from features.statements import statements
 
     if "orders" not in source.tables:
         return {}
@@ -179,9 +179,7 @@ def count_population(source: Source, as_of: date) -> dict[str, pa.Table]:
     with connect(source.folders, memory_limit=source.memory_limit) as connection:
         register_items(connection, source, as_of)
         for k, part in enumerate(source.parts()):
-            register_part(connection, source, part, as_of)
-            for staged in staging_for([files["item_sums"]], "acts_of_sales"):
-                staged.keep(connection, as_of)
+            register_visible(connection, source, part, as_of, ("orders",))
             verb = "create temp table item_sums as" if k == 0 else "insert into item_sums"
             connection.execute(f"{verb} {files['item_sums'].body}")
         return {"item_prices": files["item_prices"].table(connection, as_of)}
@@ -212,21 +210,44 @@ def register_items_for_labels(connection: duckdb.DuckDBPyConnection, source: Sou
     connection.execute(f"create or replace temp table items as {every}")
 
 
+def register_visible(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    part: Mapping[str, Relation],
+    as_of: date,
+    tables: Iterable[str] = PEOPLE,
+    prefix: str = "",
+) -> None:
+    """Makes views of tables about people, named `prefix` and the table, with only what is visible at `as_of`."""
+    cutoff = instant(as_of, source.time_zone)
+    for table in tables:
+        visible = _visible(connection, source, table, part.get(table), cutoff)
+        connection.execute(f"create or replace temp view {prefix}{table} as {visible}")
+
+
 def register_part(
     connection: duckdb.DuckDBPyConnection, source: Source, part: Mapping[str, Relation], as_of: date
-) -> None:
-    """Makes views of the tables about people with only what is visible at `as_of`, and `entities`.
+) -> pa.Array:
+    """Makes the views that features read, customers being numbered; returns their ids, sorted: number n is the nth.
 
-    An entity is a person with a visible order or event, or one whose registration was known.
+    A customer is a person with a visible order or event, or one whose registration was known. Numbers instead of ids
+    make every grouping about twice as fast.
     """
-    cutoff = instant(as_of, source.time_zone)
-    for table in PEOPLE:
-        visible = _visible(connection, source, table, part.get(table), cutoff)
-        connection.execute(f"create or replace temp view {table} as {visible}")
+    register_visible(connection, source, part, as_of, prefix="seen_")
     connection.execute(
-        "create or replace temp table entities as select entity_id from orders union select entity_id from events "
-        "union select entity_id from users where is_customer"
+        "create or replace temp table customers as "
+        "select id, cast(row_number() over (order by id) - 1 as int) as entity_id from ("
+        "select entity_id as id from seen_orders union select entity_id as id from seen_events "
+        "union select entity_id as id from seen_users where is_customer)"
     )
+    for table in PEOPLE:
+        others = ", ".join(f"seen.{name}" for name, _ in _columns(table) if name != "entity_id")
+        connection.execute(
+            f"create or replace temp view {table} as select customers.entity_id, {others} from seen_{table} as seen "
+            "inner join customers on seen.entity_id = customers.id"
+        )
+    ids = connection.sql("select id from customers order by entity_id").to_arrow_table()
+    return ids["id"].combine_chunks()
 
 
 def register_window(

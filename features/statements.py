@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -18,6 +19,8 @@ FOLDER = Path(__file__).parent / "sql"
 _PARAMETER = re.compile(r":([a-z_][a-z0-9_]*)")
 _COMMENT = re.compile(r"--[^\n]*")
 _READ = re.compile(r"\b(?:from|join)\s+([a-z_]+)")
+
+Values: TypeAlias = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -42,24 +45,28 @@ class Statement:
         """Names after `from` and `join`: tables, staging and its own common table expressions."""
         return frozenset(_READ.findall(self.body))
 
-    def keep(
-        self, connection: duckdb.DuckDBPyConnection, as_of: date, into: str | None = None, **values: object
-    ) -> None:
-        """Runs it as of a date and keeps the rows as a temporary table of its name, or `into`."""
-        connection.execute(
-            f"create or replace temp table {into or self.name} as {self._sql}", self._bound(as_of, values)
-        )
+    def keep(self, connection: duckdb.DuckDBPyConnection, as_of: date, values: Values | None = None) -> None:
+        """Runs it as of a date and keeps the rows as a temporary table of its name."""
+        connection.execute(f"create or replace temp table {self.name} as {self._sql}", self._bound(as_of, values))
 
-    def table(self, connection: duckdb.DuckDBPyConnection, as_of: date, **values: object) -> pa.Table:
-        """Its rows as of a date."""
-        return connection.sql(self._sql, params=self._bound(as_of, values)).to_arrow_table()
+    def table(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        as_of: date,
+        values: Values | None = None,
+        columns: Sequence[str] = (),
+    ) -> pa.Table:
+        """Its rows as of a date, or only these expressions of its columns."""
+        sql = f"select {', '.join(columns)} from ({self._sql}) as {self.name}_rows" if columns else self._sql
+        return connection.sql(sql, params=self._bound(as_of, values)).to_arrow_table()
 
-    @property
+    @cached_property
     def _sql(self) -> str:
         return _PARAMETER.sub(r"$\1", self.body)
 
-    def _bound(self, as_of: date, values: Mapping[str, object]) -> dict[str, object]:
-        return {**parameters(self.values, as_of), **{name: values[name] for name in self.values & values.keys()}}
+    def _bound(self, as_of: date, values: Values | None) -> dict[str, object]:
+        further = values or {}
+        return {**parameters(self.values, as_of), **{name: further[name] for name in self.values & further.keys()}}
 
 
 @cache

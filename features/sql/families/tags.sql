@@ -4,5 +4,4 @@ select
     count(*) as tag_count,
     :as_of - cast(max(day_number(local_at)) as int) as days_since_last_tag
 from tags
-where entity_id is not null
 group by entity_id

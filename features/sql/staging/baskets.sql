@@ -4,10 +4,10 @@ with summed as (
         entity_id,
         min(day * 24 + hour) as first_hour,
         max(day) as last_day,
-        sum(amount) as amount,
-        sum(discount) as discount,
-        sum(quantity) as unit_count,
-        count(*) as line_count,
+        cast(sum(amount) as decimal(18, 4)) as amount,
+        cast(sum(discount) as decimal(18, 4)) as discount,
+        cast(sum(quantity) as decimal(18, 4)) as unit_count,
+        cast(count(*) as int) as line_count,
         max(coupon_id) as coupon_id,
         min(channel) as channel
     from sale_lines

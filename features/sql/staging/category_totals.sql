@@ -4,8 +4,8 @@ select
     kinds.category,
     min(totals.first_day) as first_day,
     max(totals.last_day) as last_day,
-    sum(totals.line_count) as line_count,
-    sum(totals.amount) as amount
+    cast(sum(totals.line_count) as int) as line_count,
+    cast(sum(totals.amount) as decimal(18, 4)) as amount
 from item_totals as totals
 inner join items as kinds on totals.item_id = kinds.item_id
 where kinds.category is not null

@@ -1,18 +1,17 @@
 -- one row per customer and day with an event before :as_of
 select
     entity_id,
-    cast(day_number(local_at) as int) as day,
-    count(*) as event_count,
-    count(item_id) as item_event_count,
-    count(page) as page_event_count,
-    count(feature) as feature_use_count,
-    count(rating) as rating_count,
-    sum(cast(rating as decimal(18, 4))) as rating_sum,
-    sum(cast(dwell_seconds as decimal(18, 4))) as dwell_seconds,
-    count(case when event in ('cart', 'add_to_cart', 'basket', '加购') then 1 end) as cart_count,
-    count(case when event in ('favourite', 'favorite', 'wishlist', 'like', 'collect', '收藏') then 1 end) as favourite_count,
-    count(case when event in ('search', '搜索') then 1 end) as search_count,
-    count(case when hour(local_at) >= 22 or hour(local_at) < 6 then 1 end) as night_count
-from events
-where entity_id is not null
-group by entity_id, cast(day_number(local_at) as int)
+    day,
+    cast(count(*) as int) as event_count,
+    cast(count(item_id) as int) as item_event_count,
+    cast(sum(has_page) as int) as page_event_count,
+    cast(count(rating) as int) as rating_count,
+    cast(sum(rating) as decimal(18, 4)) as rating_sum,
+    cast(sum(dwell_seconds) as decimal(18, 4)) as dwell_seconds,
+    cast(sum(is_cart) as int) as cart_count,
+    cast(sum(is_favourite) as int) as favourite_count,
+    cast(sum(is_search) as int) as search_count,
+    cast(sum(is_night) as int) as night_count,
+    max(is_act) as has_act
+from event_lines
+group by entity_id, day

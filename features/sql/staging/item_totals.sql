@@ -4,9 +4,9 @@ select
     item_id,
     min(day) as first_day,
     max(day) as last_day,
-    count(*) as line_count,
-    sum(amount) as amount,
-    sum(quantity) as unit_count
+    cast(count(*) as int) as line_count,
+    cast(sum(amount) as decimal(18, 4)) as amount,
+    cast(sum(quantity) as decimal(18, 4)) as unit_count
 from sale_lines
 where item_id is not null
 group by entity_id, item_id

@@ -3,12 +3,12 @@ select
     entity_id,
     day,
     max(last_day) as last_day,
-    count(*) as order_count,
-    sum(amount) as amount,
-    sum(discount) as discount,
-    sum(unit_count) as unit_count,
-    sum(line_count) as line_count,
-    sum(case when discount > 0 then 1 else 0 end) as discount_order_count,
-    count(coupon_id) as coupon_order_count
+    cast(count(*) as int) as order_count,
+    cast(sum(amount) as decimal(18, 4)) as amount,
+    cast(sum(discount) as decimal(18, 4)) as discount,
+    cast(sum(unit_count) as decimal(18, 4)) as unit_count,
+    cast(sum(line_count) as int) as line_count,
+    cast(count(case when discount > 0 then 1 end) as int) as discount_order_count,
+    cast(count(coupon_id) as int) as coupon_order_count
 from baskets
 group by entity_id, day

@@ -7,4 +7,4 @@ select
     abs(coalesce(quantity, 1)) as quantity,
     abs(amount) as amount
 from orders
-where kind = 'return' and entity_id is not null
+where kind = 'return'

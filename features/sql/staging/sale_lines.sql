@@ -3,7 +3,7 @@ with seen as (
     select
         entity_id,
         cast(day_number(local_at) as int) as day,
-        hour(local_at) as hour,
+        cast(hour(local_at) as int) as hour,
         order_id,
         item_id,
         coalesce(quantity, 1) as quantity,
@@ -12,7 +12,7 @@ with seen as (
         coupon_id,
         channel
     from orders
-    where kind = 'sale' and amount > 0 and entity_id is not null
+    where kind = 'sale' and amount > 0
 )
 
 select

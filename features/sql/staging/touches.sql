@@ -5,4 +5,4 @@ select
     campaign_id,
     channel
 from contacts
-where entity_id is not null and lower(arm) <> 'control'
+where lower(arm) <> 'control'

@@ -2,8 +2,8 @@
 select
     entity_id,
     feature,
-    cast(max(day_number(local_at)) as int) as last_day,
-    count(*) as use_count
-from events
-where entity_id is not null and feature is not null
+    max(day) as last_day,
+    cast(count(*) as int) as use_count
+from event_lines
+where feature is not null
 group by entity_id, feature

@@ -2,7 +2,7 @@
 select
     entity_id,
     item_id,
-    cast(max(day_number(local_at)) as int) as last_day
-from events
-where entity_id is not null and item_id is not null
+    max(day) as last_day
+from event_lines
+where item_id is not null
 group by entity_id, item_id
