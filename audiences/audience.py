@@ -142,7 +142,7 @@ class _Work:
 
 def _matched(work: _Work) -> npt.NDArray[np.bool_]:
     ids = work.frame.column("entity_id")
-    if ids.null_count or pc.count_distinct(ids).as_py() != len(ids):
+    if ids.null_count or len(ids.unique()) != len(ids):
         raise DataProblemError("An audience needs one row for each entity_id, none without.")
     return rules.evaluate(work.rule, work.frame)
 
@@ -161,7 +161,7 @@ def _suppression(work: _Work) -> tuple[SuppressionList | None, Withheld]:
 def _aligned(consents: pa.Table, ids: pa.ChunkedArray) -> pa.Table:
     """The rows of `consents` in the order of `ids`; who has none there has unknown consents."""
     known = consents.column("entity_id").combine_chunks()
-    if pc.count_distinct(known).as_py() != len(known):
+    if len(known.unique()) != len(known):
         raise DataProblemError("The consents hold a user twice, so nobody can be contacted.")
     rows = pc.index_in(ids.combine_chunks(), value_set=known)
     return consents.drop_columns(["entity_id"]).take(rows).append_column("entity_id", ids)

@@ -69,7 +69,7 @@ def _same(column: pa.ChunkedArray, horizon: int | None) -> pa.ChunkedArray:
 
 def _rows_of(users: pa.Array, part: pa.Table, target: str, horizon: int | None) -> pa.Array:
     ids = part.column("user_id")
-    if pc.count_distinct(ids).as_py() != len(ids):
+    if len(ids.unique()) != len(ids):
         raise DataProblemError(f"Scores of {target} at {horizon} days hold a user twice.")
     return pc.index_in(users, value_set=ids.combine_chunks())
 

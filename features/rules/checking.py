@@ -19,6 +19,7 @@ TAGS = "tags"
 
 _ORDERED = ("<", "<=", ">", ">=", "between")
 _PROBABILITY = re.compile(r"(^|_)probability(_|$)")
+_PERCENTILE = re.compile(r"(^|_)percentile(_|$)")
 _KIND_WORDS = {"number": "a number", "text": "a text", "flag": "yes or no", "date": "a date", "tags": "a list of tags"}
 _WRITTEN = {
     "number": "a bare number such as 30",
@@ -128,15 +129,25 @@ def _values(node: Condition, field: Field) -> Iterator[tuple[Span, str]]:
     for value, at in zip(node.values, node.values_at, strict=True):
         if kind_of(value) != field.kind:
             yield at, f"{field.name} is {_KIND_WORDS[field.kind]}; compare it to {_WRITTEN[field.kind]}."
-        elif _PROBABILITY.search(field.name) and isinstance(value, int | float) and not 0 <= value <= 1:
-            say = f"; write {value / 100:g} for {value:g} %" if 1 < value <= 100 else ""
-            yield at, f"{field.name} is a probability between 0 and 1{say}."
+        elif isinstance(value, int | float) and (beside := _out_of_scale(field.name, value)):
+            yield at, f"{field.name} {beside}."
         else:
             fitting.append((value, at))
     if node.operator == "between" and len(fitting) == 2 and fitting[0][0] > fitting[1][0]:  # type: ignore[operator]
         yield fitting[0][1], "The smaller end of between comes first."
     if node.operator != "contains":
         yield from _unlisted(field, fitting)
+
+
+def _out_of_scale(name: str, value: float) -> str | None:
+    """What to say to 80 for a probability or to 0.9 for a percentile: nobody means it, and it would pass silently."""
+    if _PROBABILITY.search(name) and not 0 <= value <= 1:
+        return "is a probability between 0 and 1" + (
+            f"; write {value / 100:g} for {value:g} %" if 1 < value <= 100 else ""
+        )
+    if _PERCENTILE.search(name) and (not 0 <= value <= 100 or 0 < value < 1):
+        return "is a percentile between 0 and 100" + (f"; write {value * 100:g} for {value:g}" if 0 < value < 1 else "")
+    return None
 
 
 def _unlisted(field: Field, values: Sequence[tuple[Value, Span]]) -> Iterator[tuple[Span, str]]:

@@ -70,7 +70,7 @@ def _one_row_each(table: pa.Table) -> None:
     if "entity_id" not in table.column_names:
         raise RuleError("A rule that ranks customers needs the column entity_id.")
     ids = table.column("entity_id")
-    if ids.null_count or pc.count_distinct(ids).as_py() != len(ids):
+    if ids.null_count or len(ids.unique()) != len(ids):
         raise RuleError("A rule that ranks customers needs one row for each entity_id, none without.")
 
 

@@ -11,6 +11,7 @@ from features.rules.language import (
     IDENTIFIER,
     NOWHERE,
     OPERATORS,
+    SHARES,
     And,
     Best,
     Condition,
@@ -94,7 +95,10 @@ def _condition(obj: Mapping[str, object], path: str) -> Condition:
     low, high = _SEVERAL.get(str(operator), (1, 1))
     if not isinstance(given, list) or not low <= len(given) <= high:
         raise RuleError(f"{path}.values: a list of {low if low == high else 'one or more'} values is expected.")
-    return Condition(name, str(operator), tuple(_value(value, f"{path}.{key}") for value in given))
+    values = tuple(_value(value, f"{path}.{key}") for value in given)
+    if operator in SHARES and (isinstance(values[0], bool) or not isinstance(values[0], int | float)):
+        raise RuleError(f"{path}.value: a share such as 10 is expected.")
+    return Condition(name, str(operator), values)
 
 
 def _value(value: object, path: str) -> Value:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field as part_of
 from datetime import date
+from decimal import Decimal
 from typing import Any, Literal
 
 from warehouse.errors import UsageError
@@ -136,7 +137,7 @@ def _enclosed(node: Node, looser: Any) -> str:
 def _condition_text(node: Condition) -> str:
     name, values = name_text(node.field), [value_text(value) for value in node.values]
     if node.operator in SHARES:
-        return f"{name} {node.operator.removesuffix(' %')} {values[0]} %"
+        return f"{name} {node.operator.removesuffix(' %')} {Decimal(values[0]):f} %"
     if node.operator in ("in", "not in"):
         return f"{name} {node.operator} ({', '.join(values)})"
     return " ".join([name, node.operator, " and ".join(values)]).rstrip()
