@@ -1,0 +1,81 @@
+"""Questions to a release and their answers as plain values: the same through BentoML, the bare app and the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+from typing import Any
+
+from serving import fallbacks
+from serving.release import Release
+from serving.wire import finite
+
+
+def user_scores(release: Release, user_id: str) -> dict[str, Any]:
+    """The scores of one user; base rates and `known: false` for one the release does not know."""
+    scores = release.scores.of(user_id)
+    return {
+        **_of(release),
+        "user_id": user_id,
+        "known": scores is not None,
+        "scores": fallbacks.unknown_scores(release) if scores is None else scores,
+    }
+
+
+def user_suggestions(release: Release, user_id: str, k: int, exclude: Collection[str]) -> dict[str, Any]:
+    """At most k suggestions; fewer where there are no more items, none with the reason."""
+    items = fallbacks.suggestions(release, user_id, k, exclude)
+    return {
+        **_of(release),
+        "user_id": user_id,
+        "known": release.scores.row(user_id) is not None,
+        "model_version": release.recommender,
+        "items": [{**item, "strength": finite(item["strength"])} for item in items],
+        "reason": None if items else fallbacks.no_suggestions_reason(release),
+    }
+
+
+def similar_items(release: Release, item_id: str, k: int) -> dict[str, Any]:
+    """At most k items like this one that may be offered."""
+    rows = release.similar_items.of(item_id)
+    offered = [row for row in rows if row["similar_item_id"] not in release.not_for_sale][:k]
+    items = [
+        {"rank": rank, "item_id": row["similar_item_id"], "strength": finite(row["strength"])}
+        for rank, row in enumerate(offered, start=1)
+    ]
+    return {
+        **_of(release),
+        "item_id": item_id,
+        "known": bool(rows),
+        "items": items,
+        "reason": None if items else fallbacks.no_similar_reason(release, known=bool(rows)),
+    }
+
+
+def release_info(release: Release) -> dict[str, Any]:
+    """What is served: models, how many users, and what is absent with what it needs."""
+    models = [
+        {
+            "target": key[0],
+            "horizon_days": key[1],
+            "kind": model.kind,
+            "model_version": model.version,
+            "population": model.population,
+            "base_rate": float(model.base_rate),
+        }
+        for key, model in sorted(release.models.items())
+    ]
+    return {
+        **_of(release),
+        "users": len(release.scores),
+        "models": models,
+        "recommender": release.recommender,
+        "time_zone": release.settings.time_zone,
+        "currency": release.settings.currency,
+        "previous": release.previous,
+        "absent": [{name: str(each.get(name, "")) for name in ("what", "why", "needs")} for each in release.absent],
+    }
+
+
+def _of(release: Release, as_of: date | None = None) -> dict[str, str]:
+    return {"as_of": (as_of or release.as_of).isoformat(), "release": release.id}

@@ -1,0 +1,70 @@
+"""What is answered where nothing is known: base rates for strangers, popular items for empty lists."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from serving.release import Release
+
+UNKNOWN_USER = "unknown user"
+NO_ITEMS = "no items in this workspace"
+
+
+def unknown_scores(release: Release) -> list[dict[str, Any]]:
+    """For a user the release does not know: the base rate of each target's population."""
+    return [
+        {
+            "target": key[0],
+            "horizon_days": key[1],
+            "probability": float(model.base_rate),
+            "percentile": None,
+            "state": UNKNOWN_USER,
+            "model_version": model.version,
+        }
+        for key, model in sorted(release.models.items())
+    ]
+
+
+def suggestions(release: Release, user_id: str, k: int, exclude: Collection[str]) -> list[dict[str, Any]]:
+    """At most k items: the user's own list, then popular ones; none twice, none excluded, none that is not for sale."""
+    barred = set(exclude) | release.not_for_sale
+    chosen: list[dict[str, Any]] = []
+    for row in _ladder(release, user_id):
+        if len(chosen) == k:
+            break
+        if row["item_id"] not in barred:
+            barred.add(row["item_id"])
+            chosen.append({"rank": len(chosen) + 1, **row})
+    return chosen
+
+
+def no_suggestions_reason(release: Release) -> str:
+    """Why there are no suggestions at all, in the words of the release."""
+    told = [each for each in release.absent if each.get("what") in ("suggestions", "recommender")]
+    return str(told[0]["why"]) if told else NO_ITEMS
+
+
+def suggestion_id(release: str, user_id: str, item_id: str) -> str:
+    """The id of one suggestion: the same for the same release, user and item, and saying nothing about them."""
+    return hashlib.sha256("\x1f".join((release, user_id, item_id)).encode()).hexdigest()[:16]
+
+
+def _ladder(release: Release, user_id: str) -> Iterable[dict[str, Any]]:
+    for row in release.suggestions.of(user_id):
+        yield {name: row[name] for name in ("item_id", "strength", "source", "reason", "suggestion_id")}
+    for row in release.popular.to_pylist():
+        yield {
+            **row,
+            "source": "popular",
+            "reason": "bought by many" if release.settings.language == "en" else "很多人在买",
+            "suggestion_id": suggestion_id(release.id, user_id, row["item_id"]),
+        }
+
+
+def no_similar_reason(release: Release, known: bool) -> str:
+    """Why there are no items like this one."""
+    if not len(release.similar_items.table):
+        return no_suggestions_reason(release)
+    return "no similar item may be offered" if known else "unknown item, or too few bought it"

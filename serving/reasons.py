@@ -1,0 +1,178 @@
+"""Why a probability is what it is, in plain words: contributions gathered by meaning, never a feature's raw name."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+from features.catalogue import Feature, by_name
+from serving.complements import Complement, Key, Model
+from serving.release import Release
+from warehouse.errors import UsageError
+
+Language = Literal["en", "zh"]
+TOP = 3
+_SMALLEST = 1e-6
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One thing that moves a probability: in words, which way, and by how much in log-odds."""
+
+    text: str
+    raises: bool
+    log_odds: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One target's probability with what moves it most, up first, the strongest first."""
+
+    target: str
+    horizon_days: int
+    probability: float | None
+    state: str | None
+    reasons: tuple[Reason, ...]
+    sentences: tuple[str, ...]
+
+
+def explain(release: Release, user_id: str, language: Language | None = None) -> list[Explanation]:
+    """For every target the probability of one user and its reasons; `UsageError` for a user the release does not know.
+
+    Features of one meaning (the same count over several windows) are one reason, told by the window that weighs most.
+    The contributions are log-odds and add up, from a typical user's, to the probability.
+    """
+    row = release.features_of(user_id)
+    scores = release.scores.of(user_id)
+    if scores is None or not row.num_rows:
+        raise UsageError("The release does not know this user.", hint="Check the id; leading zeros count.")
+    told = language or release.settings.language
+    explanations = []
+    for score in scores:
+        model = release.models[(score["target"], score["horizon_days"])]
+        inside = score["probability"] is not None
+        reasons = _reasons(model, row, release.settings.currency, told) if inside else ()
+        explanations.append(
+            Explanation(
+                score["target"],
+                score["horizon_days"],
+                score["probability"],
+                score["state"],
+                reasons,
+                _sentences((score["target"], score["horizon_days"]), score, reasons, told),
+            )
+        )
+    return explanations
+
+
+def _reasons(model: Model, row: pa.Table, currency: str, language: Language) -> tuple[Reason, ...]:
+    """The strongest reasons up and down."""
+    base = model.of if isinstance(model, Complement) else model
+    names, contributions, _ = base.contributions(row)
+    amounts = (-1.0 if isinstance(model, Complement) else 1.0) * contributions[0]
+    if base.kind == "rule":
+        texts = (_words(name, row, currency, language) for name in base.columns)
+        joined = (", " if language == "en" else "，").join(text for text in texts if text)
+        return (Reason(joined, bool(amounts[0] > 0), float(amounts[0])),)
+    groups: dict[str, list[tuple[str, float]]] = {}
+    for name, amount in zip(names, amounts, strict=True):
+        groups.setdefault(_meaning(name), []).append((name, float(amount)))
+    reasons = [_reason(members, row, currency, language) for members in groups.values()]
+    known = [reason for reason in reasons if abs(reason.log_odds) > _SMALLEST]
+    up = sorted((r for r in known if r.raises), key=lambda r: -r.log_odds)[:TOP]
+    down = sorted((r for r in known if not r.raises), key=lambda r: r.log_odds)[:TOP]
+    return (*up, *down)
+
+
+def _meaning(name: str) -> str:
+    """What a feature is about, its window left aside."""
+    feature = by_name().get(name)
+    if feature is None or feature.window_days is None:
+        return name.removesuffix("_lifetime")
+    return name.removesuffix(f"_{feature.window_days}d")
+
+
+def _reason(members: list[tuple[str, float]], row: pa.Table, currency: str, language: Language) -> Reason:
+    name = max(members, key=lambda each: abs(each[1]))[0]
+    total = math.fsum(amount for _, amount in members)
+    return Reason(_words(name, row, currency, language), total > 0, total)
+
+
+def _words(name: str, row: pa.Table, currency: str, language: Language) -> str:
+    feature = by_name().get(name)
+    if feature is None:
+        return _OTHER[language]
+    value = row[name][0].as_py() if name in row.column_names else None
+    meaning = feature.en if language == "en" else feature.zh
+    return f"{meaning}{': ' if language == 'en' else '：'}{_shown(feature, value, currency, language)}"
+
+
+def _shown(feature: Feature, value: float | str | None, currency: str, language: Language) -> str:
+    """A value with its unit, as a person would say it."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "not known" if language == "en" else "未知"
+    if isinstance(value, str):
+        return value
+    unit = feature.unit or ""
+    if unit == "share":
+        return f"{100 * value:.0f} %"
+    if unit == "flag":
+        return ("yes" if value else "no") if language == "en" else ("是" if value else "否")
+    digits = 2 if unit == "money" else 0 if float(value).is_integer() else 1
+    number = f"{value:.0f}" if unit == "year" else f"{value:,.{digits}f}"
+    word = currency if unit == "money" else "" if unit in ("year", "rating") else _unit(unit, value, language)
+    return f"{number} {word}".strip()
+
+
+def _unit(unit: str, value: float, language: Language) -> str:
+    if language == "zh":
+        return _UNITS_ZH.get(unit, "")
+    singular = {"categories": "category"}.get(unit, unit.removesuffix("s"))
+    return singular if value == 1 else unit
+
+
+def _sentences(key: Key, score: dict[str, object], reasons: tuple[Reason, ...], language: Language) -> tuple[str, ...]:
+    probability, state = score["probability"], score["state"]
+    if not isinstance(probability, float):
+        why = str(state)
+        return (
+            f"{_target(key, language)}: {why}."
+            if language == "en"
+            else f"{_target(key, language)}：{_STATES.get(why, why)}。",
+        )
+    if language == "en":
+        head = f"{_target(key, language)}: {100 * probability:.1f} %."
+        return (head, *(f"{'Raises' if r.raises else 'Lowers'} it: {r.text}." for r in reasons))
+    head = f"{_target(key, language)}：{100 * probability:.1f} %。"
+    return (head, *(f"{'推高' if r.raises else '拉低'}：{r.text}。" for r in reasons))
+
+
+def _target(key: Key, language: Language) -> str:
+    target, horizon = key
+    en, zh = _TARGETS.get(target, (f"The target “{target.replace('_', ' ')}”", f"目标“{target.replace('_', ' ')}”"))
+    return f"{en} in the next {horizon} days" if language == "en" else f"未来{horizon}天{zh}"
+
+
+_TARGETS = {
+    "repurchase": ("Buys again", "复购"),
+    "churn": ("Does nothing", "流失"),
+    "second_order": ("Places a second order", "下第二单"),
+    "win_back": ("Comes back", "被唤回"),
+}
+_STATES = {
+    "no order yet": "尚未下单",
+    "no act yet": "尚无行为",
+    "more than one order": "已下过不止一单",
+    "already inactive": "已不活跃",
+    "still active": "仍然活跃",
+    "outside the population": "不在该目标的人群中",
+}
+_UNITS_ZH = {
+    "days": "天", "orders": "单", "items": "件商品", "units": "件", "lines": "行", "categories": "个品类",
+    "channels": "个渠道", "events": "次", "sessions": "次会话", "features": "个功能", "uses": "次", "contacts": "次",
+    "campaigns": "个活动", "tags": "个标签", "hours": "时", "seconds": "秒",
+}  # fmt: skip
+_OTHER: dict[Language, str] = {"en": "a measure of the company's own", "zh": "企业自有指标"}

@@ -1,0 +1,286 @@
+"""The release: an immutable folder that holds all that is served, checked before anything in it is parsed.
+
+manifest.json       size and SHA-256 of every other file, and the exact list of them
+manifest.hmac       HMAC-SHA256 of the manifest, where a key is set
+release.json        id, as_of, settings, rule fields, what is absent and why, model cards
+models/<target>_<horizon>d/   a model as text and JSON, or complement.json
+golden.parquet      feature rows with the probability every model must give them
+features.parquet, scores.parquet, suggestions.parquet, similar_items.parquet, popular.parquet
+tables/<name>.parquet         other tables of the store as known at as_of
+populations/<name>.parquet    what features take from the whole population
+recommender.npz     factors or item neighbours, plain arrays
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.rules import Field
+from models.propensity import PropensityModel
+from models.recommenders.plain_arrays import read_arrays, write_arrays
+from serving.columns import Columns, SortedRows
+from serving.complements import Complement, Key, Model, base_models
+from serving.manifest import ReleaseError, check_files, write_manifest
+from serving.schemas import POPULAR, SCORES, SIMILAR_ITEMS, SUGGESTIONS
+from serving.shelf import not_for_sale
+from warehouse.files import atomic_directory
+from warehouse.settings import Settings
+
+GOLDEN_ROWS = 64
+GOLDEN_TOLERANCE = 1e-12
+_ROWS_PER_GROUP = 16_384
+_NO_TABLES: Mapping[str, pa.Table] = {}
+
+
+@dataclass(frozen=True)
+class ReleaseContents:
+    """Everything that goes into a release.
+
+    `models` are in declared order: the first horizon of a target is the one with bare names in wide form.
+    `features` has one row per user sorted by `entity_id`; `scores` is what `scoring.score` gave for it;
+    `suggestions`, `similar_items` and `popular` follow `serving.schemas`, best first; `tables` are in store schema as
+    known at `as_of`; `populations` are the tables features take from the whole population. `recommender` is
+    (name, arrays). `cards` are keyed `target_30d`. `previous` names the release before this one.
+    """
+
+    release: str
+    as_of: date
+    settings: Settings
+    models: Mapping[Key, Model]
+    features: pa.Table
+    scores: pa.Table
+    suggestions: pa.Table | None = None
+    similar_items: pa.Table | None = None
+    popular: pa.Table | None = None
+    recommender: tuple[str, Mapping[str, np.ndarray]] | None = None
+    tables: Mapping[str, pa.Table] = field(default_factory=dict)
+    populations: Mapping[str, pa.Table] = field(default_factory=dict)
+    fields: Sequence[Field] = ()
+    absent: Sequence[Mapping[str, str]] = ()
+    cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    previous: str | None = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """An opened release. Small things are in memory; features are read from the folder when asked for."""
+
+    directory: Path
+    id: str
+    as_of: date
+    settings: Settings
+    models: Mapping[Key, Model]
+    scores: Columns
+    suggestions: SortedRows
+    similar_items: SortedRows
+    popular: pa.Table
+    recommender: str | None
+    tables: Mapping[str, pa.Table]
+    populations: Mapping[str, pa.Table]
+    fields: tuple[Field, ...]
+    not_for_sale: frozenset[str]
+    absent: tuple[Mapping[str, str], ...]
+    cards: Mapping[str, Mapping[str, Any]]
+    previous: str | None
+
+    def features(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The feature table, or only some of its columns: one row per user, sorted by `entity_id`."""
+        return pq.read_table(self.directory / "features.parquet", columns=None if columns is None else list(columns))
+
+    def features_of(self, user_id: str) -> pa.Table:
+        """The feature row of one user; no row for an unknown one."""
+        path = self.directory / "features.parquet"
+        return pq.read_table(path, filters=[("entity_id", "==", user_id)])
+
+    def recommender_arrays(self) -> dict[str, np.ndarray]:
+        """The arrays of the recommender; none where there is no recommender."""
+        return read_arrays(self.directory / "recommender.npz") if self.recommender else {}
+
+
+def model_folder(key: Key) -> str:
+    """The folder of a model inside a release: `repurchase_30d`."""
+    return f"{key[0]}_{key[1]}d"
+
+
+def write_release(directory: Path, contents: ReleaseContents, key: bytes | None = None) -> None:
+    """Writes the release to `directory`, whole or not at all; it must not exist. With a key the manifest is signed."""
+    if directory.exists():
+        raise ReleaseError(f"The release {directory.name} is already there.", hint="A release is never changed.")
+    with atomic_directory(directory) as folder:
+        _write_models(folder, contents)
+        for name, table in _tables_of(contents).items():
+            path = folder / f"{name}.parquet"
+            path.parent.mkdir(exist_ok=True)
+            pq.write_table(table, path, row_group_size=_ROWS_PER_GROUP, compression="zstd")
+        if contents.recommender:
+            write_arrays(folder / "recommender.npz", contents.recommender[1])
+        _write_json(folder / "release.json", _described(contents))
+        write_manifest(folder, contents.release, contents.as_of, key)
+
+
+def open_release(directory: Path, key: bytes | None = None, canary: bool = True) -> Release:
+    """The release in `directory`; `ReleaseError` where it is damaged, incomplete or unsigned.
+
+    Every byte is hashed first; then a process of its own loads the models (a damaged LightGBM text kills the process
+    that reads it); only then this one does. Whoever has just written the release may leave the canary out.
+    """
+    check_files(directory, key)
+    if canary:
+        from serving.canary import try_in_subprocess
+
+        try_in_subprocess(directory)
+    try:
+        return _opened(directory)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
+        raise ReleaseError(
+            f"The release {directory.name} cannot be read ({type(error).__name__}).", hint="Make it anew."
+        ) from error
+
+
+def load_models(directory: Path) -> dict[Key, Model]:
+    """The models of a release folder; complements are tied to the models they complement."""
+    loaded: dict[Key, PropensityModel] = {}
+    complements: dict[Key, dict[str, Any]] = {}
+    for folder in sorted((directory / "models").iterdir()):
+        described = folder / "complement.json"
+        if described.exists():
+            told = json.loads(described.read_text(encoding="utf-8"))
+            complements[(told["target"], told["horizon_days"])] = told
+        else:
+            model = PropensityModel.load(folder)
+            loaded[(model.target, model.horizon_days)] = model
+    tied = {
+        key: Complement(key[0], told["population"], told["base_rate"], loaded[(told["of_target"], key[1])])
+        for key, told in complements.items()
+    }
+    return {**loaded, **tied}
+
+
+def check_golden(models: Mapping[Key, Model], golden: pa.Table) -> None:
+    """Raises `ReleaseError` where a model does not give the golden rows the probabilities it gave when released."""
+    for key, model in base_models(models).items():
+        wanted = golden.column(_golden_column(key)).to_numpy()
+        found = model.predict(golden)
+        if not np.allclose(found, wanted, rtol=0, atol=GOLDEN_TOLERANCE):
+            raise ReleaseError(f"The model {model_folder(key)} does not give its golden rows their probabilities.")
+
+
+def _golden_column(key: Key) -> str:
+    return f"golden {model_folder(key)}"
+
+
+def _golden(contents: ReleaseContents) -> pa.Table:
+    """Feature rows spread evenly over the users, with each model's probability beside them."""
+    rows = contents.features.num_rows
+    picked = np.unique(np.linspace(0, rows - 1, min(rows, GOLDEN_ROWS)).astype(np.int64)) if rows else np.array([], int)
+    golden = contents.features.take(pa.array(picked))
+    for key, model in base_models(contents.models).items():
+        golden = golden.append_column(_golden_column(key), pa.array(model.predict(golden), pa.float64()))
+    return golden
+
+
+def _write_models(folder: Path, contents: ReleaseContents) -> None:
+    (folder / "models").mkdir()
+    for key, model in contents.models.items():
+        place = folder / "models" / model_folder(key)
+        if isinstance(model, Complement):
+            place.mkdir()
+            told = {
+                "target": model.target,
+                "horizon_days": model.horizon_days,
+                "of_target": model.of.target,
+                "population": model.population,
+                "base_rate": model.base_rate,
+            }
+            _write_json(place / "complement.json", told)
+        else:
+            model.save(place)
+
+
+def _tables_of(contents: ReleaseContents) -> dict[str, pa.Table]:
+    """Every table of the release by its path without suffix, cast to the published schemas."""
+    tables = {
+        "features": contents.features,
+        "golden": _golden(contents),
+        "scores": contents.scores.cast(SCORES),
+        "suggestions": _or_empty(contents.suggestions, SUGGESTIONS),
+        "similar_items": _or_empty(contents.similar_items, SIMILAR_ITEMS),
+        "popular": _or_empty(contents.popular, POPULAR),
+    }
+    tables |= {f"tables/{name}": table for name, table in contents.tables.items()}
+    return tables | {f"populations/{name}": table for name, table in contents.populations.items()}
+
+
+def _or_empty(table: pa.Table | None, schema: pa.Schema) -> pa.Table:
+    return schema.empty_table() if table is None else table.select(schema.names).cast(schema)
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1), encoding="utf-8")
+
+
+def _served_settings(settings: Settings) -> dict[str, Any]:
+    """The settings an answer depends on; nothing about where files lie or who may ask."""
+    told = settings.model_dump(mode="json", include={
+        "time_zone", "currency", "language", "entity", "activity", "tables", "suppression",
+    })  # fmt: skip
+    for table in told["tables"].values():
+        table["files"] = []
+    return told
+
+
+def _described(contents: ReleaseContents) -> dict[str, Any]:
+    return {
+        "release": contents.release,
+        "as_of": contents.as_of.isoformat(),
+        "settings": _served_settings(contents.settings),
+        "models": [[target, horizon] for target, horizon in contents.models],
+        "recommender": contents.recommender[0] if contents.recommender else None,
+        "fields": [{"name": f.name, "kind": f.kind, "values": list(f.values)} for f in contents.fields],
+        "absent": [dict(each) for each in contents.absent],
+        "cards": {name: dict(card) for name, card in contents.cards.items()},
+        "previous": contents.previous,
+    }
+
+
+def _opened(directory: Path) -> Release:
+    told = json.loads((directory / "release.json").read_text(encoding="utf-8"))
+    if told["recommender"]:
+        read_arrays(directory / "recommender.npz")
+    as_of, settings = date.fromisoformat(told["as_of"]), Settings.model_validate(told["settings"])
+    tables = _read_folder(directory / "tables")
+    models, declared = load_models(directory), [(target, horizon) for target, horizon in told["models"]]
+    scores = pq.read_table(directory / "scores.parquet", schema=SCORES)
+    users = pq.read_table(directory / "features.parquet", columns=["entity_id"])["entity_id"]
+    return Release(
+        directory=directory,
+        id=told["release"],
+        as_of=as_of,
+        settings=settings,
+        models={key: models[key] for key in declared},
+        scores=Columns.from_long(users, scores, declared),
+        suggestions=SortedRows("user_id", pq.read_table(directory / "suggestions.parquet", schema=SUGGESTIONS)),
+        similar_items=SortedRows("item_id", pq.read_table(directory / "similar_items.parquet", schema=SIMILAR_ITEMS)),
+        popular=pq.read_table(directory / "popular.parquet", schema=POPULAR),
+        recommender=told["recommender"],
+        tables=tables,
+        populations=_read_folder(directory / "populations"),
+        fields=tuple(Field(f["name"], f["kind"], tuple(f["values"])) for f in told["fields"]),
+        not_for_sale=not_for_sale(tables.get("items"), as_of, settings.time_zone),
+        absent=tuple(told["absent"]),
+        cards=told["cards"],
+        previous=told["previous"],
+    )
+
+
+def _read_folder(folder: Path) -> dict[str, pa.Table]:
+    return {path.stem: pq.read_table(path) for path in sorted(folder.glob("*.parquet"))}

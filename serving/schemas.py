@@ -1,0 +1,45 @@
+"""The columns of what is published: one place, so that files, the release and HTTP agree."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+SCORES = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("target", pa.string()),
+        ("horizon_days", pa.int32()),
+        ("probability", pa.float64()),
+        ("percentile", pa.float64()),
+        ("state", pa.string()),
+        ("as_of", pa.date32()),
+        ("model_version", pa.string()),
+        ("release", pa.string()),
+    ]
+)
+"""One row per user, target and horizon. `probability` is null outside the target's population; `state` then says why
+and is null otherwise. `percentile` in [0, 100): higher than what share of the release's population."""
+
+SUGGESTIONS = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("rank", pa.int32()),
+        ("item_id", pa.string()),
+        ("strength", pa.float64()),
+        ("source", pa.string()),
+        ("reason", pa.string()),
+        ("suggestion_id", pa.string()),
+        ("as_of", pa.date32()),
+        ("model_version", pa.string()),
+        ("release", pa.string()),
+    ]
+)
+"""One row per user and suggested item, rank from 1. `strength` orders items of one source; it is no probability."""
+
+SIMILAR_ITEMS = pa.schema(
+    [("item_id", pa.string()), ("rank", pa.int32()), ("similar_item_id", pa.string()), ("strength", pa.float64())]
+)
+"""One row per item and an item like it, rank from 1."""
+
+POPULAR = pa.schema([("item_id", pa.string()), ("strength", pa.float64())])
+"""Items for those of whom nothing is known, best first."""

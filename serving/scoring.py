@@ -1,0 +1,153 @@
+"""From features to probabilities, purely: the nightly batch and HTTP call the same functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features import rules
+from features.building import build_features
+from features.source import Source
+from serving.complements import Complement, Key, Model, base_models
+from serving.raw_lines import Line, read_lines
+from serving.release import Release
+from serving.schemas import SCORES
+from warehouse.engine import connect
+
+Reference: TypeAlias = Mapping[Key, npt.NDArray[np.float64]]
+"""For each target and horizon the sorted probabilities of its population, against which percentiles are read."""
+
+TIE = 1e-9
+"""Probabilities closer than this are equal to a percentile, so that the last bit of a sum moves nobody."""
+
+NO_ORDER = "no order yet"
+NO_ACT = "no act yet"
+OUTSIDE = "outside the population"
+_ORDERS = "order_count_lifetime"
+_ACTS = "days_since_last_act"
+
+
+def score(
+    models: Mapping[Key, Model],
+    features: pa.Table,
+    *,
+    as_of: date,
+    release: str,
+    reference: Reference | None = None,
+) -> pa.Table:
+    """Long scores (`schemas.SCORES`) of every row of `features`, sorted by user, target and horizon.
+
+    Outside a target's population the probability is null and `state` says why. Percentiles are read against
+    `reference`, or, without one, against these very users.
+    """
+    raw = {key: model.predict(features) for key, model in base_models(models).items()}
+    inside = populations(models, features)
+    parts = []
+    for key, model in models.items():
+        predicted = 1.0 - raw[(model.of.target, key[1])] if isinstance(model, Complement) else raw[key]
+        among = np.sort(predicted[inside[key]]) if reference is None else reference.get(key, np.empty(0))
+        parts.append(_columns(key, model, features, predicted, inside[key], percentile(predicted, among)))
+    return _long(parts, features, as_of, release)
+
+
+def percentile(probabilities: npt.NDArray[np.float64], among: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Of 100, how many of the sorted `among` each probability is higher than, by more than a rounding error."""
+    if not among.size:
+        return np.full(probabilities.shape, np.nan)
+    return 100.0 * np.searchsorted(among, probabilities - TIE, side="left") / among.size
+
+
+def populations(models: Mapping[Key, Model], features: pa.Table) -> dict[Key, npt.NDArray[np.bool_]]:
+    """For each model and row whether its question may be asked of that user."""
+    asked: dict[str, npt.NDArray[np.bool_]] = {}
+    with connect() as connection:
+        for text in {model.population for model in models.values()}:
+            asked[text] = rules.evaluate(rules.parse(text), features, connection)
+    return {key: asked[model.population] for key, model in models.items()}
+
+
+def _columns(
+    key: Key,
+    model: Model,
+    features: pa.Table,
+    predicted: npt.NDArray[np.float64],
+    inside: npt.NDArray[np.bool_],
+    percentiles: npt.NDArray[np.float64],
+) -> dict[str, pa.Array]:
+    """The columns of one target, aligned with the users."""
+    outside = ~inside
+    return {
+        "target": pa.repeat(pa.scalar(key[0]), len(inside)),
+        "horizon_days": pa.repeat(pa.scalar(key[1], pa.int32()), len(inside)),
+        "probability": pa.array(predicted, pa.float64(), mask=outside),
+        "percentile": pa.array(percentiles, pa.float64(), mask=outside | np.isnan(percentiles)),
+        "state": pa.array(_states(key[0], features), pa.string(), mask=inside),
+        "model_version": pa.repeat(pa.scalar(model.version), len(inside)),
+    }
+
+
+def _long(parts: Sequence[Mapping[str, pa.Array]], features: pa.Table, as_of: date, release: str) -> pa.Table:
+    users = features["entity_id"].combine_chunks().cast(pa.string())
+    tables = []
+    for part in parts:
+        known = {"user_id": users, **part}
+        known["as_of"] = pa.repeat(pa.scalar(as_of, pa.date32()), len(users))
+        known["release"] = pa.repeat(pa.scalar(release), len(users))
+        tables.append(pa.table([known[name] for name in SCORES.names], schema=SCORES))
+    order = [("user_id", "ascending"), ("target", "ascending"), ("horizon_days", "ascending")]
+    return pa.concat_tables(tables).sort_by(order) if tables else SCORES.empty_table()
+
+
+def _states(target: str, features: pa.Table) -> npt.NDArray[np.object_]:
+    """Why each user would have no probability of that target, were they outside its population."""
+    orders, acts = _column(features, _ORDERS), _column(features, _ACTS)
+    never_ordered, never_acted = np.nan_to_num(orders) < 1, np.isnan(acts)
+    states = {
+        "repurchase": [(never_ordered, NO_ORDER)],
+        "second_order": [(never_ordered, NO_ORDER), (orders > 1, "more than one order")],
+        "churn": [(never_acted, NO_ACT), (~never_acted, "already inactive")],
+        "win_back": [(never_acted, NO_ACT), (~never_acted, "still active")],
+    }.get(target, [])
+    conditions, texts = [condition for condition, _ in states], [text for _, text in states]
+    told = np.select(conditions, texts, OUTSIDE) if states else np.full(features.num_rows, OUTSIDE)
+    return told.astype(object)
+
+
+def _column(features: pa.Table, name: str) -> npt.NDArray[np.float64]:
+    if name not in features.column_names:
+        return np.full(features.num_rows, np.nan)
+    numbers: npt.NDArray[np.float64] = features[name].combine_chunks().cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return numbers
+
+
+def score_source(release: Release, as_of: date, source: Source) -> pa.Table:
+    """Long scores of everybody a source of rows has seen before `as_of`, percentiles read against the release."""
+    features = build_features(source, as_of)
+    return score(release.models, features, as_of=as_of, release=release.id, reference=release.scores.reference)
+
+
+def score_lines(
+    release: Release,
+    as_of: date,
+    orders: Sequence[Line],
+    events: Sequence[Line] = (),
+    loaded_at: datetime | None = None,
+) -> pa.Table:
+    """Long scores of the people of some raw lines (at most 1,000): the same SQL, the same models as the nightly batch.
+
+    `loaded_at` is the instant, naive UTC, after which no line may lie; now if absent.
+    """
+    at = loaded_at or datetime.now(UTC).replace(tzinfo=None)
+    return score_source(release, as_of, read_lines(release, orders, events, at).source)
+
+
+def warm_up(release: Release) -> None:
+    """Scores one user from the release's own features, so that no request pays for the first time."""
+    first = release.features().slice(0, 1)
+    if first.num_rows:
+        score(release.models, first, as_of=release.as_of, release=release.id, reference=release.scores.reference)

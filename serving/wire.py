@@ -1,0 +1,209 @@
+"""What goes over the wire: strict models of bodies and answers, from which our OpenAPI document is made.
+
+A line is a row of the contract at the door, under the contract's own column names; times are ISO 8601.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+
+from warehouse.contracts import EVENTS, ORDERS, Column, Contract
+
+MAX_LINES = 1_000
+MAX_K = 100
+MAX_ID = 128
+_CONTROL = "[^\\x00-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]"
+ID_PATTERN = rf"^{_CONTROL}+$"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
+
+
+def _is_day(text: str) -> str:
+    if date.fromisoformat(text) < date(1970, 1, 1):
+        raise ValueError("days begin with 1970-01-01")
+    return text
+
+
+Id: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_ID, pattern=ID_PATTERN)]
+Text: TypeAlias = Annotated[str, Field(max_length=1000)]
+Number: TypeAlias = int | float | Annotated[str, Field(max_length=40)]
+Day: TypeAlias = Annotated[
+    str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", json_schema_extra={"format": "date"}), AfterValidator(_is_day)
+]
+
+_TYPES: dict[str, Any] = {"id": Id, "text": Text, "time": Annotated[str, Field(min_length=10, max_length=40)]}
+
+
+def _line(contract: Contract, required: tuple[str, ...]) -> type[_Strict]:
+    fields: dict[str, Any] = {column.name: _field(column, column.name in required) for column in contract.columns}
+    return create_model(f"{contract.name[:-1].capitalize()}Line", __base__=_Strict, __doc__=contract.grain, **fields)
+
+
+def _field(column: Column, required: bool) -> tuple[Any, Any]:
+    kind = _TYPES.get(column.kind, Number)
+    return (kind, ...) if required else (kind | None, None)
+
+
+if TYPE_CHECKING:
+    OrderLine: TypeAlias = _Strict
+    EventLine: TypeAlias = _Strict
+else:
+    OrderLine = _line(ORDERS, ORDERS.required)
+    EventLine = _line(EVENTS, (*EVENTS.required, "user_id"))
+
+
+class ScoreRequest(_Strict):
+    """Raw lines of some users; all they did before `as_of`, as they would stand in the files."""
+
+    as_of: Day = Field(description="The cutoff: 00:00 of that day in the business zone. Later lines are not seen.")
+    orders: list[OrderLine] = Field(default_factory=list, max_length=MAX_LINES)
+    events: list[EventLine] = Field(default_factory=list, max_length=MAX_LINES)
+
+
+class AudienceRequest(_Strict):
+    """Who is meant, in the rule language as text or in its JSON form."""
+
+    rule: Annotated[str, Field(min_length=1, max_length=10_000)] | dict[str, Any] = Field(
+        description='For example "churn_probability in top 10 % and order_count_lifetime >= 3".'
+    )
+    limit: int = Field(100, ge=0, le=1000, description="At most so many ids are listed; the count is of all.")
+    target: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")] | None = Field(
+        None, description="Whose expected hits are told; repurchase if absent."
+    )
+    horizon_days: int | None = Field(None, ge=1, le=3650, description="The target's first horizon if absent.")
+    channel: str | None = Field(None, pattern="^(sms|email|push)$", description="Whose consent must say yes.")
+
+
+class Score(_Strict):
+    """One answer to one question about one user."""
+
+    target: str
+    horizon_days: int
+    probability: float | None = Field(ge=0, le=1, description="Calibrated. Null outside the target's population.")
+    percentile: float | None = Field(ge=0, le=100, description="Of 100 of the population, how many are lower.")
+    state: str | None = Field(description="Why there is no probability, or that the user is unknown.")
+    model_version: str
+
+
+class _Answer(_Strict):
+    as_of: str = Field(json_schema_extra={"format": "date"})
+    release: str
+
+
+class UserScores(_Answer):
+    user_id: str
+    known: bool = Field(description="False: base rates, because the release does not know the user.")
+    scores: list[Score]
+
+
+class ScoredUser(_Strict):
+    user_id: str
+    scores: list[Score]
+
+
+class LineScores(_Answer):
+    users: list[ScoredUser] = Field(description="Each user with at least one line before the cutoff.")
+    accepted: int
+    duplicates: int
+    set_aside: int
+
+
+class Suggestion(_Strict):
+    rank: int = Field(ge=1)
+    item_id: str
+    strength: float | None = Field(description="Orders the items of one source; no probability.")
+    source: str | None
+    reason: str | None
+    suggestion_id: str | None
+
+
+class UserSuggestions(_Answer):
+    user_id: str
+    known: bool
+    model_version: str | None
+    items: list[Suggestion]
+    reason: str | None = Field(description="Why there are none.")
+
+
+class SimilarItem(_Strict):
+    rank: int = Field(ge=1)
+    item_id: str
+    strength: float | None
+
+
+class SimilarItems(_Answer):
+    item_id: str
+    known: bool
+    items: list[SimilarItem]
+    reason: str | None
+
+
+class Audience(_Answer):
+    rule: str = Field(description="The rule in canonical form.")
+    count: int = Field(ge=0, description="Users the rule is true for, after suppression.")
+    suppressed: dict[str, int] = Field(description="How many were left out, by reason.")
+    expected_hits: float | None = Field(description="The sum of the target's probabilities over them.")
+    target: str | None
+    horizon_days: int | None
+    user_ids: list[str] = Field(description="The first of them by id, at most `limit`.")
+
+
+class ServedModel(_Strict):
+    target: str
+    horizon_days: int
+    kind: str
+    model_version: str
+    population: str
+    base_rate: float
+
+
+class Absent(_Strict):
+    what: str
+    why: str
+    needs: str
+
+
+class ReleaseInfo(_Answer):
+    users: int
+    models: list[ServedModel]
+    recommender: str | None
+    time_zone: str
+    currency: str
+    previous: str | None
+    degraded: bool = Field(description="True where a newer release was published and refused.")
+    absent: list[Absent]
+
+
+class ProblemItem(_Strict):
+    where: str
+    message: str
+
+
+class Problem(_Strict):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[ProblemItem] = Field(default_factory=list, max_length=20)
+
+
+_IS_ID = re.compile(ID_PATTERN)
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be an id: 1 to 128 characters, none of them a control or direction character."""
+    return len(text) <= MAX_ID and _IS_ID.fullmatch(text) is not None
+
+
+def finite(number: float | None) -> float | None:
+    """The number, or None where it is none."""
+    return number if number is not None and math.isfinite(number) else None
