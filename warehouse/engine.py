@@ -17,7 +17,7 @@ _SHIMS = (
     "create macro days_between(earlier, later) as (epoch_us(later) - epoch_us(earlier)) / 8.64e10",
     "create macro day_number(moment) as (cast(cast(moment as date) as date) - date '1970-01-01')",
     "create macro iso_dow(moment) as cast(isodow(moment) as integer)",
-    "create macro bucket_of(id, buckets) as cast(concat('0x', substr(md5(id), 1, 8)) as bigint) % buckets",
+    "create macro bucket_of(id, buckets) as cast('0x' || substr(md5(id), 1, 8) as bigint) % buckets",
 )
 
 
