@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from models.recommenders.interactions import History, Interactions
+from models.recommenders.interactions import History, Interactions, threads_for
 from models.recommenders.plain_arrays import needed
 from models.recommenders.recommender import Recommender
 from warehouse.errors import DataProblemError
@@ -46,7 +46,7 @@ class ALS(Recommender):
                 regularization=self.regularization,
                 iterations=self.iterations,
                 random_state=self.seed,
-                num_threads=0,
+                num_threads=threads_for(confidence),
             )
             if confidence.nnz:
                 model.fit(confidence.astype(np.float32), show_progress=False)

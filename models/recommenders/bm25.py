@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from models.recommenders.interactions import History, Interactions
+from models.recommenders.interactions import History, Interactions, threads_for
 from models.recommenders.plain_arrays import csr_from_arrays, csr_to_arrays
 from models.recommenders.recommender import Recommender
 
@@ -38,7 +38,7 @@ class BM25(Recommender):
         similarity = csr_matrix((items, items))
         if taste.nnz:
             with threadpool_limits(1, "blas"):
-                model = ItemItemRecommender(K=self.neighbours)
+                model = ItemItemRecommender(K=self.neighbours, num_threads=threads_for(taste))
                 model.fit(csr_matrix(bm25_weight(taste.T, self.k1, self.b).T), show_progress=False)
             similarity = csr_matrix(model.similarity)
         self.similarity = _with_strong_diagonal(similarity)

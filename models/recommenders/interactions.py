@@ -210,6 +210,11 @@ class Interactions:
         return co_purchase(self._all.pattern, self.place)
 
 
+def threads_for(matrix: Any) -> int:
+    """How many threads implicit is given: one for little data, where threads wait longer than they work; 0: all."""
+    return 1 if matrix.nnz < 100_000 else 0
+
+
 def _entries_of(arrays: Mapping[str, npt.NDArray[Any]], measure: str, shape: tuple[int, int]) -> Any:
     data = arrays.get(f"interactions_{measure}", np.empty(0))
     return csr_from_arrays({**arrays, "interactions_data": data}, "interactions_", shape)
