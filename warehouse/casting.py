@@ -10,10 +10,11 @@ from warehouse.contracts import Column
 FIRST_YEAR = 1900
 LARGEST_MONEY = 10**12
 _ISO = (
-    r"\d{4}([-/])\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}([.]\d{1,9})?)?)?"
-    r" ?(Z|[+-]\d{2}(:?\d{2})?)?"
+    r"\d{4}([-/])\d{1,2}[-/]\d{1,2}"
+    r"([T ]\d{1,2}:\d{2}(:\d{2}([.]\d{1,9})?)?( ?(Z|[+-]\d{2}(:?\d{2})?))?)?"
 )
 _OFFSET = r":\d{2}(?:[.]\d+)? ?([+-]\d{2})(?::?(\d{2}))?$"
+_ZONE = r"(:\d{2}([.]\d+)?) ?(Z|[+-]\d{2}(:?\d{2})?)$"
 _NUMBER = r"[+-]?(\d+[.]?\d*|[.]\d+)([eE][+-]?\d{1,3})?"
 _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 YES = ("true", "1", "yes", "y", "t", "是")
@@ -55,12 +56,15 @@ def wall_and_offset(text: str, time_format: str | None) -> tuple[str, str]:
 
     ISO 8601 is read whatever the declared format, because a year in front cannot be mistaken.
     """
-    iso = f"case when regexp_full_match({text}, '{_ISO}') then try_cast(rtrim({_without_offset(text)}) as timestamp) end"
+    # Most times have no zone: the costly expressions run only where one may be written.
+    zoned = f"(contains({text}, 'Z') or contains({text}, '+') or contains(substr({text}, 11), '-'))"
+    bare = f"case when {zoned} then regexp_replace({text}, '{_ZONE}', '\\1') else {text} end"
+    iso = f"case when regexp_full_match({text}, '{_ISO}') then try_cast({bare} as timestamp) end"
     hours, minutes = (f"regexp_extract({text}, '{_OFFSET}', {group})" for group in (1, 2))
+    sign = f"case when starts_with({hours}, '-') then -60 else 60 end"
     offset = (
-        f"case when {text} like '%Z' then 0 when {hours} <> '' then cast({hours} as integer) * 3600"
-        f" + case when {text} like '%-__:__' or starts_with({hours}, '-') then -60 else 60 end"
-        f" * coalesce(try_cast({minutes} as integer), 0) end"
+        f"case when not {zoned} then null when {text} like '%Z' then 0 when {hours} <> ''"
+        f" then cast({hours} as integer) * 3600 + {sign} * coalesce(try_cast({minutes} as integer), 0) end"
     )
     if time_format in _EPOCHS:
         scale = _EPOCHS[time_format]
@@ -70,10 +74,6 @@ def wall_and_offset(text: str, time_format: str | None) -> tuple[str, str]:
     if time_format is not None:
         return f"coalesce(try_strptime({text}, {literal(time_format)}), {iso})", offset
     return iso, offset
-
-
-def _without_offset(text: str) -> str:
-    return f"regexp_replace({text}, '(:[0-9]{{2}}([.][0-9]+)?) ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$', '\\1')"
 
 
 def cast(column: Column, text: str) -> str:
@@ -92,10 +92,9 @@ def cast(column: Column, text: str) -> str:
         case "flag":
             return f"case when lower({text}) in {words(YES)} then true when lower({text}) in {words(NO)} then false end"
         case "list":
-            return (
-                f"case when starts_with({text}, '[') then try(from_json({text}, '[\"VARCHAR\"]'))"
-                f" else list_filter(list_transform(string_split({text}, '|'), lambda part: trim(part)), lambda part: part <> '') end"
-            )
+            parts = f"list_transform(string_split({text}, '|'), lambda part: trim(part))"
+            listed = f"list_filter({parts}, lambda part: part <> '')"
+            return f"case when starts_with({text}, '[') then try(from_json({text}, '[\"VARCHAR\"]')) else {listed} end"
         case _:
             raise ValueError(f"{column.kind} is not cast by an expression")
 

@@ -10,23 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from warehouse import casting
-from warehouse.casting import literal, quoted, words
-from warehouse.contracts import Column, Contract
+from warehouse.contracts import Contract
 from warehouse.engine import connect
 from warehouse.errors import Problem
-from warehouse.reading import LINE, Batch
-from warehouse.rulebook import KEY, Rule, asides, rules
+from warehouse.judging import Judgement
+from warehouse.reading import LINE, Batch, Ragged
+from warehouse.rulebook import KEY
 from warehouse.settings import Settings, TableSettings
-from warehouse.wall_time import zone_rules
-
-CLOCK_SKEW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -54,12 +50,6 @@ def entity_column(contract: Contract, settings: Settings) -> str | None:
     return chosen if contract.entity and chosen in contract.names else contract.entity
 
 
-def store_columns(contract: Contract) -> list[Column]:
-    """The columns of the store that come from the contract, `recorded_at` always among them."""
-    columns = list(contract.columns)
-    return columns if "recorded_at" in contract.names else [*columns, Column("recorded_at", "time")]
-
-
 class Checker:
     """Judges batches of text rows of one table. `check` takes a few raw lines of a request as well as a block of a file.
 
@@ -77,8 +67,6 @@ class Checker:
         self.file = file or contract.name
         self._engine = connect(memory_limit=settings.memory_limit)
         self._connection: duckdb.DuckDBPyConnection | None = None
-        zones = (table_settings.time_zone or settings.time_zone, settings.time_zone)
-        self._source_zone, self._business_zone = (zone_rules(name) for name in zones)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -140,250 +128,41 @@ class Checker:
             rows = rows.append_column(LINE, pa.array(np.arange(1, rows.num_rows + 1), pa.int64()))
         names = [name for name in rows.column_names if name != LINE]
         with self._cursor() as cursor:
-            judged = _Judgement(self, cursor, rows, names)
-            return judged.outcome(batch)
-
-
-class _Judgement:
-    """One batch on its way through the engine."""
-
-    def __init__(
-        self, checker: Checker, cursor: duckdb.DuckDBPyConnection, rows: pa.Table, names: list[str]
-    ) -> None:
-        self.checker = checker
-        self.cursor = cursor
-        self.names = names
-        self.rows = rows
-        self.texts = self._texts()
-        self.moved: dict[str, int] = {}
-        cursor.register("raw", rows.rename_columns([f"c{i}" for i in range(len(rows.column_names))]))
-        self._times = self._cast_times()
-        self.rules = rules(checker.contract, checker.policy, checker.settings, set(self.texts), checker.loaded_at)
-
-    def _texts(self) -> dict[str, str]:
-        """For each of our columns that the file has: the expression of its text, empty as NULL."""
-        place = {name: i for i, name in enumerate(self.rows.column_names)}
-        ours = [*self.checker.contract.columns, *self.checker.contract.door]
-        have = {c.name: place[self.checker.theirs(c.name)] for c in ours if self.checker.theirs(c.name) in place}
-        return {name: f"nullif(c{i}, '')" for name, i in have.items()}
-
-    def _cast_times(self) -> pa.Table:
-        """Every time column as a UTC instant; NULL where the text is no time."""
-        columns = [c for c in self.checker.contract.columns if c.kind == "time" and c.name in self.texts]
-        if not columns:
-            return pa.table({"c_none": pa.nulls(self.rows.num_rows, pa.int8())})
-        select = []
-        for column in columns:
-            wall, offset = casting.wall_and_offset(self.texts[column.name], self.checker.policy.time_format)
-            select += [f"epoch_us({wall}) as {quoted(column.name)}", f"{offset} as {quoted('offset_' + column.name)}"]
-        found = self.cursor.sql(f"select {', '.join(select)} from raw").to_arrow_table()
-        return pa.table({f"t_{c.name}": self._instants(found, c.name) for c in columns})
-
-    def _instants(self, found: pa.Table, name: str) -> pa.Array:
-        wall = found.column(name).combine_chunks()
-        offset = found.column(f"offset_{name}").combine_chunks()
-        unread = np.asarray(wall.is_null())
-        walls = wall.fill_null(0).to_numpy(zero_copy_only=False)
-        naive = np.asarray(offset.is_null())
-        instants = walls - offset.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64) * 1_000_000
-        if naive.any():
-            from_wall, skipped, twice = self.checker._source_zone.to_utc(walls)
-            instants = np.where(naive, from_wall, instants)
-            for label, hit in (("skipped by a clock change", skipped), ("occurs twice", twice)):
-                count = int((hit & naive & ~unread).sum())
-                if count:
-                    self.moved[f"{name} {label}"] = count
-        return pa.array(instants, pa.timestamp("us"), mask=unread)
-
-    def outcome(self, batch: Batch) -> Checked:
-        self._judge()
-        problems, null_likes = self._problems(batch)
-        accepted = self._accepted()
-        set_aside = dict(
-            self.cursor.execute(
-                "select aside, count(*) from judged where aside is not null group by aside order by aside"
-            ).fetchall()
-        )
-        rejected = self._rejected(batch)
-        return Checked(
-            accepted,
-            rejected,
-            self._door(),
-            problems,
-            self.rows.num_rows + len(batch.ragged),
-            set_aside,
-            self.moved,
-            null_likes,
-        )
-
-    def _judge(self) -> None:
-        """One row per row of the batch: typed values, whether it is set aside and why, and which rules it breaks."""
-        width = len(self.rows.column_names)
-        combined = self.rows.rename_columns([f"c{i}" for i in range(width)])
-        for name in self._times.column_names:
-            combined = combined.append_column(name, self._times.column(name))
-        self.cursor.register("combined", combined)
-        broken = ", ".join(f"case when {rule.broken} then {i} end" for i, rule in enumerate(self.rules))
-        parts = ", ".join(
-            f"{literal(self.rows.column_names[i] + '=')} || nullif(c{i}, '')"
-            for i in sorted(range(width), key=lambda i: self.rows.column_names[i])
-            if self.rows.column_names[i] != LINE
-        )
-        line = self.rows.column_names.index(LINE)
-        self.cursor.execute(f"""
-            create temp table judged as
-            with texts as (
-                select *, {", ".join(f"{text} as x_{name}" for name, text in self.texts.items())} from combined
-            ), typed as (
-                select *, {", ".join(self._typed())} from texts
-            ), sided as (
-                select *, {asides(self.checker.contract, self.checker.policy, set(self.texts))} as aside from typed
+            judged = Judgement(cursor, self.contract, self.policy, self.settings, self.loaded_at, rows)
+            problems = judged.problems(self.file)
+            if batch.ragged:
+                problems.append(_ragged(self.file, batch.ragged))
+            return Checked(
+                accepted=judged.accepted(entity_column(self.contract, self.settings), self.open_columns(names)),
+                rejected=_with_ragged(judged.rejected(), batch.ragged),
+                door=judged.door(),
+                problems=problems,
+                read=rows.num_rows + len(batch.ragged),
+                set_aside=judged.set_aside(),
+                moved_times=judged.moved,
+                null_like_ids=judged.null_like_ids(),
             )
-            select *, c{line} as line,
-                md5_number_lower(concat_ws(chr(31), {parts})) as {KEY},
-                case when aside is null then list_filter([{broken}]::integer[], lambda i: i is not null) else [] end as broken
-            from sided
-        """)
-
-    def _typed(self) -> list[str]:
-        """An expression for every column of the contract, NULL where the file has none."""
-        contract, policy = self.checker.contract, self.checker.policy
-        typed = []
-        for column in (*store_columns(contract), *contract.door):
-            if column.name not in self.texts:
-                typed.append(f"null::{casting.STORED_TYPES[column.kind]} as v_{column.name}")
-            elif column.kind == "time":
-                typed.append(f"t_{column.name} as v_{column.name}")
-            else:
-                typed.append(f"{casting.cast(column, f'x_{column.name}')} as v_{column.name}")
-        if contract.name == "orders":
-            typed += _money_of_orders(policy)
-        return typed
-
-    def _problems(self, batch: Batch) -> tuple[list[Problem], dict[str, int]]:
-        """The problems of the batch, one for each rule that is broken, and how many ids look like a missing value."""
-        found = self.cursor.execute("""
-            select rule, count(*), min(line) from (select unnest(broken) as rule, line from judged)
-            group by rule order by rule
-        """).fetchall()
-        problems = [self._told(self.rules[rule], count, line) for rule, count, line in found]
-        if batch.ragged:
-            first = batch.ragged[0]
-            problems.append(
-                Problem(self.checker.file, first.line, None, f"{first.found} values", f"{first.expected} values, as many as names",
-                        "Quote values that hold the separator, or mend the line.", len(batch.ragged))
-            )  # fmt: skip
-        ids = [c.name for c in self.checker.contract.columns if c.kind == "id" and c.name in self.texts]
-        if not ids:
-            return problems, {}
-        empty_words = words(("null", "nan", "none", "n/a", "na", "nil", "undefined", "unknown", "0", "-"))
-        counts = self.cursor.execute(
-            "select " + ", ".join(f"count(*) filter (lower(x_{name}) in {empty_words})" for name in ids) + " from judged"
-        ).fetchall()[0]
-        return problems, {name: count for name, count in zip(ids, counts, strict=True) if count}
-
-    def _told(self, rule: Rule, count: int, line: int) -> Problem:
-        found = rule.found
-        if found is None:
-            value = self.cursor.execute(
-                f"select x_{rule.column} from judged where line = $line limit 1", {"line": line}
-            ).fetchall()[0][0]
-            found = "missing" if value is None else _shown(value, rule.masked)
-        column = self.checker.theirs(rule.column)
-        column = column if column == rule.column else f"{column} ({rule.column})"
-        if rule.lists_values:
-            top = self.cursor.execute(
-                f"select x_{rule.column} from judged where list_contains(broken, {self.rules.index(rule)})"
-                " group by all order by count(*) desc, 1 limit 5"
-            ).fetchall()
-            found = ", ".join(_shown(value, False) for (value,) in top)
-        return Problem(self.checker.file, line, column, found, rule.expected, rule.fix, count)
-
-    def _accepted(self) -> pa.Table:
-        contract, loaded = self.checker.contract, literal(self.checker.loaded_at.isoformat(sep=" "))
-        entity = entity_column(contract, self.checker.settings)
-        select = [f"v_{entity} as entity_id" if entity else "null::varchar as entity_id"]
-        for column in store_columns(contract):
-            value = f"v_{column.name}"
-            if column.name == "recorded_at":
-                happened = f"v_{contract.happened}" if contract.happened else "null"
-                value = f"coalesce(v_recorded_at, {happened}, timestamp {loaded})"
-            elif contract.name == "orders":
-                value = _ORDERS_STORED.get(column.name, value)
-            select.append(f"{value} as {quoted(column.name)}")
-        happened = "recorded_at" if contract.happened == "recorded_at" else contract.happened
-        select.append(f"{quoted(happened) if happened else 'null::timestamp'} as local_at")
-        for name in self.checker.open_columns(self.names):
-            select.append(f"nullif(c{self.rows.column_names.index(name)}, '') as {quoted(name)}")
-        accepted = self.cursor.sql(
-            f"select {', '.join(select)}, {KEY} from judged where aside is null and len(broken) = 0"
-        ).to_arrow_table()
-        return self._with_local(accepted)
-
-    def _with_local(self, accepted: pa.Table) -> pa.Table:
-        place = accepted.column_names.index("local_at")
-        moment = accepted.column("local_at").cast(pa.int64()).combine_chunks()
-        if isinstance(moment, pa.ChunkedArray):
-            moment = pa.concat_arrays(moment.chunks) if moment.num_chunks else pa.array([], pa.int64())
-        local = self.checker._business_zone.to_wall(moment.fill_null(0).to_numpy(zero_copy_only=False))
-        mask = np.asarray(moment.is_null())
-        return accepted.set_column(place, "local_at", pa.array(local, pa.timestamp("us"), mask=mask))
-
-    def _door(self) -> pa.Table:
-        columns = [c.name for c in self.checker.contract.door if c.name == "event_id" and c.name in self.texts]
-        if not columns:
-            return pa.table({KEY: pa.array([], pa.uint64())})
-        return self.cursor.sql(
-            f"select x_event_id as event_id, {KEY}, line from judged"
-            " where aside is null and len(broken) = 0 and x_event_id is not null"
-        ).to_arrow_table()
-
-    def _rejected(self, batch: Batch) -> pa.Table:
-        reasons = [f"{self.checker.theirs(rule.column)}: expected {rule.expected}" for rule in self.rules]
-        listed = "([" + ", ".join(literal(reason) for reason in reasons) + "]::varchar[])"
-        columns = ", ".join(f"c{i} as {quoted(n)}" for i, n in enumerate(self.rows.column_names) if n != LINE)
-        rejected = self.cursor.sql(
-            f"select line as {quoted(LINE)}, array_to_string(list_transform(broken, lambda i: {listed}[i + 1]), '; ') as reason,"
-            f" {columns} from judged where len(broken) > 0"
-        ).to_arrow_table()
-        if not batch.ragged:
-            return rejected
-        ragged = pa.table(
-            {
-                LINE: pa.array([row.line for row in batch.ragged], pa.int64()),
-                "reason": [f"{row.found} values where the header has {row.expected} names" for row in batch.ragged],
-            }
-        )
-        return pa.concat_tables([rejected, ragged], promote_options="default")
 
 
-_ORDERS_STORED = {
-    "kind": "case when is_return then 'return' else 'sale' end",
-    "amount": "case when is_return then -abs(paid) else paid end",
-    "quantity": "case when is_return then -abs(v_quantity) else v_quantity end",
-}
+def _ragged(file: str, ragged: list[Ragged]) -> Problem:
+    first = ragged[0]
+    return Problem(
+        file,
+        first.line,
+        None,
+        f"a row of {first.found} values",
+        f"{first.expected} values, as many as the header has names",
+        "Quote values that hold the separator, or mend the line.",
+        len(ragged),
+    )
 
 
-def _money_of_orders(policy: TableSettings) -> list[str]:
-    """What was paid on the line, and whether it is a return."""
-    negative = "(coalesce(v_quantity, 0) < 0 or coalesce(v_amount, 0) < 0)"
-    known = {
-        "kind": "false",
-        "sign": negative,
-        "order_prefix": f"({negative} or coalesce(starts_with(v_order_id, {literal(policy.return_prefix)}), false))",
-    }[policy.returns]
-    told = f"coalesce(lower(v_kind) in {words(casting.RETURN_WORDS)}, false)"
-    return [
-        "coalesce(v_amount, try_cast(try_cast(v_quantity as decimal(18,6)) * v_unit_price as decimal(18,4))) as paid",
-        f"({told} or {known}) as is_return",
-    ]
-
-
-def _shown(value: str, masked: bool) -> str:
-    """A value as an error may show it: personal ones only by their length and first letter."""
-    if masked:
-        return f'"{value[:1]}…" ({len(value)} characters)'
-    return f'"{value[:40]}…"' if len(value) > 40 else f'"{value}"'
+def _with_ragged(rejected: pa.Table, ragged: list[Ragged]) -> pa.Table:
+    if not ragged:
+        return rejected
+    lines = pa.array([row.line for row in ragged], pa.int64())
+    reasons = [f"{row.found} values where the header has {row.expected} names" for row in ragged]
+    return pa.concat_tables([rejected, pa.table({LINE: lines, "reason": reasons})], promote_options="default")
 
 
 def merged(problems: list[Problem]) -> list[Problem]:

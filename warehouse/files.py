@@ -8,7 +8,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from warehouse.errors import RepriseError
@@ -46,7 +46,8 @@ def atomic_file(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise _explain(error, target) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(target: Path, text: str) -> None:

@@ -19,11 +19,12 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from warehouse.casting import STORED_TYPES, quoted
-from warehouse.checking import Checked, Checker, merged, store_columns
+from warehouse.checking import Checked, Checker, merged
 from warehouse.contracts import CONTRACTS, Contract
 from warehouse.engine import connect
 from warehouse.errors import DataProblemError, Problem
 from warehouse.files import atomic_directory, atomic_file, sha256, write_text
+from warehouse.judging import store_columns
 from warehouse.manifest import SourceFile, TableManifest
 from warehouse.progress import Progress
 from warehouse.reading import LINE, header, read_batches
@@ -103,7 +104,9 @@ def stage(job: Job, settings: Settings, folder: Path, rejects: Path, progress: P
         try:
             names = header(path, policy)
         except DataProblemError as error:
-            staged.problems += error.problems or [Problem(path.name, None, None, error.message, "a readable file", error.hint or "")]
+            staged.problems += error.problems or [
+                Problem(path.name, None, None, error.message, "a readable file", error.hint or "")
+            ]
             continue
         with Checker(contract, policy, settings, loaded_at, path.name) as checker:
             missing = checker.missing(names) if names else [_no_rows(path.name)]
@@ -167,7 +170,9 @@ def _stage_file(
     notes = [f"{label}: {count:,} times" for label, count in moved.items()]
     if moved:
         notes.append("a time skipped by a clock change is moved forward; one that occurs twice is the first of the two")
-    extra = sorted(set(names) - {checker.theirs(ours) for ours in checker.present(names)} - set(checker.open_columns(names)))
+    extra = sorted(
+        set(names) - {checker.theirs(ours) for ours in checker.present(names)} - set(checker.open_columns(names))
+    )
     if extra:
         notes.append(f"columns not used: {', '.join(extra)}")
     if rejected and policy.on_problem == "quarantine":
@@ -203,7 +208,9 @@ def _fatal(
         fatal += problems
         found = f"{rejected:,} of {read:,} rows rejected ({rejected / read:.2%})"
         fatal.append(
-            Problem(file, None, None, found, f"at most {policy.max_bad_ratio:.2%}", "Mend the rows or raise max_bad_ratio.")
+            Problem(
+                file, None, None, found, f"at most {policy.max_bad_ratio:.2%}", "Mend the rows or raise max_bad_ratio."
+            )
         )
     for name, count in null_like.items():
         if count > MAX_NULL_LIKE_SHARE * read:
@@ -221,7 +228,9 @@ def _fatal(
         fatal.append(_no_rows(file))
     elif not accepted and not fatal:
         fatal.append(
-            Problem(file, None, None, f"no row of {read:,} left after setting aside", "at least one", "Check the policies.")
+            Problem(
+                file, None, None, f"no row of {read:,} left after setting aside", "at least one", "Check the policies."
+            )
         )
     return fatal
 
@@ -266,7 +275,9 @@ def _writers(folder: Path, schema: pa.Schema, buckets: int) -> Iterator[Callable
             for name in schema.names:
                 if name not in rows.column_names:
                     rows = rows.append_column(name, pa.nulls(rows.num_rows, schema.field(name).type))
-            rows = rows.append_column("file", pa.array([number] * rows.num_rows, pa.int32())).select(full.names).cast(full)
+            rows = (
+                rows.append_column("file", pa.array([number] * rows.num_rows, pa.int32())).select(full.names).cast(full)
+            )
             connection.register("accepted", rows)
             parted = connection.sql(
                 f"select *, coalesce(bucket_of(entity_id, {buckets}), -1)::integer as bucket from accepted order by bucket"
@@ -357,7 +368,8 @@ class _Merge:
     def _select(self, path: Path, number: str) -> str:
         have = set(pq.read_schema(path).names)
         columns = [
-            quoted(field.name) if field.name in have else f"null::varchar as {quoted(field.name)}" for field in self.schema
+            quoted(field.name) if field.name in have else f"null::varchar as {quoted(field.name)}"
+            for field in self.schema
         ]
         file = "'" + str(path).replace("'", "''") + "'"
         return f"select {', '.join(columns)}, {KEY}, {number}::integer as file from read_parquet({file})"
@@ -405,7 +417,9 @@ class _Merge:
                 [Problem(name, first, "event_id", f"the same as on line {second}, where the rest differs",
                          "one row for an event_id", "Find out which of the two is right and remove the other.", count)],
             )  # fmt: skip
-        table = self.connection.sql("select event_id, source_key, line, 0::integer as file from ids order by all").to_arrow_table()
+        table = self.connection.sql(
+            "select event_id, source_key, line, 0::integer as file from ids order by all"
+        ).to_arrow_table()
         pq.write_table(table, self.folder / EVENT_IDS, compression="zstd")
 
     def manifest(self, version: str, settings: Settings) -> TableManifest:

@@ -57,7 +57,9 @@ class Batch:
     share: float = 1.0
 
 
-def broken(file: str, line: int | None, found: str, expected: str, fix: str, column: str | None = None) -> DataProblemError:
+def broken(
+    file: str, line: int | None, found: str, expected: str, fix: str, column: str | None = None
+) -> DataProblemError:
     """The error of a file that cannot be read on."""
     return DataProblemError(f"{file} cannot be read.", [Problem(file, line, column, found, expected, fix)])
 
@@ -110,7 +112,9 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
     except FileNotFoundError as error:
         raise DataProblemError(f"There is no file {path}.", hint="Check the path in reprise.toml.") from error
     except (gzip.BadGzipFile, EOFError) as error:
-        raise broken(path.name, None, "a damaged gzip file", "a whole one", "Copy or compress the file again.") from error
+        raise broken(
+            path.name, None, "a damaged gzip file", "a whole one", "Copy or compress the file again."
+        ) from error
     except IsADirectoryError as error:
         raise DataProblemError(f"{path} is a folder.", hint="Name files, or a pattern such as orders/*.csv.") from error
     except PermissionError as error:
@@ -190,7 +194,11 @@ class _Text:
         at = next(i for i in range(start, len(data)) if data[i] in _CONTROLS)
         what = "a NUL byte" if data[at] == 0 else f"the control character 0x{data[at]:02x}"
         raise broken(
-            self._name, line + data[:at].count(b"\n"), what, "text", "Remove it; a NUL often means UTF-16 or a damaged file."
+            self._name,
+            line + data[:at].count(b"\n"),
+            what,
+            "text",
+            "Remove it; a NUL often means UTF-16 or a damaged file.",
         )
 
     def _record_ends(self, data: bytes) -> npt.NDArray[np.int64]:
@@ -207,7 +215,9 @@ class _Text:
 def _names(record: str, settings: TableSettings, file: str) -> list[str]:
     """The header's names; blank and repeated ones are errors."""
     quoting = csv.QUOTE_MINIMAL if settings.quote else csv.QUOTE_NONE
-    rows = csv.reader(io.StringIO(record), delimiter=settings.separator, quotechar=settings.quote or None, quoting=quoting)
+    rows = csv.reader(
+        io.StringIO(record), delimiter=settings.separator, quotechar=settings.quote or None, quoting=quoting
+    )
     return checked_names(next(rows, []), file)
 
 
@@ -257,20 +267,24 @@ def _csv_batch(
         wrong.append((row.number - 1, row.actual_columns))
         return "skip"
 
-    rows = pacsv.read_csv(
-        io.BytesIO(data),
-        read_options=pacsv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 1),
-        parse_options=pacsv.ParseOptions(
-            delimiter=settings.separator,
-            quote_char=settings.quote or False,
-            newlines_in_values=True,
-            ignore_empty_lines=True,
-            invalid_row_handler=skip,
-        ),
-        convert_options=pacsv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, check_utf8=False
-        ),
-    ) if len(lines) else pa.table({name: pa.array([], pa.string()) for name in names})
+    rows = (
+        pacsv.read_csv(
+            io.BytesIO(data),
+            read_options=pacsv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 1),
+            parse_options=pacsv.ParseOptions(
+                delimiter=settings.separator,
+                quote_char=settings.quote or False,
+                newlines_in_values=True,
+                ignore_empty_lines=True,
+                invalid_row_handler=skip,
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, check_utf8=False
+            ),
+        )
+        if len(lines)
+        else pa.table({name: pa.array([], pa.string()) for name in names})
+    )
     if rows.num_rows + len(wrong) != len(lines):
         raise broken(
             file,
@@ -317,7 +331,11 @@ def _read_jsonl(path: Path, settings: TableSettings, block: int) -> Iterator[Bat
                         raise ValueError("no object")
                 except (ValueError, RecursionError) as error:
                     raise broken(
-                        path.name, line, f"not a JSON object ({error})", "one JSON object a line", "Mend or remove the line."
+                        path.name,
+                        line,
+                        f"not a JSON object ({error})",
+                        "one JSON object a line",
+                        "Mend or remove the line.",
                     ) from error
                 objects.append(found)
                 lines.append(line)
@@ -363,7 +381,9 @@ def _column_as_text(column: pa.Array, name: str, file: str, is_id: bool) -> pa.A
     if pa.types.is_timestamp(kind) and kind.tz not in (None, "UTC"):
         column = column.cast(pa.timestamp("us", "UTC"))
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        raise broken(file, None, f"of type {kind}", "text, numbers, times or lists of text", "Flatten the column.", name)
+        raise broken(
+            file, None, f"of type {kind}", "text, numbers, times or lists of text", "Flatten the column.", name
+        )
     if pa.types.is_floating(kind):
         return _floats_as_text(column, is_id)
     return column.cast(pa.string())

@@ -34,7 +34,7 @@ class Rule:
     lists_values: bool = False
 
 
-def asides(contract: Contract, policy: TableSettings, present: set[str]) -> str:
+def asides(contract: Contract, policy: TableSettings) -> str:
     """The expression that names the policy by which a row is set aside, NULL for the others."""
     cases = []
     if contract.name in ("orders", "events") and policy.guests == "set_aside":
@@ -66,7 +66,7 @@ def rules(
         if policy.guests == "stop":
             nobody = "v_user_id is null and v_device_id is null"
             column_name = "user_id" if "user_id" in present else "device_id"
-            found.append(Rule(column_name, nobody, "a user or a device", "Fill one in, or set guests = \"set_aside\"."))
+            found.append(Rule(column_name, nobody, "a user or a device", 'Fill one in, or set guests = "set_aside".'))
         if policy.on_unknown_event:
             known = words(policy.on_unknown_event)
             found.append(
@@ -83,7 +83,7 @@ def _of_column(column: Column, contract: Contract, policy: TableSettings, loaded
         fix = 'Fill it in, or set guests = "set_aside".' if name == "user_id" else "Fill it in or remove the row."
         found.append(Rule(name, f"{text} is null", casting.EXPECTED[column.kind], fix))
     if column.kind == "id":
-        wrong = f"len({text}) > 128 or regexp_matches({text}, '{_UNSEEN}') or regexp_matches({text}, '{_BLANK_AROUND}')"
+        wrong = f"len({text}) > 128 or regexp_matches({text}, '{_UNSEEN}|{_BLANK_AROUND}')"
         fix = "Remove blanks and invisible characters around and in it; ids are kept exactly as written."
         found.append(Rule(name, wrong, casting.EXPECTED["id"], fix, masked=True))
     elif column.kind == "time":
@@ -96,13 +96,17 @@ def _of_column(column: Column, contract: Contract, policy: TableSettings, loaded
     if column.kind == "quantity":
         found.append(Rule(name, f"{value} = 0", casting.EXPECTED["quantity"], "Mend the value or leave it empty."))
     if column.kind == "money":
-        found.append(Rule(name, f"abs({value}) >= {casting.LARGEST_MONEY}", casting.EXPECTED["money"], "Mend the value."))
+        found.append(
+            Rule(name, f"abs({value}) >= {casting.LARGEST_MONEY}", casting.EXPECTED["money"], "Mend the value.")
+        )
         if name in ("discount", "price", "cost"):
             found.append(Rule(name, f"{value} < 0", "0 or more", "A discount is written as a positive number."
                               if name == "discount" else "Mend the value or leave it empty."))  # fmt: skip
     if column.kind == "year":
         within = f"{value} < {casting.FIRST_YEAR} or {value} > {loaded_at.year}"
-        found.append(Rule(name, within, f"a year from {casting.FIRST_YEAR} to {loaded_at.year}", "Mend it or leave it empty."))
+        found.append(
+            Rule(name, within, f"a year from {casting.FIRST_YEAR} to {loaded_at.year}", "Mend it or leave it empty.")
+        )
     if column.kind == "text":
         found.append(Rule(name, f"len({text}) > 4096", "at most 4,096 characters", "Shorten it.", masked=True))
     if column.allowed and contract.name == "orders" and name == "kind":

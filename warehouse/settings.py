@@ -14,6 +14,7 @@ from warehouse.clock import zone
 from warehouse.errors import SettingsError
 
 SETTINGS_FILE = "reprise.toml"
+TableName = Literal["orders", "events", "users", "items", "contacts", "tags", "identities", "exposures", "labels"]
 Days = Annotated[int, Field(ge=1, le=3650)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 
@@ -27,31 +28,45 @@ class TableSettings(_Section):
 
     files: tuple[str, ...] = Field(description="Files or patterns, relative to the workspace. Never changed by us.")
     columns: dict[str, str] = Field(default_factory=dict, description="ours = theirs, for columns named otherwise.")
-    time_zone: str | None = Field(None, description="Zone of times written without one; the business zone if absent.")
-    encoding: str = Field("utf-8", description="Encoding of text files, as a Python codec name.")
-    separator: str = Field(",", min_length=1, max_length=1, description="Separator of text files.")
-    quote: str = Field('"', max_length=1, description="Quote of text files; empty: none.")
+    time_zone: str | None = Field(
+        default=None, description="Zone of times written without one; the business zone if absent."
+    )
+    encoding: str = Field(default="utf-8", description="Encoding of text files, as a Python codec name.")
+    separator: str = Field(default=",", min_length=1, max_length=1, description="Separator of text files.")
+    quote: str = Field(default='"', max_length=1, description="Quote of text files; empty: none.")
     time_format: str | None = Field(
-        None, description="strptime format of times, or epoch_s, epoch_ms, epoch_us; ISO 8601 if absent, and always read."
+        default=None,
+        description="strptime format of times, or epoch_s, epoch_ms, epoch_us; ISO 8601 if absent, and always read.",
     )
     on_problem: Literal["stop", "quarantine"] = Field(
-        "stop", description="stop: one bad row stops the load. quarantine: bad rows go to a file of their own."
+        default="stop", description="stop: one bad row stops the load. quarantine: bad rows go to a file of their own."
     )
-    max_bad_ratio: float = Field(0.001, ge=0, le=1, description="More bad rows than this stop the load all the same.")
-    duplicates: Literal["drop", "keep"] = Field("drop", description="What to do with rows equal in all columns.")
-    static: bool = Field(False, description="Versioned tables: what is known now was true at all times.")
-    on_unknown_event: tuple[str, ...] = Field((), description="The closed list of event names; empty: any name.")
-    guests: Literal["stop", "set_aside"] = Field("set_aside", description="Rows without a user.")
-    non_products: str | None = Field(None, description="Pattern (regular expression) of item_id that are no products.")
-    non_orders: str | None = Field(None, description="Pattern of order_id that are no orders, such as bad debts.")
+    max_bad_ratio: float = Field(
+        default=0.001, ge=0, le=1, description="More bad rows than this stop the load all the same."
+    )
+    duplicates: Literal["drop", "keep"] = Field(
+        default="drop", description="What to do with rows equal in all columns."
+    )
+    static: bool = Field(default=False, description="Versioned tables: what is known now was true at all times.")
+    on_unknown_event: tuple[str, ...] = Field(
+        default=(), description="The closed list of event names; empty: any name."
+    )
+    guests: Literal["stop", "set_aside"] = Field(default="set_aside", description="Rows without a user.")
+    non_products: str | None = Field(
+        default=None, description="Pattern (regular expression) of item_id that are no products."
+    )
+    non_orders: str | None = Field(
+        default=None, description="Pattern of order_id that are no orders, such as bad debts."
+    )
     unpriced: Literal["keep", "set_aside"] = Field(
-        "keep", description="Order lines whose price is zero or negative. keep: zero counts as no sale, negative is wrong."
+        default="keep",
+        description="Order lines whose price is zero or negative. keep: zero counts as no sale, negative is wrong.",
     )
     returns: Literal["kind", "sign", "order_prefix"] = Field(
-        "kind",
+        default="kind",
         description="How a return is known: the kind column; a negative amount or quantity; a prefix of order_id, or the sign.",
     )
-    return_prefix: str = Field("C", description="The prefix for returns = order_prefix.")
+    return_prefix: str = Field(default="C", description="The prefix for returns = order_prefix.")
 
     @field_validator("non_products", "non_orders")
     @classmethod
@@ -78,57 +93,65 @@ class TargetSettings(_Section):
     differ from their defaults.
     """
 
-    population: str | None = Field(None, description="A rule over features; the built-in one if absent.")
+    population: str | None = Field(default=None, description="A rule over features; the built-in one if absent.")
     outcome: Literal["sale", "no_sale", "act", "no_act"] | None = Field(
-        None, description="What counts as y = 1 in the window; the built-in one if absent."
+        default=None, description="What counts as y = 1 in the window; the built-in one if absent."
     )
-    items: tuple[str, ...] = Field((), description="Only these items count in the outcome.")
-    categories: tuple[str, ...] = Field((), description="Only these categories count in the outcome.")
-    channels: tuple[str, ...] = Field((), description="Only these channels count in the outcome.")
-    min_amount: float = Field(0.0, ge=0, description="At least this much in the window counts.")
-    horizons: tuple[Days, ...] | None = Field(None, description="Days looked ahead; [30, 90] if absent.")
-    activity_days: Days | None = Field(None, description="The window A of being active; 2 × horizon if absent.")
+    items: tuple[str, ...] = Field(default=(), description="Only these items count in the outcome.")
+    categories: tuple[str, ...] = Field(default=(), description="Only these categories count in the outcome.")
+    channels: tuple[str, ...] = Field(default=(), description="Only these channels count in the outcome.")
+    min_amount: float = Field(default=0.0, ge=0, description="At least this much in the window counts.")
+    horizons: tuple[Days, ...] | None = Field(default=None, description="Days looked ahead; [30, 90] if absent.")
+    activity_days: Days | None = Field(default=None, description="The window A of being active; 2 × horizon if absent.")
 
 
 class TrainingSettings(_Section):
     """How models are made."""
 
-    seed: int = Field(7, ge=0, le=2**31 - 1)
-    threads: int = Field(2, ge=1, le=256)
-    retrain_every: Days = Field(7, description="Days after which `reprise run` trains again.")
-    max_cutoffs: int = Field(12, ge=2, le=200, description="At most so many training cutoffs, the latest ones.")
-    rounds: int = Field(400, ge=10, le=5000, description="At most so many trees; the number is chosen by stopping.")
-    bootstrap_draws: int = Field(1000, ge=100, le=10000)
-    min_positives: int = Field(50, ge=2, description="A cutoff with fewer positives or negatives is skipped.")
-    use_protected: bool = Field(False, description="Let gender and birth year into models.")
-    exclude_families: tuple[str, ...] = Field((), description="Feature families that models do not see.")
-    tracking_uri: str | None = Field(None, description="An MLflow server; sqlite in the workspace if absent.")
+    seed: int = Field(default=7, ge=0, le=2**31 - 1)
+    threads: int = Field(default=2, ge=1, le=256)
+    retrain_every: Days = Field(default=7, description="Days after which `reprise run` trains again.")
+    max_cutoffs: int = Field(default=12, ge=2, le=200, description="At most so many training cutoffs, the latest ones.")
+    rounds: int = Field(
+        default=400, ge=10, le=5000, description="At most so many trees; the number is chosen by stopping."
+    )
+    bootstrap_draws: int = Field(default=1000, ge=100, le=10000)
+    min_positives: int = Field(default=50, ge=2, description="A cutoff with fewer positives or negatives is skipped.")
+    use_protected: bool = Field(default=False, description="Let gender and birth year into models.")
+    exclude_families: tuple[str, ...] = Field(default=(), description="Feature families that models do not see.")
+    tracking_uri: str | None = Field(default=None, description="An MLflow server; sqlite in the workspace if absent.")
 
 
 class RecommendSettings(_Section):
     """How suggestions are made."""
 
-    k: int = Field(20, ge=1, le=100, description="Suggestions kept for each customer.")
-    horizon: Days = Field(30, description="Days of purchases by which recommenders are judged.")
-    models: tuple[Name, ...] = Field(("popularity", "personal_frequency", "gp_topfreq", "als", "bm25"))
+    k: int = Field(default=20, ge=1, le=100, description="Suggestions kept for each customer.")
+    horizon: Days = Field(default=30, description="Days of purchases by which recommenders are judged.")
+    models: tuple[Name, ...] = Field(default=("popularity", "personal_frequency", "gp_topfreq", "als", "bm25"))
 
 
 class AudienceSettings(_Section):
     """A named audience: a rule in the rule language and how it is shared out."""
 
     rule: str
-    control_share: float = Field(0.1, ge=0, lt=1, description="Share held back as control, by salted hash.")
-    salt: str | None = Field(None, description="Changes who is in the control group; the audience's name if absent.")
-    channel: Literal["sms", "email", "push"] | None = Field(None, description="Whose consent column must say yes.")
+    control_share: float = Field(default=0.1, ge=0, lt=1, description="Share held back as control, by salted hash.")
+    salt: str | None = Field(
+        default=None, description="Changes who is in the control group; the audience's name if absent."
+    )
+    channel: Literal["sms", "email", "push"] | None = Field(
+        default=None, description="Whose consent column must say yes."
+    )
     allow_empty: bool = False
-    target: Name | None = Field(None, description="The target whose expected hits are stated.")
+    target: Name | None = Field(default=None, description="The target whose expected hits are stated.")
 
 
 class SuppressionSettings(_Section):
     """Who must not be contacted."""
 
-    file: str | None = Field(None, description="A file with a user_id column; missing or too old stops the audience.")
-    max_age_hours: int = Field(24, ge=1)
+    file: str | None = Field(
+        default=None, description="A file with a user_id column; missing or too old stops the audience."
+    )
+    max_age_hours: int = Field(default=24, ge=1)
     unknown_consent: Literal["no_contact"] = "no_contact"
 
 
@@ -136,34 +159,29 @@ class ServingSettings(_Section):
     """The HTTP service."""
 
     host: str = "127.0.0.1"
-    port: int = Field(3000, ge=1, le=65535)
+    port: int = Field(default=3000, ge=1, le=65535)
 
 
 class ActivitySettings(_Section):
     """What counts as an act."""
 
     acts: Literal["sales", "events"] | tuple[str, ...] = Field(
-        "sales", description="sales, events (every event), or a list of event names."
+        default="sales", description="sales, events (every event), or a list of event names."
     )
 
 
 class Settings(_Section):
     """Everything a workspace declares."""
 
-    time_zone: str = Field("UTC", description="The business time zone: its days, weeks and months count.")
-    currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="The one currency of all amounts.")
+    time_zone: str = Field(default="UTC", description="The business time zone: its days, weeks and months count.")
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$", description="The one currency of all amounts.")
     language: Literal["en", "zh"] = "en"
     entity: Literal["user", "seller", "device"] = "user"
-    engine: str = Field("duckdb", description="duckdb, or the address of a Spark engine.")
-    memory_limit: str = Field("1GB", pattern=r"^[0-9]+(MB|GB)$")
-    buckets: int = Field(16, ge=1, le=1024, description="Parts the store is cut into, by a hash of the entity.")
+    engine: str = Field(default="duckdb", description="duckdb, or the address of a Spark engine.")
+    memory_limit: str = Field(default="1GB", pattern=r"^[0-9]+(MB|GB)$")
+    buckets: int = Field(default=16, ge=1, le=1024, description="Parts the store is cut into, by a hash of the entity.")
     preset: str | None = None
-    tables: dict[
-        Literal[
-            "orders", "events", "users", "items", "contacts", "tags", "identities", "exposures", "labels"
-        ],
-        TableSettings,
-    ] = Field(default_factory=dict)
+    tables: dict[TableName, TableSettings] = Field(default_factory=dict)
     activity: ActivitySettings = ActivitySettings()
     targets: dict[Name, TargetSettings] = Field(default_factory=dict)
     training: TrainingSettings = TrainingSettings()
@@ -202,7 +220,9 @@ def _line_of(text: str, path: tuple[str | int, ...]) -> int | None:
                 break
             if pattern.match(lines[i]):
                 return i + 1
-        whole = re.compile(r"^\s*\[\s*" + r"\s*\.\s*".join(rf'"?{re.escape(h)}"?' for h in [*header, key]) + r"\s*[\].]")
+        whole = re.compile(
+            r"^\s*\[\s*" + r"\s*\.\s*".join(rf'"?{re.escape(h)}"?' for h in [*header, key]) + r"\s*[\].]"
+        )
         for i, line in enumerate(lines):
             if whole.match(line):
                 return i + 1

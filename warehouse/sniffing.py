@@ -26,7 +26,9 @@ _CLOCKS = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%d/%m/%y", "%d-%b-%Y", "%d %b %Y")
 _MONTH_FIRST = ("%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y", "%b %d, %Y")
 _YEAR_FIRST = ("%Y年%m月%d日", "%Y.%m.%d", "%Y%m%d")
-_ISO_LIKE = re.compile(r"\d{4}([-/])\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?)? ?(Z|[+-]\d{2}(:?\d{2})?)?")
+_ISO_LIKE = re.compile(
+    r"\d{4}([-/])\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?)? ?(Z|[+-]\d{2}(:?\d{2})?)?"
+)
 
 
 @dataclass
@@ -154,4 +156,6 @@ def time_formats(values: list[str]) -> list[str]:
 
 def _naive(values: list[str]) -> bool:
     """Whether the times are written without a zone."""
-    return not values or not all(re.search(r"(Z|:\d{2}(\.\d+)? ?[+-]\d{2}(:?\d{2})?)$|^\d{9,}", v) for v in values[:100])
+    return not values or not all(
+        re.search(r"(Z|:\d{2}(\.\d+)? ?[+-]\d{2}(:?\d{2})?)$|^\d{9,}", v) for v in values[:100]
+    )

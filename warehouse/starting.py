@@ -78,7 +78,11 @@ def init_workspace(
         sections.append(_table(root, table, seen, shape, duplicates, choices))
     sections += _defaults(set(files))
     noted = "".join(f"# assumed: {line}\n" for line in report.assumed)
-    text = sections[0] + (f"\n# Nobody was asked; check what was assumed.\n{noted}" if noted else "") + "".join(sections[1:])
+    text = (
+        sections[0]
+        + (f"\n# Nobody was asked; check what was assumed.\n{noted}" if noted else "")
+        + "".join(sections[1:])
+    )
     parse_settings(text)
     write_text(target, text)
     return report
@@ -96,9 +100,7 @@ def _refuse(target: Path, files: dict[str, Path], duplicates: str | None) -> Non
         raise UsageError(f'duplicates is "{duplicates}".', hint="It may be drop or keep.")
 
 
-def _said(
-    table: str, mapping: dict[str, str] | None, shape: Preset | None, files: dict[str, Path]
-) -> dict[str, str]:
+def _said(table: str, mapping: dict[str, str] | None, shape: Preset | None, files: dict[str, Path]) -> dict[str, str]:
     """What is known of the columns of a table without looking. A column said by --map belongs to every table that has both."""
     del files
     contract = CONTRACTS[table]
@@ -109,7 +111,9 @@ def _said(
 
 def _refuse_unknown_mapping(mapping: dict[str, str], sniffed: dict[str, Sniffed]) -> None:
     for ours, theirs in mapping.items():
-        tables = [table for table in sniffed if ours in {c.name for c in (*CONTRACTS[table].columns, *CONTRACTS[table].door)}]
+        tables = [
+            table for table in sniffed if ours in {c.name for c in (*CONTRACTS[table].columns, *CONTRACTS[table].door)}
+        ]
         if not tables:
             raise UsageError(f'--map {ours}={theirs}: no table has a column "{ours}".', hint="Write it as ours=theirs.")
         if not any(theirs in sniffed[table].headers for table in tables):
@@ -197,7 +201,9 @@ def _form(seen: Sniffed, choices: _Choices) -> list[str]:
     if seen.separator != ",":
         lines.append(f"separator = {_toml(seen.separator)}")
     if not seen.time_formats:
-        choices.report.assumed.append(f"times in {seen.path.name} are ISO 8601, though some look different; set time_format")
+        choices.report.assumed.append(
+            f"times in {seen.path.name} are ISO 8601, though some look different; set time_format"
+        )
         return lines
     time_format = seen.time_formats[0]
     if len(seen.time_formats) > 1:
@@ -242,7 +248,9 @@ def _defaults(tables: set[str]) -> list[str]:
     """Audiences to begin with, and acts where there are no orders."""
     if "orders" in tables:
         return [
-            _audience("new_customers", "Bought for the first time in the last 30 days.", "days_since_first_order <= 30"),
+            _audience(
+                "new_customers", "Bought for the first time in the last 30 days.", "days_since_first_order <= 30"
+            ),
             _audience(
                 "leaving_and_valuable",
                 "Likely to leave, and worth keeping.",

@@ -35,7 +35,9 @@ class LoadReport:
     notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        files = [{"table": table, **json.loads(json.dumps(asdict(source), default=str))} for table, source in self.files]
+        files = [
+            {"table": table, **json.loads(json.dumps(asdict(source), default=str))} for table, source in self.files
+        ]
         return {"changed": self.changed, "rows": self.rows, "files": files, "notes": list(self.notes)}
 
     def lines(self) -> list[str]:
@@ -144,9 +146,7 @@ class Store:
         zone = self._workspace.settings.time_zone
         return hashlib.sha256(json.dumps([zone, self.buckets, contents], sort_keys=True).encode()).hexdigest()
 
-    def load_new(
-        self, loaded_at: datetime, progress: Progress = silent, accept_drift: str | None = None
-    ) -> LoadReport:
+    def load_new(self, loaded_at: datetime, progress: Progress = silent, accept_drift: str | None = None) -> LoadReport:
         """Loads files that are new; all tables are published together, or none.
 
         A file of known content is skipped. A changed file, or changed settings of a table, make the table anew.
@@ -295,19 +295,23 @@ class Store:
                         continue
                     rows = self._all_files(manifests[table])
                     if table in made and (count := look_alikes(connection, rows, column)):
-                        notes.append(f"{table}: {count:,} values of {column} differ only in case or composition; kept apart")
+                        notes.append(
+                            f"{table}: {count:,} values of {column} differ only in case or composition; kept apart"
+                        )
                     if other not in manifests or not {table, other} & set(made):
                         continue
                     known = self._all_files(manifests[other])
                     unknown, total = unknown_references(connection, table, rows, column, known)
                     if unknown:
                         share = unknown / total
-                        notes.append(f"{table}: {unknown:,} of {total:,} rows ({share:.1%}) have a {column} that {other} lacks")
+                        notes.append(
+                            f"{table}: {unknown:,} of {total:,} rows ({share:.1%}) have a {column} that {other} lacks"
+                        )
                         if share > MAX_UNKNOWN_SHARE:
                             problems.setdefault(table if table in made else other, []).append(
                                 Problem(manifests[table].sources[-1].path, None, column,
                                         f"unknown to {other} in {share:.1%} of rows", f"at most {MAX_UNKNOWN_SHARE:.0%}",
-                                        f'Check that both files use the same ids, or --accept-drift "reason".')
+                                        'Check that both files use the same ids, or --accept-drift "reason".')
                             )  # fmt: skip
         return notes, problems
 

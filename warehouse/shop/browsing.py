@@ -142,7 +142,7 @@ def _opinions(people: People, orders: Orders, lines: Lines, rng: np.random.Gener
     user = orders.user[lines.order[line]]
     moment = lines.seconds[line] / 86400 + rng.uniform(2, 10, len(line))
     fading = moment > people.fading[user]
-    rates = rng.random(len(line)) < 0.06
+    rates = rng.random(len(line)) < 0.045
     complains = ~rates & (rng.random(len(line)) < np.where(fading, 0.06, 0.012))
     said = rates | complains
     stars = np.clip(np.round(rng.normal(np.where(fading, 3.4, 4.4), 0.9)), 1, 5)

@@ -202,7 +202,7 @@ def fill_baskets(
     buyer = orders.user[add_on]
     own = own_first[buyer] + (rng.random(len(add_on)) * own_count[buyer]).astype(np.int64)
     popular = rng.choice(len(CONSUMABLE), len(add_on), p=world.category_weight / world.category_weight.sum())
-    category = np.where(rng.random(len(add_on)) < 0.5, habits.category[own], popular)
+    category = np.where(rng.random(len(add_on)) < 0.2, habits.category[own], popular)
     more = shelf.pick(rng, category, people.band[buyer], habits.brand[own])
     order = np.concatenate([order_of_trip, add_on])
     item = np.concatenate([wanted, more])

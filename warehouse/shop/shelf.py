@@ -85,6 +85,7 @@ def draw_shelf(world: World) -> Shelf:
     kind = rng.random(count)
     launched = np.where(kind < 0.12, rng.integers(20, max(world.days - 20, 21), count), -rng.integers(30, 900, count))
     retired = np.where(kind > 0.93, rng.integers(60, max(world.days, 61), count), _NEVER)
+    price_day = rng.integers(10, max(world.days - 10, 11), count)
     popularity = rng.permuted(np.tile(1 / np.arange(1, PER_CATEGORY + 1) ** 0.9, (len(CATEGORY_NAMES), 1)), axis=1)
     weights = _weights(popularity, band.reshape(-1, PER_CATEGORY), brand.reshape(-1, PER_CATEGORY))
     always = ((launched < 0) & (retired == _NEVER)).reshape(-1, 1, 1, PER_CATEGORY)
@@ -94,7 +95,7 @@ def draw_shelf(world: World) -> Shelf:
         band=band,
         price=price,
         changed_price=changed.astype(np.int64),
-        price_day=np.where(moved, rng.integers(10, max(world.days - 10, 11), count), _NEVER),
+        price_day=np.where(moved & (price_day > launched), price_day, _NEVER),
         cost=np.round(price * rng.uniform(0.42, 0.68, count)).astype(np.int64),
         gift=rng.random(count) < world.gift_share[category],
         launched=launched,
@@ -131,7 +132,7 @@ def items_table(world: World, shelf: Shelf) -> pa.Table:
     everything = np.arange(len(shelf.category))
     announced = np.maximum(shelf.retired - 14, shelf.launched + 1)
     first = (everything, shelf.launched, np.zeros_like(everything), np.zeros_like(everything))
-    changed = np.flatnonzero((shelf.price_day < world.days) & (shelf.price_day > shelf.launched))
+    changed = np.flatnonzero(shelf.price_day < world.days)
     ended = np.flatnonzero(shelf.retired < world.days)
     price_known = (shelf.price_day <= announced).astype(np.int64)
     item, day, repriced, retiring = (

@@ -1,0 +1,242 @@
+"""One batch of text rows in the engine: cast, set aside, judged by every rule at once, and told apart."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from warehouse import casting
+from warehouse.casting import literal, quoted, words
+from warehouse.contracts import Column, Contract
+from warehouse.errors import Problem
+from warehouse.reading import LINE
+from warehouse.rulebook import KEY, Rule, asides, rules
+from warehouse.settings import Settings, TableSettings
+from warehouse.wall_time import zone_rules
+
+_NULL_LIKE = ("null", "nan", "none", "n/a", "na", "nil", "undefined", "unknown", "0", "-")
+_ORDERS_STORED = {
+    "kind": "case when is_return then 'return' else 'sale' end",
+    "amount": "case when is_return then -abs(paid) else paid end",
+    "quantity": "case when is_return then -abs(v_quantity) else v_quantity end",
+}
+
+
+def store_columns(contract: Contract) -> list[Column]:
+    """The columns of the store that come from the contract, `recorded_at` always among them."""
+    columns = list(contract.columns)
+    return columns if "recorded_at" in contract.names else [*columns, Column("recorded_at", "time")]
+
+
+class Judgement:
+    """The rows of one batch, judged. `rows` are text columns named as in the file, and `LINE`.
+
+    `moved` counts wall times that a clock change made unclear, by column and how.
+    """
+
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        contract: Contract,
+        policy: TableSettings,
+        settings: Settings,
+        loaded_at: datetime,
+        rows: pa.Table,
+    ) -> None:
+        self._cursor, self._contract, self._policy = cursor, contract, policy
+        self._rows, self._loaded_at = rows, loaded_at
+        self._source_zone = zone_rules(policy.time_zone or settings.time_zone)
+        self._business_zone = zone_rules(settings.time_zone)
+        self.moved: dict[str, int] = {}
+        ours = [*contract.columns, *contract.door]
+        place = {name: i for i, name in enumerate(rows.column_names)}
+        self._places = {c.name: place[theirs] for c in ours if (theirs := policy.columns.get(c.name, c.name)) in place}
+        self._rules = rules(contract, policy, settings, set(self._places), loaded_at)
+        self._judge()
+        self._broken = self._any_broken()
+
+    def _text(self, ours: str) -> str:
+        """The text of one of our columns, empty as NULL."""
+        return f"nullif(c{self._places[ours]}, '')"
+
+    def _judge(self) -> None:
+        """One row per row of the batch: typed values, the policy that sets it aside, and a bit for each broken rule."""
+        names = self._rows.column_names
+        combined = self._rows.rename_columns([f"c{i}" for i in range(len(names))])
+        combined = combined.append_column("position", pa.array(np.arange(combined.num_rows), pa.int64()))
+        self._cursor.register("raw", combined)
+        for name, instants in self._times().items():
+            combined = combined.append_column(f"t_{name}", instants)
+        self._cursor.register("combined", combined)
+        # Sorted by name and without empty values, so that neither the order of columns nor an added empty one matters.
+        parts = [f"{literal(name + '=')} || nullif(c{names.index(name)}, '')" for name in sorted(names) if name != LINE]
+        texts = "".join(f", {self._text(name)} as x_{name}" for name in self._places)
+        bits = " + ".join(f"case when {rule.broken} then {1 << i} else 0 end" for i, rule in enumerate(self._rules))
+        values = ", ".join(f"v_{column.name}" for column in (*store_columns(self._contract), *self._contract.door))
+        orders = ", paid, is_return" if self._contract.name == "orders" else ""
+        self._cursor.execute(f"""
+            create temp table judged as
+            with texts as (select *{texts} from combined),
+            typed as (select *, {", ".join(self._typed())} from texts),
+            sided as (select *, {asides(self._contract, self._policy)} as aside from typed)
+            select position, {values}{orders}, aside,
+                md5_number_lower(concat_ws(chr(31), {", ".join(parts)})) as {KEY},
+                case when aside is null then ({bits or 0})::bigint else 0 end as broken
+            from sided
+        """)
+
+    def _times(self) -> dict[str, pa.Array]:
+        """Every time column as UTC instants; NULL where the text is no time."""
+        columns = [c.name for c in self._contract.columns if c.kind == "time" and c.name in self._places]
+        if not columns:
+            return {}
+        select = []
+        for name in columns:
+            wall, offset = casting.wall_and_offset(self._text(name), self._policy.time_format)
+            select += [f"epoch_us({wall}) as {quoted(name)}", f"{offset} as {quoted('offset_' + name)}"]
+        found = self._cursor.sql(f"select {', '.join(select)} from raw order by position").to_arrow_table()
+        return {name: self._instants(found, name) for name in columns}
+
+    def _instants(self, found: pa.Table, name: str) -> pa.Array:
+        wall, offset = (found.column(column) for column in (name, f"offset_{name}"))
+        unread, naive = np.asarray(wall.is_null()), np.asarray(offset.is_null())
+        walls, offsets = wall.fill_null(0).to_numpy(), offset.fill_null(0).to_numpy().astype(np.int64)
+        from_wall, skipped, twice = self._source_zone.to_utc(walls)
+        for label, hit in (("skipped by a clock change", skipped), ("occurs twice", twice)):
+            if count := int((hit & naive & ~unread).sum()):
+                self.moved[f"{name} {label}"] = count
+        return pa.array(np.where(naive, from_wall, walls - offsets * 1_000_000), pa.timestamp("us"), mask=unread)
+
+    def _typed(self) -> list[str]:
+        """An expression for every column of the contract, NULL where the file has none."""
+        typed = []
+        for column in (*store_columns(self._contract), *self._contract.door):
+            if column.name not in self._places:
+                typed.append(f"null::{casting.STORED_TYPES[column.kind]} as v_{column.name}")
+            elif column.kind == "time":
+                typed.append(f"t_{column.name} as v_{column.name}")
+            else:
+                typed.append(f"{casting.cast(column, f'x_{column.name}')} as v_{column.name}")
+        return [*typed, *(_money_of_orders(self._policy) if self._contract.name == "orders" else [])]
+
+    def _one(self, query: str) -> tuple[Any, ...]:
+        row: tuple[Any, ...] = self._cursor.execute(query).fetchall()[0]
+        return row
+
+    def _any_broken(self) -> int:
+        """The bits of all rules that any row breaks."""
+        return int(self._one("select coalesce(bit_or(broken), 0) from judged")[0])
+
+    def problems(self, file: str) -> list[Problem]:
+        """One problem for each rule that is broken: the first line, what it holds, and how many lines."""
+        return [self._told(file, i, rule) for i, rule in enumerate(self._rules) if self._broken >> i & 1]
+
+    def _told(self, file: str, i: int, rule: Rule) -> Problem:
+        count, first = self._one(f"select count(*), min(position) from judged where broken & {1 << i} <> 0")
+        theirs = self._policy.columns.get(rule.column, rule.column)
+        texts = self._rows.column(theirs)
+        value = texts[first].as_py()
+        found = "missing" if not value else _shown(value, rule.masked)
+        if rule.lists_values:
+            hit = self._cursor.sql(f"select position from judged where broken & {1 << i} <> 0").to_arrow_table()
+            counts = pc.value_counts(texts.take(hit.column(0))).to_pylist()
+            top = sorted(counts, key=lambda entry: (-entry["counts"], str(entry["values"])))[:5]
+            found = ", ".join(_shown(entry["values"], False) if entry["values"] else "missing" for entry in top)
+        column = theirs if theirs == rule.column else f"{theirs} ({rule.column})"
+        return Problem(file, self._rows.column(LINE)[first].as_py(), column, found, rule.expected, rule.fix, count)
+
+    def set_aside(self) -> dict[str, int]:
+        """Rows set aside, by policy."""
+        found = self._cursor.execute("select aside, count(*) from judged where aside is not null group by 1 order by 1")
+        return dict(found.fetchall())
+
+    def null_like_ids(self) -> dict[str, int]:
+        """How many ids of each column are a word for nothing."""
+        ids = [c.name for c in self._contract.columns if c.kind == "id" and c.name in self._places]
+        if not ids or not self._rows.num_rows:
+            return {}
+        tests = ", ".join(f"count(*) filter (len(v_{n}) < 10 and lower(v_{n}) in {words(_NULL_LIKE)})" for n in ids)
+        return {name: count for name, count in zip(ids, self._one(f"select {tests} from judged"), strict=True) if count}
+
+    def accepted(self, entity: str | None, open_columns: list[str]) -> pa.Table:
+        """Accepted rows with the columns of the store, and `KEY`."""
+        contract, loaded = self._contract, literal(self._loaded_at.isoformat(sep=" "))
+        select = [f"v_{entity} as entity_id" if entity else "null::varchar as entity_id"]
+        happened = f"v_{contract.happened}" if contract.happened else "null"
+        recorded = f"coalesce(v_recorded_at, {happened}, timestamp {loaded})"
+        stored = _ORDERS_STORED if contract.name == "orders" else {}
+        for column in store_columns(contract):
+            value = recorded if column.name == "recorded_at" else stored.get(column.name, f"v_{column.name}")
+            select.append(f"{value} as {quoted(column.name)}")
+        moment = recorded if contract.happened == "recorded_at" else f"{happened}::timestamp"
+        rows = self._cursor.sql(
+            f"select {', '.join(select)}, {moment} as local_at, {KEY}, position from judged"
+            " where aside is null and broken = 0 order by position"
+        ).to_arrow_table()
+        rows = rows.set_column(rows.column_names.index("local_at"), "local_at", self._local(rows.column("local_at")))
+        positions, key = rows.column("position"), rows.column(KEY)
+        rows = rows.drop_columns([KEY, "position"])
+        for name in open_columns:
+            texts = self._rows.column(name).take(positions)
+            rows = rows.append_column(name, pc.if_else(pc.equal(texts, ""), None, texts))
+        return rows.append_column(KEY, key)
+
+    def _local(self, moments: pa.ChunkedArray) -> pa.Array:
+        """The wall times of the business zone at those instants."""
+        unknown = np.asarray(moments.is_null())
+        walls = self._business_zone.to_wall(moments.cast(pa.int64()).fill_null(0).to_numpy())
+        return pa.array(walls, pa.timestamp("us"), mask=unknown)
+
+    def door(self) -> pa.Table:
+        """The event ids of accepted rows, with `KEY` and line."""
+        if "event_id" not in self._places:
+            return pa.table({"event_id": pa.array([], pa.string())})
+        found = self._cursor.sql(
+            f"select v_event_id as event_id, {KEY}, position from judged"
+            " where aside is null and broken = 0 and v_event_id is not null"
+        ).to_arrow_table()
+        lines = self._rows.column(LINE).take(found.column("position"))
+        return found.drop_columns(["position"]).append_column("line", lines)
+
+    def rejected(self) -> pa.Table:
+        """Rows that break a rule: the line, the reasons, and the columns as in the file."""
+        if not self._broken:
+            return self._rows.slice(0, 0).append_column("reason", pa.array([], pa.string()))
+        said = [
+            f"case when broken & {1 << i} <> 0 then "
+            + literal(f"{self._policy.columns.get(rule.column, rule.column)}: expected {rule.expected}")
+            + " end"
+            for i, rule in enumerate(self._rules)
+            if self._broken >> i & 1
+        ]
+        found = self._cursor.sql(
+            f"select position, concat_ws('; ', {', '.join(said)}) as reason from judged where broken <> 0 order by position"
+        ).to_arrow_table()
+        return self._rows.take(found.column("position")).append_column("reason", found.column("reason"))
+
+
+def _money_of_orders(policy: TableSettings) -> list[str]:
+    """What was paid on the line, and whether it is a return."""
+    negative = "(coalesce(v_quantity, 0) < 0 or coalesce(v_amount, 0) < 0)"
+    known = {
+        "kind": "false",
+        "sign": negative,
+        "order_prefix": f"({negative} or coalesce(starts_with(v_order_id, {literal(policy.return_prefix)}), false))",
+    }[policy.returns]
+    told = f"coalesce(lower(v_kind) in {words(casting.RETURN_WORDS)}, false)"
+    return [
+        "coalesce(v_amount, try_cast(try_cast(v_quantity as decimal(18,6)) * v_unit_price as decimal(18,4))) as paid",
+        f"({told} or {known}) as is_return",
+    ]
+
+
+def _shown(value: str, masked: bool) -> str:
+    """A value as an error may show it: personal ones only by their length and first letter."""
+    if masked:
+        return f'"{value[:1]}…" ({len(value)} characters)'
+    return f'"{value[:40]}…"' if len(value) > 40 else f'"{value}"'
