@@ -111,7 +111,7 @@ def check_shuffled_labels(
     target, groups, mask = labels(y), np.asarray(cutoff), np.asarray(judged, dtype=bool)
     if not target.shape == groups.shape == mask.shape:
         raise DataProblemError(
-            f"{target.size} labels, {groups.size} cutoffs and {mask.size} marks do not fit together."
+            f"{target.size} labels, {groups.size} cutoffs and {mask.size} marks do not fit."
         )
     generator = np.random.default_rng(seed)
     found = []
