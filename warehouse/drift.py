@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
 
 from warehouse.errors import Problem
+from warehouse.layout import listed
 from warehouse.manifest import TableManifest
 
 MAX_UNKNOWN_SHARE = 0.05
@@ -16,7 +18,7 @@ _WHOLE_WEEKS = 7
 
 def longest_gap(days: list[date]) -> int:
     """The most days between two neighbouring days that have rows."""
-    return max(((later - earlier).days for earlier, later in zip(days, days[1:], strict=False)), default=0)
+    return max(((later - earlier).days for earlier, later in pairwise(days)), default=0)
 
 
 def _least(daily: dict[date, int], length: int) -> int:
@@ -62,10 +64,10 @@ def unknown_references(
     connection: duckdb.DuckDBPyConnection, table: str, rows: list[Path], column: str, known: list[Path]
 ) -> tuple[int, int]:
     """How many rows name an id that the other table lacks, and how many name one at all."""
-    mine, theirs = _listed(rows), _listed(known)
+    mine, theirs = listed(rows), listed(known)
     unknown, total = connection.execute(
-        f"select count(*) filter ({column} not in (select {column} from read_parquet({theirs}))), count(*)"
-        f" from read_parquet({mine}) where {column} is not null"
+        f"select count(*) filter ({column} not in (select {column} from {theirs})), count(*)"
+        f" from {mine} where {column} is not null"
     ).fetchall()[0]
     return int(unknown), int(total)
 
@@ -74,11 +76,7 @@ def look_alikes(connection: duckdb.DuckDBPyConnection, rows: list[Path], column:
     """How many ids differ from another only in case or in how their letters are composed."""
     return int(
         connection.execute(
-            f"with ids as (select distinct {column} as id from read_parquet({_listed(rows)}) where {column} is not null)"
+            f"with ids as (select distinct {column} as id from {listed(rows)} where {column} is not null)"
             " select coalesce(sum(n), 0) from (select count(*) as n from ids group by lower(nfc_normalize(id)) having count(*) > 1)"
         ).fetchall()[0][0]
     )
-
-
-def _listed(paths: list[Path]) -> str:
-    return "[" + ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths) + "]"

@@ -1,7 +1,6 @@
-"""From files to a new version of a table: read, check, part into buckets, drop duplicates, sort, write.
+"""From files to checked rows: read, judge, and part into buckets, in a folder that is thrown away afterwards.
 
-Memory is bounded by one block of a file and one bucket of the table. Nothing is published here: a version is a folder,
-and the store swaps its pointer when every table is ready.
+Memory is bounded by one block of a file. Problems are gathered over all files, so that they can be told at once.
 """
 
 from __future__ import annotations
@@ -9,68 +8,33 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from warehouse.casting import STORED_TYPES, quoted
 from warehouse.checking import Checked, Checker, merged
-from warehouse.contracts import CONTRACTS, Contract
+from warehouse.contracts import CONTRACTS
 from warehouse.engine import connect
 from warehouse.errors import DataProblemError, Problem
-from warehouse.files import atomic_directory, atomic_file, sha256, write_text
-from warehouse.judging import store_columns
+from warehouse.files import atomic_file, sha256
+from warehouse.layout import ANONYMOUS, EVENT_IDS, bucket_name, file_schema
 from warehouse.manifest import SourceFile, TableManifest
 from warehouse.progress import Progress
 from warehouse.reading import LINE, header, read_batches
-from warehouse.rulebook import KEY
-from warehouse.settings import Settings, TableSettings
+from warehouse.settings import Settings, TableName
 
 MAX_NULL_LIKE_SHARE = 0.005
-MAX_KINDS = 20
-_ROW_GROUP = 65_536
-_ARROW_TYPES = {
-    "varchar": pa.string(),
-    "timestamp": pa.timestamp("us"),
-    "decimal(18,4)": pa.decimal128(18, 4),
-    "double": pa.float64(),
-    "integer": pa.int32(),
-    "boolean": pa.bool_(),
-    "varchar[]": pa.list_(pa.string()),
-}
-
-
-def schema_of(contract: Contract, open_columns: tuple[str, ...] = ()) -> pa.Schema:
-    """The columns of the store: the entity, the contract, the local time, and open columns as text."""
-    return pa.schema(
-        [
-            ("entity_id", pa.string()),
-            *((column.name, _ARROW_TYPES[STORED_TYPES[column.kind]]) for column in store_columns(contract)),
-            ("local_at", pa.timestamp("us")),
-            *((name, pa.string()) for name in open_columns),
-        ]
-    )
-
-
-def bucket_name(bucket: int) -> str:
-    return f"bucket-{bucket:04d}.parquet"
-
-
-WHOLE = "whole.parquet"
-ANONYMOUS = "anonymous.parquet"
-EVENT_IDS = "event-ids.parquet"
 
 
 @dataclass(frozen=True)
 class Job:
     """What is to be loaded into a table: on top of `base` (None: from nothing), these files."""
 
-    table: str
+    table: TableName
     base: TableManifest | None
     base_folder: Path | None
     files: tuple[tuple[str, Path, datetime], ...]
@@ -87,7 +51,7 @@ class Staged:
     open_columns: tuple[str, ...] = ()
 
 
-def settings_hash(settings: Settings, table: str) -> str:
+def settings_hash(settings: Settings, table: TableName) -> str:
     """Changes when the rows of a table would be let in otherwise."""
     policy = settings.tables[table].model_dump_json(exclude={"files", "on_problem", "max_bad_ratio", "static"})
     shared = f"{settings.time_zone}|{settings.currency}|{settings.entity}|{settings.buckets}"
@@ -115,7 +79,7 @@ def stage(job: Job, settings: Settings, folder: Path, rejects: Path, progress: P
         if not missing:
             readable.append((number, name, path, loaded_at, names))
     staged.open_columns = tuple(sorted(opened))
-    with _writers(folder, schema_of(contract, staged.open_columns), settings.buckets) as write:
+    with _writers(folder, file_schema(contract, staged.open_columns), settings.buckets) as write:
         for number, name, path, loaded_at, names in readable:
             with Checker(contract, policy, settings, loaded_at, path.name) as checker:
                 source = _stage_file(checker, (number, name, path), names, write, staged, rejects, progress)
@@ -260,7 +224,7 @@ def _reject_file(target: Path, names: list[str]) -> Iterator[Callable[[pa.Table]
 @contextmanager
 def _writers(folder: Path, schema: pa.Schema, buckets: int) -> Iterator[Callable[[Checked, int], None]]:
     """Parts checked rows by bucket into one growing file each."""
-    full = schema.append(pa.field(KEY, pa.uint64())).append(pa.field("file", pa.int32()))
+    full = schema.append(pa.field("file", pa.int32()))
     with ExitStack() as stack:
         connection = stack.enter_context(connect())
         writers: dict[str, pq.ParquetWriter] = {}
@@ -300,174 +264,3 @@ def _runs(parted: pa.Table) -> list[tuple[int, int, int]]:
         runs.append((int(entry["values"]), start, int(entry["counts"])))
         start += int(entry["counts"])
     return runs
-
-
-def write_version(job: Job, staged: Staged, settings: Settings, target: Path, progress: Progress) -> TableManifest:
-    """Merges staged rows with those of the base into the folder of a new version."""
-    contract, policy = CONTRACTS[job.table], settings.tables[job.table]
-    schema = schema_of(contract, staged.open_columns)
-    folders = [staged.folder, target.parent, *([job.base_folder] if job.base_folder else [])]
-    with atomic_directory(target) as folder, connect(folders, memory_limit=settings.memory_limit) as connection:
-        merge = _Merge(connection, job, staged, policy, schema, folder)
-        names = [(WHOLE, ANONYMOUS)] if contract.entity is None else []
-        if contract.entity is not None:
-            names += [(bucket_name(k), bucket_name(k)) for k in range(settings.buckets)] + [(ANONYMOUS, ANONYMOUS)]
-        for done, (published, staged_name) in enumerate(names):
-            merge.one(published, staged_name)
-            progress(f"{job.table}: sorting", done + 1, len(names))
-        merge.event_ids()
-        manifest = merge.manifest(target.name, settings)
-        write_text(folder / "manifest.json", manifest.to_json())
-    return manifest
-
-
-class _Merge:
-    """The buckets of one new version, one after the other."""
-
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        job: Job,
-        staged: Staged,
-        policy: TableSettings,
-        schema: pa.Schema,
-        folder: Path,
-    ) -> None:
-        self.connection, self.job, self.staged, self.policy = connection, job, staged, policy
-        self.schema, self.folder = schema, folder
-        self.copies: dict[int, int] = {}
-        self.rows = self.entities = self.anonymous = 0
-        self.daily: dict[str, int] = {}
-        self.contents: dict[str, str] = {}
-
-    def one(self, published: str, staged_name: str) -> None:
-        """Writes one file of the version, sorted by entity, then time, then the other columns."""
-        parts = []
-        if self.job.base_folder is not None:
-            parts.append(self._select(self.job.base_folder / published, "0"))
-        if (self.staged.folder / staged_name).exists():
-            parts.append(self._select(self.staged.folder / staged_name, "file"))
-        stored = self.schema.append(pa.field(KEY, pa.uint64()))
-        with pq.ParquetWriter(self.folder / published, stored, compression="zstd", compression_level=3) as writer:
-            if parts:
-                self._merge(parts)
-                happened = CONTRACTS[self.job.table].happened
-                order = ["entity_id", *([happened] if happened else [])]
-                order += [name for name in stored.names if name not in order]
-                keep = "where copy = 1" if self.policy.duplicates == "drop" else ""
-                rows = self.connection.sql(
-                    f"select {', '.join(map(quoted, stored.names))} from merged {keep}"
-                    f" order by {', '.join(f'{quoted(name)} nulls last' for name in order)}"
-                )
-                for batch in _even(rows.to_arrow_reader(_ROW_GROUP), stored):
-                    writer.write_table(batch, row_group_size=_ROW_GROUP)
-                    self.rows += batch.num_rows
-                self._count(published, keep)
-        self.contents[published] = sha256(self.folder / published)
-
-    def _select(self, path: Path, number: str) -> str:
-        have = set(pq.read_schema(path).names)
-        columns = [
-            quoted(field.name) if field.name in have else f"null::varchar as {quoted(field.name)}"
-            for field in self.schema
-        ]
-        file = "'" + str(path).replace("'", "''") + "'"
-        return f"select {', '.join(columns)}, {KEY}, {number}::integer as file from read_parquet({file})"
-
-    def _merge(self, parts: list[str]) -> None:
-        self.connection.execute(
-            "create or replace temp table merged as"
-            f" select *, row_number() over (partition by {KEY}, entity_id order by file) as copy"
-            f" from ({' union all '.join(parts)})"
-        )
-        for file, copies in self.connection.execute(
-            "select file, count(*) from merged where copy > 1 group by file"
-        ).fetchall():
-            self.copies[file] = self.copies.get(file, 0) + copies
-
-    def _count(self, published: str, keep: str) -> None:
-        entities, rows = self.connection.execute(
-            f"select count(distinct entity_id), count(*) from merged {keep}"
-        ).fetchall()[0]
-        self.entities += entities
-        self.anonymous += rows if published == ANONYMOUS else 0
-        for day, count in self.connection.execute(
-            f"select cast(local_at as date)::varchar, count(*) from merged {keep} group by 1"
-        ).fetchall():
-            if day is not None:
-                self.daily[day] = self.daily.get(day, 0) + count
-
-    def event_ids(self) -> None:
-        """Keeps the ids of acts, and refuses an id that stands for two different rows."""
-        parts = [(folder / EVENT_IDS) for folder in (self.job.base_folder, self.staged.folder) if folder]
-        parts = [path for path in parts if path.exists()]
-        if not parts:
-            return
-        listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in parts)
-        self.connection.execute(f"create temp table ids as select * from read_parquet([{listed}])")
-        clashes = self.connection.execute(f"""
-            select arg_min(file, (file, line)), min(line), max(line), count(*) over () from ids
-            group by event_id having count(distinct {KEY}) > 1 order by 2 limit 1
-        """).fetchall()
-        if clashes:
-            file, first, second, count = clashes[0]
-            name = next((path.name for i, (_, path, _) in enumerate(self.job.files, 1) if i == file), self.job.table)
-            raise DataProblemError(
-                f"{name} cannot be loaded.",
-                [Problem(name, first, "event_id", f"the same as on line {second}, where the rest differs",
-                         "one row for an event_id", "Find out which of the two is right and remove the other.", count)],
-            )  # fmt: skip
-        table = self.connection.sql(
-            "select event_id, source_key, line, 0::integer as file from ids order by all"
-        ).to_arrow_table()
-        pq.write_table(table, self.folder / EVENT_IDS, compression="zstd")
-
-    def manifest(self, version: str, settings: Settings) -> TableManifest:
-        base = self.job.base
-        dropped = self.policy.duplicates == "drop"
-        fresh = []
-        for source in self.staged.sources:
-            number = next(i for i, (name, _, _) in enumerate(self.job.files, 1) if name == source.path)
-            copies = self.copies.get(number, 0)
-            changed = (
-                replace(source, accepted=source.accepted - copies, duplicates=copies)
-                if dropped
-                else replace(source, duplicates_kept=copies)
-            )
-            fresh.append(changed)
-        sources = (*(base.sources if base else ()), *fresh)
-        present = {column for source in sources for column in source.columns}
-        days = sorted(self.daily)
-        return TableManifest(
-            table=self.job.table,
-            version=version,
-            settings=self.job.settings_hash,
-            rows=self.rows,
-            entities=self.entities,
-            anonymous_rows=self.anonymous,
-            columns=tuple(name for name in CONTRACTS[self.job.table].names if name in present),
-            open_columns=self.staged.open_columns,
-            sources=sources,
-            first_day=date.fromisoformat(days[0]) if days else None,
-            observed_until=date.fromisoformat(days[-1]) + timedelta(days=1) if days else None,
-            loaded_at=max(source.loaded_at for source in sources),
-            daily=dict(sorted(self.daily.items())),
-            contents=self.contents,
-            accepted_drift=base.accepted_drift if base else (),
-        )
-
-
-def _even(reader: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.Table]:
-    """The same rows in tables of exactly `_ROW_GROUP` rows, so that equal rows make equal bytes."""
-    waiting: list[pa.Table] = []
-    rows = 0
-    for batch in reader:
-        waiting.append(pa.Table.from_batches([batch]).cast(schema))
-        rows += batch.num_rows
-        while rows >= _ROW_GROUP:
-            table = pa.concat_tables(waiting)
-            yield table.slice(0, _ROW_GROUP).combine_chunks()
-            rest = table.slice(_ROW_GROUP)
-            waiting, rows = [rest], rest.num_rows
-    if rows:
-        yield pa.concat_tables(waiting).combine_chunks()

@@ -6,16 +6,13 @@ is line 1) or, for Parquet, the number of the row.
 
 from __future__ import annotations
 
-import codecs
 import csv
-import gzip
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -26,17 +23,11 @@ import pyarrow.parquet as pq
 
 from warehouse.errors import DataProblemError, Problem
 from warehouse.settings import TableSettings
+from warehouse.text_blocks import TextBlocks, broken, opened, share_read
 
 LINE = "__line__"
 _BLOCK = 16 << 20
-_LONGEST_RECORD = 1 << 20
 _PARQUET_ROWS = 131_072
-_CONTROLS = bytes(code for code in range(32) if code not in b"\t\r\n") + b"\x7f"
-_HINTS = {
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-}
-_WIDE = 'Set encoding = "gb18030" (Chinese Excel) or "cp1252" (Western Excel), or save the file as UTF-8.'
 
 
 @dataclass
@@ -55,13 +46,6 @@ class Batch:
     rows: pa.Table
     ragged: list[Ragged] = field(default_factory=list)
     share: float = 1.0
-
-
-def broken(
-    file: str, line: int | None, found: str, expected: str, fix: str, column: str | None = None
-) -> DataProblemError:
-    """The error of a file that cannot be read on."""
-    return DataProblemError(f"{file} cannot be read.", [Problem(file, line, column, found, expected, fix)])
 
 
 def kind_of(path: Path) -> str:
@@ -104,119 +88,13 @@ def read_batches(
         yield from _read_csv(path, settings, block)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    try:
-        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
-            yield file  # type: ignore[misc]
-    except FileNotFoundError as error:
-        raise DataProblemError(f"There is no file {path}.", hint="Check the path in reprise.toml.") from error
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise broken(
-            path.name, None, "a damaged gzip file", "a whole one", "Copy or compress the file again."
-        ) from error
-    except IsADirectoryError as error:
-        raise DataProblemError(f"{path} is a folder.", hint="Name files, or a pattern such as orders/*.csv.") from error
-    except PermissionError as error:
-        raise DataProblemError(f"{path} may not be read.", hint="Check the rights of the file.") from error
-
-
-class _Text:
-    """The bytes of a text file as UTF-8, block by block, each ending where a record ends."""
-
-    def __init__(self, file: IO[bytes], name: str, settings: TableSettings, block: int, quoted: bool) -> None:
-        self._file = file
-        self._name = name
-        self._block = block
-        self._encoding = settings.encoding
-        self._quote = settings.quote.encode() if quoted else b""
-        self._decode = self._decoder()
-
-    def _decoder(self) -> Callable[[bytes, bool], str]:
-        try:
-            return codecs.getincrementaldecoder(self._encoding)("strict").decode
-        except LookupError as error:
-            raise DataProblemError(
-                f'There is no encoding "{self._encoding}".', hint="Known are utf-8, gb18030, utf-16, cp1252, …"
-            ) from error
-
-    def _utf8(self, raw: bytes, final: bool, line: int) -> bytes:
-        try:
-            return self._decode(raw, final).encode()
-        except (UnicodeDecodeError, UnicodeEncodeError) as error:
-            at = error.start if isinstance(error, UnicodeDecodeError) else 0
-            seen = error.object if isinstance(error, UnicodeDecodeError) else raw
-            wide = next((name for mark, name in _HINTS.items() if line == 1 and raw.startswith(mark)), None)
-            hint = f'The file looks like {wide}: set encoding = "utf-16" or save it as UTF-8.' if wide else _WIDE
-            raise broken(
-                self._name,
-                line + bytes(seen[:at]).count(b"\n"),
-                "bytes that are no text in this encoding",
-                self._encoding.upper(),
-                hint,
-            ) from error
-
-    def blocks(self) -> Iterator[tuple[bytes, npt.NDArray[np.int64], int]]:
-        """Whole records, where each ends within the block, and the line on which the block begins."""
-        rest, line, first = b"", 1, True
-        while True:
-            raw = self._file.read(self._block)
-            text = self._utf8(raw, not raw, line + rest.count(b"\n"))
-            if first and text:
-                text, first = text.removeprefix(codecs.BOM_UTF8), False
-            data = rest + text
-            if not raw and data and not data.endswith(b"\n"):
-                data += b"\n"
-            self._refuse_controls(data, len(rest), line)
-            ends = self._record_ends(data)
-            cut = int(ends[-1]) + 1 if len(ends) else 0
-            if len(data) - cut > (0 if not raw else max(_LONGEST_RECORD, self._block)):
-                self._unclosed(line + data[:cut].count(b"\n"))
-            if cut:
-                yield data[:cut], ends, line
-                line += data.count(b"\n", 0, cut)
-            rest = data[cut:]
-            if not raw:
-                return
-
-    def _unclosed(self, line: int) -> None:
-        raise broken(
-            self._name,
-            line,
-            "a quote that is never closed",
-            f"every {self._quote.decode()} to have its partner",
-            'Close it, write it twice if it is meant, or set quote = "" if the file has no quoting.',
-        )
-
-    def _refuse_controls(self, data: bytes, start: int, line: int) -> None:
-        if len(data.translate(None, _CONTROLS)) == len(data):
-            return
-        at = next(i for i in range(start, len(data)) if data[i] in _CONTROLS)
-        what = "a NUL byte" if data[at] == 0 else f"the control character 0x{data[at]:02x}"
-        raise broken(
-            self._name,
-            line + data[:at].count(b"\n"),
-            what,
-            "text",
-            "Remove it; a NUL often means UTF-16 or a damaged file.",
-        )
-
-    def _record_ends(self, data: bytes) -> npt.NDArray[np.int64]:
-        """Where line ends lie that are outside quotes."""
-        octets = np.frombuffer(data, dtype=np.uint8)
-        ends = np.flatnonzero(octets == 10)
-        if not self._quote or self._quote not in data:
-            return ends
-        quotes = np.flatnonzero(octets == self._quote[0])
-        ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
-        return ends
-
-
 def _names(record: str, settings: TableSettings, file: str) -> list[str]:
     """The header's names; blank and repeated ones are errors."""
-    quoting = csv.QUOTE_MINIMAL if settings.quote else csv.QUOTE_NONE
-    rows = csv.reader(
-        io.StringIO(record), delimiter=settings.separator, quotechar=settings.quote or None, quoting=quoting
+    text = io.StringIO(record)
+    rows = (
+        csv.reader(text, delimiter=settings.separator, quotechar=settings.quote)
+        if settings.quote
+        else csv.reader(text, delimiter=settings.separator, quoting=csv.QUOTE_NONE)
     )
     return checked_names(next(rows, []), file)
 
@@ -239,16 +117,16 @@ def checked_names(names: list[str], file: str) -> list[str]:
 
 
 def _read_csv(path: Path, settings: TableSettings, block: int) -> Iterator[Batch]:
-    with _opened(path) as file:
+    with opened(path) as file:
         names: list[str] | None = None
-        for data, ends, line in _Text(file, path.name, settings, block, quoted=True).blocks():
+        for data, ends, line in TextBlocks(file, path.name, settings, block, quoted=True):
             if names is None:
                 head = int(ends[0]) + 1
                 names = _names(data[:head].decode(), settings, path.name)
                 line += data.count(b"\n", 0, head)
                 data, ends = data[head:], ends[1:] - head
             if len(ends):
-                yield _csv_batch(data, ends, line, names, settings, path.name)
+                yield replace(_csv_batch(data, ends, line, names, settings, path.name), share=share_read(file, path))
 
 
 def _csv_batch(
@@ -319,8 +197,8 @@ _json = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=s
 
 def _read_jsonl(path: Path, settings: TableSettings, block: int) -> Iterator[Batch]:
     names: dict[str, None] = {}
-    with _opened(path) as file:
-        for data, _, first in _Text(file, path.name, settings, block, quoted=False).blocks():
+    with opened(path) as file:
+        for data, _, first in TextBlocks(file, path.name, settings, block, quoted=False):
             objects, lines = [], []
             for line, text in enumerate(data.decode().split("\n")[:-1], first):
                 if not text.strip():
@@ -342,7 +220,8 @@ def _read_jsonl(path: Path, settings: TableSettings, block: int) -> Iterator[Bat
                 names.update(dict.fromkeys(found))
             columns = {name: pa.array([_as_text(row.get(name)) for row in objects], pa.string()) for name in names}
             checked_names(list(names), path.name)
-            yield Batch(pa.table({**columns, LINE: pa.array(lines, pa.int64())}))
+            rows = pa.table({**columns, LINE: pa.array(lines, pa.int64())})
+            yield Batch(rows, share=share_read(file, path))
 
 
 @contextmanager
@@ -364,7 +243,7 @@ def _read_parquet(path: Path, ids: frozenset[str]) -> Iterator[Batch]:
             columns = {n: _column_as_text(c, n, path.name, n in ids) for n, c in zip(names, batch.columns, strict=True)}
             columns[LINE] = pa.array(np.arange(first, first + batch.num_rows), pa.int64())
             first += batch.num_rows
-            yield Batch(pa.table(columns))
+            yield Batch(pa.table(columns), share=(first - 1) / file.metadata.num_rows)
 
 
 def _column_as_text(column: pa.Array, name: str, file: str, is_id: bool) -> pa.Array:

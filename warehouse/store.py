@@ -14,15 +14,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from warehouse import loading
+from warehouse import layout, loading
 from warehouse.contracts import CONTRACTS
 from warehouse.drift import MAX_UNKNOWN_SHARE, drift, look_alikes, unknown_references
 from warehouse.engine import connect
 from warehouse.errors import DataProblemError, NotReadyError, Problem, SettingsError
-from warehouse.files import sha256, sweep
+from warehouse.files import sha256, sweep, write_text
 from warehouse.manifest import SourceFile, TableManifest, kept_versions, read_manifest, read_pointer, swap_pointer
+from warehouse.merging import write_version
 from warehouse.progress import Progress, silent
 from warehouse.workspace import Workspace
+
+MAX_KINDS = 20
 
 
 @dataclass(frozen=True)
@@ -109,21 +112,21 @@ class Store:
     def schema(self, table: str) -> pa.Schema:
         """The columns of a table in the store. Its files carry one more, last: the hash of the source row."""
         found = self.manifest(table).open_columns if table in self._current() else ()
-        return loading.schema_of(CONTRACTS[table], found)
+        return layout.schema_of(CONTRACTS[table], found)
 
     def bucket(self, table: str, k: int) -> Path:
         """Rows of the entities in bucket `k`, sorted by entity, then time, then the other columns."""
         if not 0 <= k < self.buckets:
             raise ValueError(f"there are {self.buckets} buckets, numbered from 0; {k} was asked for")
-        return self._folder(table) / loading.bucket_name(k)
+        return self._folder(table) / layout.bucket_name(k)
 
     def anonymous(self, table: str) -> Path:
         """Rows that belong to no entity, such as the acts of devices nobody has signed in on."""
-        return self._folder(table) / loading.ANONYMOUS
+        return self._folder(table) / layout.ANONYMOUS
 
     def whole(self, table: str) -> Path:
         """All rows of a table that is not about people."""
-        return self._folder(table) / loading.WHOLE
+        return self._folder(table) / layout.WHOLE
 
     def observed_until(self, table: str) -> date:
         """The start of the local day after the last accepted row of that table."""
@@ -248,7 +251,7 @@ class Store:
             for job in jobs:
                 version = self._next_version(job.table)
                 target = self._root / job.table / version
-                made[job.table] = loading.write_version(job, staged[job.table], settings, target, progress)
+                made[job.table] = write_version(job, staged[job.table], settings, target, progress)
                 shutil.rmtree(staged[job.table].folder)
         notes = self._judge(made, before, accept_drift)
         return made, notes
@@ -281,7 +284,7 @@ class Store:
     def _rewrite(self, made: dict[str, TableManifest], table: str, said: tuple[str, ...]) -> None:
         manifest = replace(made[table], accepted_drift=(*made[table].accepted_drift, *said))
         made[table] = manifest
-        loading.write_text(self._root / table / manifest.version / "manifest.json", manifest.to_json())
+        write_text(self._root / table / manifest.version / "manifest.json", manifest.to_json())
 
     def _references(self, made: dict[str, TableManifest]) -> tuple[list[str], dict[str, list[Problem]]]:
         """Notes and problems about ids: those unknown to their table, and those that only look different."""
@@ -322,7 +325,7 @@ class Store:
 def _raise_all(problems: list[Problem]) -> None:
     if not problems:
         return
-    shown = problems[: loading.MAX_KINDS]
+    shown = problems[:MAX_KINDS]
     files = ", ".join(dict.fromkeys(problem.file for problem in problems))
     more = len(problems) - len(shown)
     raise DataProblemError(
