@@ -10,6 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -76,6 +77,7 @@ def build_audience(
     mode: Mode = "safe",
     fields: Mapping[str, rules.Field] | None = None,
     fresh: Callable[[], pa.Table] | None = None,
+    connection: duckdb.DuckDBPyConnection | None = None,
 ) -> AudienceReport:
     """Writes `audiences/<name>/<as_of>/` with audience.csv, audience.parquet and manifest.json, whole or not at all.
 
@@ -83,7 +85,8 @@ def build_audience(
     `consent_…`. `now` is the time of the run (naive: UTC), by which the suppression list's age is told. `fresh`
     gives the consent columns as they are at that moment (entity_id and flags); with it and the list, suppression is
     applied again just before the folder is published. `fields` are the catalogue's fields, to judge the rule more
-    closely than by the frame's types. `out` is one more copy, its type by its suffix.
+    closely than by the frame's types. `out` is one more copy, its type by its suffix. `connection` is a locked engine
+    nobody else is using, for callers that build many.
 
     Run again with nothing changed it writes nothing; with other rows (a new release, a new opt-out) it writes
     anew; with another rule or other settings it refuses, unless `replace`. An audience of nobody is a
@@ -102,7 +105,7 @@ def build_audience(
         if not replace:
             refuse_other_settings(target, work.declared())
         progress("rule", 0, 3)
-        matched = _matched(work)
+        matched = _matched(work, connection)
         state, audience, manifest = _write(work, matched, target, progress)
         if out is not None:
             export_table(audience, out, mode)
@@ -140,11 +143,11 @@ class _Work:
         }
 
 
-def _matched(work: _Work) -> npt.NDArray[np.bool_]:
+def _matched(work: _Work, connection: duckdb.DuckDBPyConnection | None) -> npt.NDArray[np.bool_]:
     ids = work.frame.column("entity_id")
     if ids.null_count or len(ids.unique()) != len(ids):
         raise DataProblemError("An audience needs one row for each entity_id, none without.")
-    return rules.evaluate(work.rule, work.frame)
+    return rules.evaluate(work.rule, work.frame, connection)
 
 
 def _suppression(work: _Work) -> tuple[SuppressionList | None, Withheld]:
