@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 
+import serving.quick_start  # noqa: F401 - before anything imports LightGBM
 from serving.access import tokens_from_environment
 from serving.holder import Holder, key_from_environment, releases_from_environment
 from serving.lookups import create_app

@@ -17,7 +17,7 @@ from serving.manifest import ReleaseError
 WORK_SECONDS = 10
 _START_SECONDS = 60
 _MEMORY = 8 << 30
-_REFUSED = 3
+REFUSED = 3
 
 
 def try_in_subprocess(directory: Path) -> None:
@@ -49,7 +49,7 @@ def _reason(code: int, complaint: bytes) -> str:
         return f"not loaded after {WORK_SECONDS} s"
     if code < 0:
         return f"the process died of signal {-code}"
-    if code == _REFUSED:
+    if code == REFUSED:
         return complaint.decode(errors="replace").strip().splitlines()[-1].rstrip(".")
     return f"the process ended with {code}"
 
@@ -58,6 +58,7 @@ def main(directory: Path) -> int:
     """Loads the models and compares the golden rows; the exit code says whether all is well."""
     import pyarrow.parquet as pq
 
+    import serving.quick_start  # noqa: F401
     from serving.release import check_golden, load_models
 
     # SIGALRM ends the process even inside C code, where a Python timeout would wait.
@@ -68,7 +69,7 @@ def main(directory: Path) -> int:
     except Exception as error:
         message = error.message if isinstance(error, ReleaseError) else f"{type(error).__name__} while loading"
         print(message, file=sys.stderr)
-        return _REFUSED
+        return REFUSED
     return 0
 
 

@@ -54,12 +54,13 @@ def suggestion_id(release: str, user_id: str, item_id: str) -> str:
 def _ladder(release: Release, user_id: str) -> Iterable[dict[str, Any]]:
     for row in release.suggestions.of(user_id):
         yield {name: row[name] for name in ("item_id", "strength", "source", "reason", "suggestion_id")}
-    for row in release.popular.to_pylist():
+    for item_id, strength in release.popular:
         yield {
-            **row,
+            "item_id": item_id,
+            "strength": strength,
             "source": "popular",
             "reason": "bought by many" if release.settings.language == "en" else "很多人在买",
-            "suggestion_id": suggestion_id(release.id, user_id, row["item_id"]),
+            "suggestion_id": suggestion_id(release.id, user_id, item_id),
         }
 
 

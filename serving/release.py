@@ -82,7 +82,7 @@ class Release:
     scores: Columns
     suggestions: SortedRows
     similar_items: SortedRows
-    popular: pa.Table
+    popular: tuple[tuple[str, float | None], ...]
     recommender: str | None
     tables: Mapping[str, pa.Table]
     populations: Mapping[str, pa.Table]
@@ -270,7 +270,7 @@ def _opened(directory: Path) -> Release:
         scores=Columns.from_long(users, scores, declared),
         suggestions=SortedRows("user_id", pq.read_table(directory / "suggestions.parquet", schema=SUGGESTIONS)),
         similar_items=SortedRows("item_id", pq.read_table(directory / "similar_items.parquet", schema=SIMILAR_ITEMS)),
-        popular=pq.read_table(directory / "popular.parquet", schema=POPULAR),
+        popular=_pairs(pq.read_table(directory / "popular.parquet", schema=POPULAR)),
         recommender=told["recommender"],
         tables=tables,
         populations=_read_folder(directory / "populations"),
@@ -280,6 +280,10 @@ def _opened(directory: Path) -> Release:
         cards=told["cards"],
         previous=told["previous"],
     )
+
+
+def _pairs(popular: pa.Table) -> tuple[tuple[str, float | None], ...]:
+    return tuple(zip(*(popular[name].to_pylist() for name in POPULAR.names), strict=True))
 
 
 def _read_folder(folder: Path) -> dict[str, pa.Table]:

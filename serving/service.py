@@ -6,6 +6,7 @@ from typing import Any
 
 import bentoml
 
+import serving.quick_start  # noqa: F401 - before anything imports LightGBM
 from serving import questions
 from serving.access import tokens_from_environment
 from serving.guard import Guard

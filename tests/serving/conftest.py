@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import random
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
+import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
-from starlette.testclient import TestClient
 
 from features.building import build_features
 from features.catalogue import by_name
@@ -137,7 +137,9 @@ def fitted(features: pa.Table, target: str, population: str, seed: int = 1, hori
     schema = FeatureSchema.from_table(features, names)
     matrix = schema.encode(features)
     grown = boost(matrix, y, BoostingSettings(rounds=15, seed=seed, threads=1), schema.categorical)
-    bare = PropensityModel(target, horizon, f"{target}-{seed}", "lightgbm", population, float(y.mean()), schema, grown.text)
+    bare = PropensityModel(
+        target, horizon, f"{target}-{seed}", "lightgbm", population, float(y.mean()), schema, grown.text
+    )
     raw = np.log(bare.predict(features) / (1 - bare.predict(features)))
     return PropensityModel(
         target, horizon, f"{target}-{seed}", "lightgbm", population, float(y.mean()), schema, grown.text,
@@ -164,7 +166,9 @@ def make_contents(shop: Shop, release: str = "r1", seed: int = 1) -> ReleaseCont
         ("win_back", 30): fitted(features, "win_back", "days_since_last_act > 60", seed + 2),
     }
     users = features["entity_id"].to_pylist()
-    suggestions = [(user, rank, f"item{(rank * 5 + len(user)) % 12}") for user in sorted(users)[::2] for rank in (1, 2, 3)]
+    suggestions = [
+        (user, rank, f"item{(rank * 5 + len(user)) % 12}") for user in sorted(users)[::2] for rank in (1, 2, 3)
+    ]
     columns = list(zip(*suggestions, strict=True))
     n = len(suggestions)
     return ReleaseContents(
@@ -220,8 +224,39 @@ def release(releases: Path) -> Release:
     return open_release(releases / "r1", canary=False)
 
 
+class Client:
+    """Asks an app in this process, through the same bytes a server would pass on."""
+
+    def __init__(self, app: Any) -> None:
+        self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            async with httpx.AsyncClient(transport=self._transport, base_url="http://reprise") as asking:
+                return await asking.request(method, path, **more)
+
+        return anyio.run(ask)
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return self.request("GET", path, **more)
+
+    def post(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
+        return self.request("POST", path, **({"json": body} if body is not None else {}), **more)
+
+
 @pytest.fixture(scope="session")
-def client(releases: Path) -> Iterator[TestClient]:
-    with TestClient(create_app(Holder(releases, canary=False)), raise_server_exceptions=False) as made:
-        yield made
-    assert not [thread for thread in threading.enumerate() if thread.name == "reprise-release"]
+def app(releases: Path) -> Any:
+    holder = Holder(releases, canary=False)
+    assert holder.refresh()
+    return create_app(holder)
+
+
+@pytest.fixture(scope="session")
+def client(app: Any) -> Client:
+    return Client(app)
+
+
+@pytest.fixture(scope="session")
+def asking() -> type[Client]:
+    """Makes a client of an app."""
+    return Client

@@ -1,0 +1,115 @@
+"""Lookups over HTTP in this process: ids exactly as they are, fallbacks, filters, pages."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from serving import wire
+from serving.release import Release
+
+
+def strict(response: Any) -> dict:  # type: ignore[type-arg]
+    def refuse(name: str) -> float:
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(response.content, parse_constant=refuse)
+
+
+@pytest.mark.parametrize(
+    "user", ["007", "a/b", "a/scores", "小明", "with space", "e\u0301", "x%41", "..", "q?r#s", "u003"]
+)
+def test_ids_are_kept_exactly(client: Any, release: Release, user: str) -> None:
+    response = client.get(f"/v1/users/{quote(user, safe='')}/scores")
+    assert response.status_code == 200
+    told = wire.UserScores.model_validate(strict(response))
+    assert (told.user_id, told.known, told.release) == (user, release.scores.row(user) is not None, "r1")
+
+
+@pytest.mark.parametrize("user", ["7", "7 ", "é", "A/B", "nobody"])
+def test_an_unknown_user_gets_base_rates(client: Any, release: Release, user: str) -> None:
+    told = wire.UserScores.model_validate(strict(client.get(f"/v1/users/{quote(user, safe='')}/scores")))
+    assert not told.known
+    rates = {(each.target, each.horizon_days): each.probability for each in told.scores}
+    assert rates == {key: model.base_rate for key, model in release.models.items()}
+    assert {each.state for each in told.scores} == {"unknown user"}
+
+
+@pytest.mark.parametrize("path", ["", "%00", "a%0Ab", "%E2%80%AE", "x" * 129])
+def test_what_cannot_be_an_id_is_refused(client: Any, path: str) -> None:
+    response = client.get(f"/v1/users/{path}/scores")
+    assert response.status_code == 422
+    problem = wire.Problem.model_validate(strict(response))
+    assert problem.errors[0].where == "user_id"
+    assert "x" * 129 not in response.text
+
+
+def test_a_path_that_is_not_utf_8(client: Any) -> None:
+    assert client.get("/v1/users/%FF/scores").status_code == 400
+
+
+def test_suggestions_go_down_the_ladder(client: Any, release: Release) -> None:
+    own = [row["item_id"] for row in release.suggestions.of("a/b")]
+    told = wire.UserSuggestions.model_validate(strict(client.get("/v1/users/a%2Fb/suggestions?k=100")))
+    items = [each.item_id for each in told.items]
+    offered = [item for item in own if item not in release.not_for_sale]
+    assert items[: len(offered)] == offered
+    assert sorted(items) == sorted(f"item{k}" for k in range(10))
+    assert [each.rank for each in told.items] == list(range(1, 11))
+    assert {each.source for each in told.items[len(offered) :]} == {"popular"}
+
+
+def test_excluded_items_are_left_out_and_unknown_ones_change_nothing(client: Any) -> None:
+    path = "/v1/users/nobody/suggestions?k=3"
+    assert [i["item_id"] for i in strict(client.get(path))["items"]] == ["item0", "item1", "item2"]
+    told = strict(client.get(f"{path}&exclude=item1,nothing,item0"))
+    assert [i["item_id"] for i in told["items"]] == ["item2", "item3", "item4"]
+    assert not told["known"]
+
+
+def test_similar_items_without_those_not_for_sale(client: Any) -> None:
+    told = wire.SimilarItems.model_validate(strict(client.get("/v1/items/item1/similar")))
+    assert [(each.rank, each.item_id) for each in told.items] == [(1, "item4"), (2, "item7")]
+    none = strict(client.get("/v1/items/nothing/similar"))
+    assert (none["items"], none["known"]) == ([], False)
+    assert none["reason"]
+
+
+@pytest.mark.parametrize("k", ["0", "101", "-1", "1.0", "ten", "", "2000000000", "٣", "1e1", " 1"])
+def test_k_is_a_whole_number_from_1_to_100(client: Any, k: str) -> None:
+    response = client.get(f"/v1/users/007/suggestions?k={quote(k)}")
+    assert response.status_code == 422
+    assert strict(response)["errors"][0]["where"] == "k"
+
+
+@pytest.mark.parametrize("query", ["k=1&k=2", "limit=3", "k=1&exclude=a&exclude=b"])
+def test_the_query_is_strict(client: Any, query: str) -> None:
+    assert client.get(f"/v1/users/007/suggestions?{query}").status_code == 422
+
+
+def test_the_release_says_what_is_absent(client: Any) -> None:
+    told = wire.ReleaseInfo.model_validate(strict(client.get("/v1/release")))
+    assert told.absent[0].needs == "contacts"
+    assert {model.kind for model in told.models} == {"lightgbm", "rule"}
+    assert not told.degraded
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_pages_ask_nobody_else(client: Any, path: str) -> None:
+    page = client.get(path)
+    assert page.headers["content-type"].startswith("text/html")
+    assert "http:" not in page.text
+    assert "https:" not in page.text
+    assert "<script" not in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+def test_probes_and_metrics(client: Any) -> None:
+    assert [client.get(path).status_code for path in ("/livez", "/readyz")] == [200, 200]
+    client.get("/v1/users/canary-id-4711/scores")
+    told = client.get("/metrics").text
+    assert 'route="user_scores",status="200"' in told
+    assert "4711" not in told
