@@ -1,8 +1,8 @@
 """Rows of text become rows of the store, or are told why not: every value is judged by the contract.
 
-Each row of a file ends in one of three ways here: accepted, rejected (it breaks a rule) or set aside (it is whole, but by
-a stated policy not ours to count: guests, non-orders, non-products, lines without a price, in this order). Being set
-aside comes first. Duplicates are found later, among the accepted rows of a whole table.
+Each row of a file ends in one of three ways here: accepted, rejected (it breaks a rule) or set aside (by a stated
+policy not ours to count: guests, non-orders, non-products, lines without a price, in this order). Being set aside comes
+first. Duplicates are found later, among the accepted rows of a whole table.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def entity_column(contract: Contract, settings: Settings) -> str | None:
 
 
 class Checker:
-    """Judges batches of text rows of one table. `check` takes a few raw lines of a request as well as a block of a file.
+    """Judges batches of text rows of one table: a few raw lines of a request as well as a block of a file.
 
     Columns the contract does not know are ignored, except in open-ended tables, which keep them as text.
     `loaded_at` is the only clock: a naive UTC instant. An engine of its own is kept until `close`.

@@ -14,6 +14,12 @@ from warehouse.manifest import TableManifest
 
 MAX_UNKNOWN_SHARE = 0.05
 _WHOLE_WEEKS = 7
+_REFERENCES = (
+    ("orders", "item_id", "items"),
+    ("orders", "user_id", "users"),
+    ("events", "item_id", "items"),
+    ("events", "user_id", "users"),
+)
 
 
 def longest_gap(days: list[date]) -> int:
@@ -60,14 +66,51 @@ def drift(before: TableManifest | None, after: TableManifest) -> list[Problem]:
     return problems
 
 
-def unknown_references(
-    connection: duckdb.DuckDBPyConnection, table: str, rows: list[Path], column: str, known: list[Path]
+def compare_ids(
+    connection: duckdb.DuckDBPyConnection,
+    tables: dict[str, TableManifest],
+    files: dict[str, list[Path]],
+    fresh: frozenset[str],
+) -> tuple[list[str], dict[str, list[Problem]]]:
+    """What is worth knowing of the ids in orders and events, and by table what stops the load.
+
+    Ids that look alike are told and kept apart; ids that the table of items or users lacks are told, and more than
+    `MAX_UNKNOWN_SHARE` of rows with such an id is a problem. Only what `fresh` tables change is looked at.
+    """
+    notes: list[str] = []
+    problems: dict[str, list[Problem]] = {}
+    for table, column, other in _REFERENCES:
+        if table not in tables or column not in tables[table].columns:
+            continue
+        if table in fresh and (count := look_alikes(connection, files[table], column)):
+            notes.append(f"{table}: {count:,} values of {column} differ only in case or composition; kept apart")
+        if other not in tables or not fresh & {table, other}:
+            continue
+        unknown, total = unknown_ids(connection, files[table], column, files[other])
+        if not unknown:
+            continue
+        share = unknown / total
+        notes.append(f"{table}: {unknown:,} of {total:,} rows ({share:.1%}) have a {column} that {other} lacks")
+        if share > MAX_UNKNOWN_SHARE:
+            problem = Problem(
+                tables[table].sources[-1].path,
+                None,
+                column,
+                f"unknown to {other} in {share:.1%} of rows",
+                f"at most {MAX_UNKNOWN_SHARE:.0%}",
+                'Check that both files use the same ids, or load with --accept-drift "reason".',
+            )
+            problems.setdefault(table if table in fresh else other, []).append(problem)
+    return notes, problems
+
+
+def unknown_ids(
+    connection: duckdb.DuckDBPyConnection, rows: list[Path], column: str, known: list[Path]
 ) -> tuple[int, int]:
     """How many rows name an id that the other table lacks, and how many name one at all."""
-    mine, theirs = listed(rows), listed(known)
     unknown, total = connection.execute(
-        f"select count(*) filter ({column} not in (select {column} from {theirs})), count(*)"
-        f" from {mine} where {column} is not null"
+        f"select count(*) filter ({column} not in (select {column} from {listed(known)} where {column} is not null)),"
+        f" count(*) from {listed(rows)} where {column} is not null"
     ).fetchall()[0]
     return int(unknown), int(total)
 
@@ -77,6 +120,7 @@ def look_alikes(connection: duckdb.DuckDBPyConnection, rows: list[Path], column:
     return int(
         connection.execute(
             f"with ids as (select distinct {column} as id from {listed(rows)} where {column} is not null)"
-            " select coalesce(sum(n), 0) from (select count(*) as n from ids group by lower(nfc_normalize(id)) having count(*) > 1)"
+            " select coalesce(sum(n), 0)"
+            " from (select count(*) as n from ids group by lower(nfc_normalize(id)) having count(*) > 1)"
         ).fetchall()[0][0]
     )

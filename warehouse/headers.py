@@ -29,13 +29,16 @@ HEADERS: dict[str, dict[str, str]] = {
     "orders": {
         "user_id": _USER,
         "ordered_at": "ordered_at order_date order_time order_datetime purchase_date purchased_at invoice_date "
-        f"transaction_timestamp transaction_date paid_at payment_time 付款时间 支付时间 下单时间 订单创建时间 创建时间 成交时间 购买时间 交易时间 订单时间 下单日期 {_HAPPENED}",
+        "transaction_timestamp transaction_date paid_at payment_time "
+        f"付款时间 支付时间 下单时间 订单创建时间 创建时间 成交时间 "
+        f"购买时间 交易时间 订单时间 下单日期 {_HAPPENED}",
         "order_id": _ORDER,
         "item_id": _ITEM,
         "quantity": "quantity qty units count number_of_cds 数量 购买数量 商品数量 件数",
         "unit_price": "unit_price price item_price 单价 商品单价 价格 商品价格",
-        "amount": "amount paid_amount amount_paid line_total total revenue sales_value dollar_value sales net_amount total_price "
-        "payment 实付金额 实付款 买家实付金额 实际支付金额 支付金额 付款金额 成交金额 买家应付货款 金额 总金额",
+        "amount": "amount paid_amount amount_paid line_total total revenue sales_value dollar_value sales net_amount "
+        "total_price payment 实付金额 实付款 买家实付金额 实际支付金额 支付金额 付款金额 成交金额 "
+        "买家应付货款 金额 总金额",
         "discount": "discount discount_amount retail_disc 优惠金额 折扣金额 优惠 折扣",
         "coupon_id": "coupon_id coupon coupon_code voucher_id 优惠券id 优惠券编号 优惠券",
         "channel": _CHANNEL,
@@ -46,7 +49,8 @@ HEADERS: dict[str, dict[str, str]] = {
         "currency": "currency currency_code 币种 货币",
     },
     "events": {
-        "occurred_at": f"occurred_at event_date event_time event_timestamp event_ts 行为时间 事件时间 发生时间 访问时间 {_HAPPENED}",
+        "occurred_at": "occurred_at event_date event_time event_timestamp event_ts "
+        f"行为时间 事件时间 发生时间 访问时间 {_HAPPENED}",
         "event": "event event_name event_type action behavior_type behavior type 事件 事件名称 行为 行为类型 事件类型",
         "user_id": _USER,
         "device_id": "device_id device anonymous_id visitor_id cookie_id 设备id 设备号 访客id",
@@ -62,7 +66,8 @@ HEADERS: dict[str, dict[str, str]] = {
     },
     "users": {
         "user_id": _USER,
-        "registered_at": "registered_at registration_date registered signup_date sign_up_date created_at join_date 注册时间 注册日期 入会时间",
+        "registered_at": "registered_at registration_date registered signup_date sign_up_date created_at join_date "
+        "注册时间 注册日期 入会时间",
         "region": "region country state province city 地区 省份 城市 国家",
         "birth_year": "birth_year year_of_birth 出生年份 出生年",
         "gender": "gender sex 性别",

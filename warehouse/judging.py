@@ -215,7 +215,8 @@ class Judgement:
             if self._broken >> i & 1
         ]
         found = self._cursor.sql(
-            f"select position, concat_ws('; ', {', '.join(said)}) as reason from judged where broken <> 0 order by position"
+            f"select position, concat_ws('; ', {', '.join(said)}) as reason from judged"
+            " where broken <> 0 order by position"
         ).to_arrow_table()
         return self._rows.take(found.column("position")).append_column("reason", found.column("reason"))
 

@@ -39,12 +39,12 @@ def schema_of(contract: Contract, open_columns: tuple[str, ...] = ()) -> pa.Sche
 
 
 def file_schema(contract: Contract, open_columns: tuple[str, ...] = ()) -> pa.Schema:
-    """The columns of the files: those of the store, and last the hash of the source row, by which duplicates are known."""
+    """The columns of the files: those of the store, and last the hash of the source row: duplicates share it."""
     return schema_of(contract, open_columns).append(pa.field(KEY, pa.uint64()))
 
 
 def order_of(contract: Contract, schema: pa.Schema) -> list[str]:
-    """The columns by which rows are sorted: the entity, the time, then all others, so that equal rows make equal files."""
+    """Rows are sorted by the entity, the time, then all other columns, so that equal rows make equal files."""
     first = ["entity_id", *([contract.happened] if contract.happened else [])]
     return [*first, *(name for name in schema.names if name not in first)]
 

@@ -244,7 +244,8 @@ def _writers(folder: Path, schema: pa.Schema, buckets: int) -> Iterator[Callable
             )
             connection.register("accepted", rows)
             parted = connection.sql(
-                f"select *, coalesce(bucket_of(entity_id, {buckets}), -1)::integer as bucket from accepted order by bucket"
+                f"select *, coalesce(bucket_of(entity_id, {buckets}), -1)::integer as bucket"
+                " from accepted order by bucket"
             ).to_arrow_table()
             for bucket, start, count in _runs(parted):
                 name = bucket_name(bucket) if bucket >= 0 else ANONYMOUS

@@ -1,4 +1,4 @@
-"""What is written beside the rows: the manifest of a table version, and the one pointer that names all current versions."""
+"""What is written beside the rows: the manifest of a table version, and the pointer to the current versions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,11 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class TableManifest:
-    """One version of one table. `columns` are those of the contract that some source file has; `daily` counts rows by local day."""
+    """One version of one table.
+
+    `columns` are those of the contract that some source file has; `daily` counts rows by local day; `contents` is the
+    SHA-256 of each file.
+    """
 
     table: str
     version: str
@@ -63,7 +67,7 @@ class TableManifest:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Rows read, accepted, rejected, dropped as duplicates, kept duplicates, and set aside by each policy, over all sources."""
+        """Over all sources: rows read, accepted, rejected, duplicates, and those set aside by each policy."""
         total = {
             name: sum(getattr(source, name) for source in self.sources)
             for name in ("read", "accepted", "rejected", "duplicates", "duplicates_kept")

@@ -10,7 +10,7 @@ from warehouse.errors import UsageError
 
 @dataclass(frozen=True)
 class Preset:
-    """A known file: zone, currency, and for each table the columns (ours = theirs) and the policies, with the reason of each."""
+    """A known file: zone, currency, and by table the columns (ours = theirs) and policies; each with its reason."""
 
     name: str
     time_zone: str
@@ -48,7 +48,7 @@ ONLINE_RETAIL = Preset(
     {
         "guests": "About a quarter of the lines have no customer; they are counted, not kept.",
         "non_orders": "Invoices that begin with A adjust bad debts.",
-        "non_products": "Postage, carriage, manual lines, discounts, samples, bank and marketplace fees, charity, vouchers.",
+        "non_products": "Postage, carriage, manual lines, discounts, samples, fees, charity, vouchers.",
         "unpriced": "Lines without a price are write-offs and corrections of stock.",
         "duplicates": "Lines equal in all columns to an earlier one were entered twice.",
         "returns": "Invoices that begin with C are cancellations; so is any negative quantity.",

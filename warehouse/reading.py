@@ -41,7 +41,7 @@ class Ragged:
 
 @dataclass
 class Batch:
-    """Rows of a file as text, the rows that could not be told apart into columns, and the share of the file read so far."""
+    """Rows of a file as text, those that do not fall into its columns, and the share of the file read so far."""
 
     rows: pa.Table
     ragged: list[Ragged] = field(default_factory=list)

@@ -108,6 +108,8 @@ def _of_column(column: Column, contract: Contract, policy: TableSettings, loaded
             Rule(name, within, f"a year from {casting.FIRST_YEAR} to {loaded_at.year}", "Mend it or leave it empty.")
         )
     if column.kind == "text":
+        unseen = f"regexp_matches({text}, '[\\x{{00}}-\\x{{08}}\\x{{0b}}\\x{{0c}}\\x{{0e}}-\\x{{1f}}]')"
+        found.append(Rule(name, unseen, "text without control characters", "Remove them.", masked=True))
         found.append(Rule(name, f"len({text}) > 4096", "at most 4,096 characters", "Shorten it.", masked=True))
     if column.allowed and contract.name == "orders" and name == "kind":
         known = words((*casting.SALE_WORDS, *casting.RETURN_WORDS))
@@ -142,7 +144,7 @@ def _of_orders(policy: TableSettings, settings: Settings, present: set[str]) -> 
             "paid is null" + "".join(f" and not (x_{n} is not null and v_{n} is null)" for n in
                                      ("amount", "unit_price", "quantity") if n in present),
             "an amount, or a quantity and a unit price", "Fill it in or remove the row."),
-        Rule(shown, f"abs(paid) >= {casting.LARGEST_MONEY} and (v_amount is null or abs(v_amount) < {casting.LARGEST_MONEY})",
+        Rule(shown, f"v_amount is null and abs(paid) >= {casting.LARGEST_MONEY}",
              f"quantity × unit price below {casting.LARGEST_MONEY:,}", "Mend the value."),
     ]  # fmt: skip
     signs = {"quantity": "v_quantity < 0", "amount": "v_amount < 0", "unit_price": "v_unit_price < 0"}
@@ -151,7 +153,7 @@ def _of_orders(policy: TableSettings, settings: Settings, present: set[str]) -> 
             allowed = "" if name == "unit_price" else "not is_return and "
             found.append(
                 Rule(name, f"{allowed}{negative}", "0 or more on a sale",
-                     'Say how returns are known: returns = "sign" or "order_prefix"; or unpriced = "set_aside" for prices.')
+                     'Say how returns are known: returns = "sign" or "order_prefix"; or unpriced = "set_aside".')
             )  # fmt: skip
     if "currency" in present:
         found.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -64,7 +65,7 @@ class TableSettings(_Section):
     )
     returns: Literal["kind", "sign", "order_prefix"] = Field(
         default="kind",
-        description="How a return is known: the kind column; a negative amount or quantity; a prefix of order_id, or the sign.",
+        description="How a return is known: the kind column; the sign of amount or quantity; a prefix of order_id or sign.",
     )
     return_prefix: str = Field(default="C", description="The prefix for returns = order_prefix.")
 
@@ -288,3 +289,7 @@ def load_settings(path: Path) -> Settings:
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not UTF-8 text.", hint="Save it as UTF-8.") from error
     return parse_settings(text, path.name)
+
+
+if __name__ == "__main__":
+    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))

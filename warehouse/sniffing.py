@@ -136,7 +136,7 @@ def _parses(values: list[str], time_format: str) -> bool:
 
 
 def time_formats(values: list[str]) -> list[str]:
-    """The ways in which all those texts can be read as times; more than one where day and month cannot be told apart."""
+    """The ways in which all those texts can be read as times; several where day and month cannot be told apart."""
     values = list(dict.fromkeys(values))[:5000]
     if not values:
         return [ISO]

@@ -61,8 +61,8 @@ def init_workspace(
 ) -> InitReport:
     """Writes `reprise.toml` into `directory` for these files (table: path). `mapping` says ours = theirs.
 
-    `ask(question, candidates)` is called for what cannot be inferred; without it the first candidate is taken and named in
-    `assumed` and in the file's comments. An existing settings file is never overwritten.
+    `ask(question, candidates)` is called for what cannot be inferred; without it the first candidate is taken and named
+    in `assumed` and in the file's comments. An existing settings file is never overwritten.
     """
     root = Path(directory).resolve()
     target = root / SETTINGS_FILE
@@ -70,10 +70,10 @@ def init_workspace(
     shape = known_preset(preset) if preset else None
     report = InitReport(target)
     choices = _Choices(ask, report)
-    sniffed = {table: sniff(Path(path), table, _said(table, mapping, shape, files)) for table, path in files.items()}
+    sniffed = {table: sniff(Path(path), table, _said(table, mapping, shape)) for table, path in files.items()}
     _refuse_unknown_mapping(mapping or {}, sniffed)
     business = _time_zone(tz, shape, sniffed, choices)
-    sections = [_head(business, shape, report, sniffed, choices)]
+    sections = [_head(business, shape, choices)]
     for table, seen in sniffed.items():
         sections.append(_table(root, table, seen, shape, duplicates, choices))
     sections += _defaults(set(files))
@@ -100,9 +100,8 @@ def _refuse(target: Path, files: dict[str, Path], duplicates: str | None) -> Non
         raise UsageError(f'duplicates is "{duplicates}".', hint="It may be drop or keep.")
 
 
-def _said(table: str, mapping: dict[str, str] | None, shape: Preset | None, files: dict[str, Path]) -> dict[str, str]:
-    """What is known of the columns of a table without looking. A column said by --map belongs to every table that has both."""
-    del files
+def _said(table: str, mapping: dict[str, str] | None, shape: Preset | None) -> dict[str, str]:
+    """What is known of a table's columns without looking; what --map says holds for every table with that column."""
     contract = CONTRACTS[table]
     names = {column.name for column in (*contract.columns, *contract.door)}
     said = dict(shape.columns.get(table, {})) if shape else {}
@@ -137,10 +136,7 @@ def _time_zone(tz: str | None, shape: Preset | None, sniffed: dict[str, Sniffed]
     return zone(name).key
 
 
-def _head(
-    business: str, shape: Preset | None, report: InitReport, sniffed: dict[str, Sniffed], choices: _Choices
-) -> str:
-    del sniffed
+def _head(business: str, shape: Preset | None, choices: _Choices) -> str:
     lines = [
         "# Everything this workspace declares. Paths are relative to this file; your files are never changed.",
         f"time_zone = {_toml(business)}  # whose days, weeks and months count",
@@ -148,7 +144,7 @@ def _head(
     if shape:
         lines.append(f"currency = {_toml(shape.currency)}  # the one currency of all amounts")
         lines.append(f"preset = {_toml(shape.name)}")
-        report.found.append(f"preset {shape.name}: {business}, {shape.currency}")
+        choices.report.found.append(f"preset {shape.name}: {business}, {shape.currency}")
     else:
         lines.append('currency = "USD"  # only a name; amounts are never converted')
         choices.report.assumed.append("currency USD (a name only; change it in reprise.toml)")
@@ -174,6 +170,8 @@ def _table(
     policies = dict(shape.policies.get(table, {})) if shape else {}
     if duplicates:
         policies["duplicates"] = duplicates
+    elif "duplicates" not in policies and table in ("orders", "events"):
+        choices.report.assumed.append(f"{table}: rows equal in all columns are dropped (say --duplicates keep)")
     lines = [f"\n[tables.{table}]  # {contract.grain}", f"files = [{_toml(_relative(root, seen.path))}]"]
     lines += _form(seen, choices)
     lines += _policies(table, columns, seen, policies, shape)
@@ -221,7 +219,7 @@ def _policies(
     """How rows are let in, each with what it means."""
     reasons = shape.reasons if shape else {}
     told = {
-        "duplicates": "drop: rows equal in all columns to an earlier one are dropped; keep: they are kept. Counted always.",
+        "duplicates": "drop: rows equal in all columns to an earlier one go; keep: they stay. Counted always.",
         "guests": "set_aside: rows without a user are counted, not kept; stop: they are wrong.",
         "returns": "kind: the kind column says so; sign: a negative quantity or amount; order_prefix: the order_id.",
     }

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from warehouse import layout, loading
 from warehouse.contracts import CONTRACTS
-from warehouse.drift import MAX_UNKNOWN_SHARE, drift, look_alikes, unknown_references
+from warehouse.drift import compare_ids, drift
 from warehouse.engine import connect
 from warehouse.errors import DataProblemError, NotReadyError, Problem, SettingsError
 from warehouse.files import sha256, sweep, write_text
@@ -56,7 +56,8 @@ def _file_lines(table: str, source: SourceFile) -> list[str]:
     kept = f" ({source.duplicates_kept:,} of the accepted are duplicates, kept)" if source.duplicates_kept else ""
     first = (
         f"{table}: {source.read:,} rows read from {Path(source.path).name} = {source.accepted:,} accepted"
-        f" + {source.rejected:,} rejected + {source.duplicates:,} duplicates + {sum(source.set_aside.values()):,} set aside"
+        f" + {source.rejected:,} rejected + {source.duplicates:,} duplicates"
+        f" + {sum(source.set_aside.values()):,} set aside"
         f"{f' ({aside})' if aside else ''}{kept}"
     )
     return [first, *(f"  {note}" for note in source.notes)]
@@ -168,7 +169,7 @@ class Store:
             kept = {table: version for table, version in self._versions.items() if table not in gone}
             swap_pointer(self._root, {**kept, **{table: manifest.version for table, manifest in made.items()}})
             self._versions, self._manifests = None, {}
-            fresh = {job.table: {name for name, _, _ in job.files} for job in jobs}
+            fresh: dict[str, set[str]] = {job.table: {name for name, _, _ in job.files} for job in jobs}
             files = [(t, s) for t, m in made.items() for s in m.sources if s.path in fresh[t]]
             rows = {table: self.manifest(table).rows for table in sorted(self._current())}
             return LoadReport(True, tuple(files), rows, tuple(notes))
@@ -267,7 +268,10 @@ class Store:
     ) -> list[str]:
         """The gates over whole tables; returns what is worth knowing, raises for what stops the load."""
         surprises = {table: drift(before.get(table), manifest) for table, manifest in made.items()}
-        notes, unknown = self._references(made)
+        tables = {**{t: self.manifest(t) for t in self._current() if t not in made}, **made}
+        files = {table: self._all_files(manifest) for table, manifest in tables.items()}
+        with connect([self._root], memory_limit=self._workspace.settings.memory_limit) as connection:
+            notes, unknown = compare_ids(connection, tables, files, frozenset(made))
         for table, problems in unknown.items():
             surprises.setdefault(table, []).extend(problems)
         found = [problem for problems in surprises.values() for problem in problems]
@@ -285,38 +289,6 @@ class Store:
         manifest = replace(made[table], accepted_drift=(*made[table].accepted_drift, *said))
         made[table] = manifest
         write_text(self._root / table / manifest.version / "manifest.json", manifest.to_json())
-
-    def _references(self, made: dict[str, TableManifest]) -> tuple[list[str], dict[str, list[Problem]]]:
-        """Notes and problems about ids: those unknown to their table, and those that only look different."""
-        manifests = {**{t: self.manifest(t) for t in self._current() if t not in made}, **made}
-        notes: list[str] = []
-        problems: dict[str, list[Problem]] = {}
-        with connect([self._root], memory_limit=self._workspace.settings.memory_limit) as connection:
-            for table in ("orders", "events"):
-                for column, other in (("item_id", "items"), ("user_id", "users")):
-                    if table not in manifests or column not in manifests[table].columns:
-                        continue
-                    rows = self._all_files(manifests[table])
-                    if table in made and (count := look_alikes(connection, rows, column)):
-                        notes.append(
-                            f"{table}: {count:,} values of {column} differ only in case or composition; kept apart"
-                        )
-                    if other not in manifests or not {table, other} & set(made):
-                        continue
-                    known = self._all_files(manifests[other])
-                    unknown, total = unknown_references(connection, table, rows, column, known)
-                    if unknown:
-                        share = unknown / total
-                        notes.append(
-                            f"{table}: {unknown:,} of {total:,} rows ({share:.1%}) have a {column} that {other} lacks"
-                        )
-                        if share > MAX_UNKNOWN_SHARE:
-                            problems.setdefault(table if table in made else other, []).append(
-                                Problem(manifests[table].sources[-1].path, None, column,
-                                        f"unknown to {other} in {share:.1%} of rows", f"at most {MAX_UNKNOWN_SHARE:.0%}",
-                                        'Check that both files use the same ids, or --accept-drift "reason".')
-                            )  # fmt: skip
-        return notes, problems
 
     def _all_files(self, manifest: TableManifest) -> list[Path]:
         return [self._root / manifest.table / manifest.version / name for name in sorted(manifest.contents)]

@@ -51,7 +51,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 def share_read(file: IO[bytes], path: Path) -> float:
     """The share of a file that has been read, by the bytes on disk."""
     raw: Any = getattr(file, "fileobj", None) or file
-    return min(1.0, raw.tell() / max(1, path.stat().st_size))
+    return min(1.0, float(raw.tell()) / max(1, path.stat().st_size))
 
 
 class TextBlocks:

@@ -23,6 +23,7 @@ _FIRST = datetime(1969, 1, 1, tzinfo=UTC)
 _LAST = datetime(2101, 1, 1, tzinfo=UTC)
 # Shorter than any pair of clock changes that undo each other (the shortest known are weeks apart).
 _STEP = timedelta(days=5)
+_SECOND = timedelta(seconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -70,10 +71,8 @@ def zone_rules(name: str) -> ZoneRules:
         later = moment + _STEP
         if offset(later) != offsets[-1]:
             low, high = moment, later
-            while high - low > timedelta(seconds=1):
-                middle = low + (high - low) // 2
-                middle = middle.replace(microsecond=0) if middle.replace(microsecond=0) > low else high
-                low, high = (low, middle) if offset(middle) != offsets[-1] else (middle, high)
+            while (half := (high - low) // 2 // _SECOND * _SECOND) > timedelta():
+                low, high = (low, low + half) if offset(low + half) != offsets[-1] else (low + half, high)
             instants.append(_microseconds(high))
             offsets.append(offset(high))
         moment = later
