@@ -158,9 +158,12 @@ def _opinions(people: People, orders: Orders, lines: Lines, rng: np.random.Gener
 
 
 def events_table(
-    world: World, people: People, acts: Acts, ids: pa.Array, chunk: int, rng: np.random.Generator
+    world: World, people: People, acts: Acts, ids: pa.Array, chunk: int, rng: np.random.Generator, first_users: int
 ) -> pa.Table:
-    """Events in the columns of the contract; who is not signed in is known by the device alone."""
+    """Events of the chunk's first users in the columns of the contract, but those that arrived after the last day.
+
+    Who is not signed in is known by the device alone.
+    """
     count, users = len(acts.person), len(people)
     stranger = acts.person >= users
     second_device = ~stranger & (rng.random(count) < 0.2)
@@ -170,7 +173,8 @@ def events_table(
     delay = np.where(late, rng.uniform(600, 3 * 86400, count), rng.uniform(0, 5, count)).astype(np.int64)
     seen = (acts.event == VIEW) | (acts.event == ITEM)
     dwell = np.round(rng.lognormal(3.2, 0.8, count), 1)
-    return pa.table(
+    arrived = acts.seconds + delay < world.days * 86400
+    table = pa.table(
         {
             "occurred_at": times(world.start, acts.seconds),
             "event": chosen(EVENTS, acts.event),
@@ -185,6 +189,7 @@ def events_table(
             "recorded_at": times(world.start, acts.seconds + delay),
         }
     )
+    return table.filter(pa.array(arrived & (acts.person % users < first_users)))
 
 
 def _features(acts: Acts, rng: np.random.Generator) -> Ints:

@@ -147,9 +147,7 @@ def _chunk(world: World, shelf: Shelf, first: int, count: int) -> dict[str, pa.T
         "tags.csv": kept(tags_table(world, people, ids, stream())),
         "identities.csv": kept(identities_table(people, ids, stream())),
         "orders.csv": _orders_table(world, shelf, orders, lines, ids, number, stream(), count),
-        "events.parquet": events_table(world, people, acts, ids, number, stream()).filter(
-            pa.array(acts.person % CHUNK < count)
-        ),
+        "events.parquet": events_table(world, people, acts, ids, number, stream(), count),
         "truth/users.parquet": kept(people_truth(world, people, ids)),
         "truth/habits.parquet": kept(_habits_truth(habits, ids)),
         "truth/contacts.parquet": kept(campaign_truth(world, touched, ids)),
