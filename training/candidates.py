@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,9 @@ from training.recipes import Recipe
 from training.snapshots import FOLDS, Pool, Sample
 
 Floats = NDArray[np.float64]
+CELLS_FOR_THREADS = 20_000_000
+"""Below so many numbers the threads of one fit wait for one another longer than they work."""
+Part = TypeVar("Part")
 FEWEST_ROUNDS = 10
 """Stopping earlier than this is taken for noise: a model of a few trees ranks in a few steps only."""
 
@@ -69,6 +74,9 @@ class Matrix:
         """Trees on the chosen rows; with `later` their number is that of the lowest log loss on it."""
         assert recipe.trees is not None
         rows = np.flatnonzero(chosen) if chosen is not None else np.arange(self.y.size)
+        if rows.size * len(self.schema.names) < CELLS_FOR_THREADS:
+            recipe = one_thread(recipe)
+        assert recipe.trees is not None
         kept, share = sample_negatives(self.y[rows], recipe.max_rows, recipe.trees.seed)
         rows = rows[kept]
         stopping = self._stopping(later, share, recipe) if later is not None else None
@@ -88,31 +96,43 @@ class Matrix:
 
     def out_of_fold(self, recipe: Recipe) -> Floats:
         """Raw log-odds of every row by trees that have seen nobody of its fold."""
-        assert recipe.trees is not None
         raw = np.zeros(self.y.size)
-        for fold in range(FOLDS):
-            held = self.folds == fold
-            if held.any():
-                fitted = self.fit(recipe, ~held)
-                assert fitted.trees is not None
-                raw[held] = raw_scores(parse(fitted.trees.text), self.X[held], recipe.trees.threads)
+
+        def one(held: NDArray[np.bool_]) -> None:
+            fitted = self.fit(one_thread(recipe), ~held)
+            assert fitted.trees is not None
+            raw[held] = raw_scores(parse(fitted.trees.text), self.X[held], 1)
+
+        self._over_folds(recipe, one)
         return raw
 
     def rounds_by_folds(self, recipe: Recipe) -> int:
         """The number of trees with the lowest log loss over five folds of customers, each held out once."""
-        assert recipe.trees is not None
-        curves, sizes = [], []
-        for fold in range(FOLDS):
-            held = self.folds == fold
-            if held.any():
-                tried = boost(
-                    self.X[~held], self.y[~held], recipe.trees, self.schema.categorical, (self.X[held], self.y[held])
-                )
-                curves.append(tried.losses)
-                sizes.append(int(held.sum()))
+
+        def one(held: NDArray[np.bool_]) -> tuple[tuple[float, ...], int]:
+            trees = one_thread(recipe).trees
+            assert trees is not None
+            later = (self.X[held], self.y[held])
+            tried = boost(self.X[~held], self.y[~held], trees, self.schema.categorical, later)
+            return tried.losses, int(held.sum())
+
+        curves, sizes = zip(*self._over_folds(recipe, one), strict=True)
         shortest = min(len(curve) for curve in curves)
         mean = np.average([curve[:shortest] for curve in curves], axis=0, weights=sizes)
         return max(FEWEST_ROUNDS, int(np.argmin(mean)) + 1)
+
+    def _over_folds(self, recipe: Recipe, one: Callable[[NDArray[np.bool_]], Part]) -> list[Part]:
+        """The work of each fold, folds side by side: that keeps cores busier than the threads of one fit would."""
+        assert recipe.trees is not None
+        held = [self.folds == fold for fold in range(FOLDS)]
+        with ThreadPoolExecutor(recipe.trees.threads) as workers:
+            return list(workers.map(one, [rows for rows in held if rows.any() and not rows.all()]))
+
+
+def one_thread(recipe: Recipe) -> Recipe:
+    """The same recipe on one thread; the trees are the same."""
+    assert recipe.trees is not None
+    return replace(recipe, trees=replace(recipe.trees, threads=1))
 
 
 def fit_rule(name: str, rows: Pool, horizon: int, recipe: Recipe) -> Fitted:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from features.catalogue import available
 from models.boosting import BoostingSettings
 from training.recipes.default import DEFAULT_TREES
 from warehouse.errors import UsageError
@@ -14,7 +15,7 @@ from warehouse.settings import TrainingSettings
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one kind of model is made: trees with their settings, or the simple rule of that name.
+    """How one kind of model is made: trees with their settings and the features they read, or a simple rule.
 
     `max_rows` bounds the rows of one fit: beyond it negatives are sampled, and calibration, which sees all rows,
     brings the level back. Two recipes are the same exactly when their JSON is equal; seed and threads are no part.
@@ -22,36 +23,54 @@ class Recipe:
 
     name: str
     trees: BoostingSettings | None = None
+    features: tuple[str, ...] = ()
     rule: str | None = None
     max_rows: int = 1_000_000
-
-    @property
-    def kind(self) -> str:
-        return "lightgbm" if self.trees is not None else "rule"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, from which `from_json` makes an equal recipe."""
         trees = asdict(self.trees) if self.trees is not None else None
         for personal in ("seed", "threads"):
             (trees or {}).pop(personal, None)
-        return {"name": self.name, "trees": trees, "rule": self.rule, "max_rows": self.max_rows}
+        return {
+            "name": self.name,
+            "trees": trees,
+            "features": list(self.features),
+            "rule": self.rule,
+            "max_rows": self.max_rows,
+        }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any], settings: TrainingSettings) -> Recipe:
         """What `to_json` wrote, with the seed and threads of this workspace."""
         trees = document["trees"]
         made = BoostingSettings(**trees, seed=settings.seed, threads=settings.threads) if trees is not None else None
-        return cls(str(document["name"]), made, document["rule"], int(document["max_rows"]))
+        return cls(
+            str(document["name"]), made, tuple(document["features"]), document["rule"], int(document["max_rows"])
+        )
+
+    def same_as(self, other: Recipe | None) -> bool:
+        """Whether both would give the same model on the same data and seed."""
+        return other is not None and self.to_json() == other.to_json()
 
 
 RECIPES: Mapping[str, BoostingSettings] = {"default": DEFAULT_TREES}
 
 
-def recipe(settings: TrainingSettings, name: str = "default") -> Recipe:
-    """The tree recipe of that name under these settings; `UsageError` where there is none."""
+def tree_recipe(settings: TrainingSettings, tables: Collection[str], name: str = "default") -> Recipe:
+    """The tree recipe of that name, reading every feature these tables give but protected and excluded ones.
+
+    `UsageError` where there is no recipe of that name.
+    """
     if name not in RECIPES:
         raise UsageError(f'There is no recipe "{name}".', hint=f"There are: {', '.join(RECIPES)}.")
-    return Recipe(name, replace(RECIPES[name], rounds=settings.rounds, seed=settings.seed, threads=settings.threads))
+    trees = replace(RECIPES[name], rounds=settings.rounds, seed=settings.seed, threads=settings.threads)
+    columns = tuple(
+        feature.name
+        for feature in available(tables)
+        if feature.family not in settings.exclude_families and (settings.use_protected or not feature.protected)
+    )
+    return Recipe(name, trees, columns)
 
 
 def rule_recipe(name: str) -> Recipe:

@@ -1,0 +1,73 @@
+"""The leak trial that needs raw rows: what happened at or after a cutoff is deleted, and nothing may move."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from numpy.typing import NDArray
+
+from features.building import build_features
+from features.source import FramesSource, Relation, Source
+from warehouse.clock import instant
+from warehouse.contracts import CONTRACTS
+
+TOLERANCE = 1e-9
+
+
+def changed_rows(source: Source, as_of: date, table: pa.Table) -> tuple[int, int]:
+    """How many customers' features change when rows at or after `as_of` are deleted, and how many were tried.
+
+    `table` holds the features as they were built from all rows. Tried are the customers of the source's first part: a
+    feature that looks ahead does so for some of them.
+    """
+    cutoff = instant(as_of, source.time_zone)
+    frames = {name: _before(name, _read(rows), cutoff, source) for name, rows in source.parts()[0].items()}
+    items = source.items()
+    if items is not None:
+        frames["items"] = _before("items", _read(items), cutoff, source)
+    frames |= source.population_tables(as_of)
+    alone = build_features(FramesSource(frames, source.time_zone, source.acts, source.static), as_of)
+    position = pc.index_in(alone.column("entity_id"), value_set=table.column("entity_id"))
+    found = np.asarray(position.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
+    with_later = table.take(pc.drop_null(position))
+    moved = _different(alone.filter(pa.array(found)), with_later)
+    return int(moved.sum()) + int((~found).sum()), alone.num_rows
+
+
+def _read(rows: Relation) -> pa.Table:
+    return rows if isinstance(rows, pa.Table) else ds.dataset([str(Path(p)) for p in rows]).to_table()
+
+
+def _before(name: str, rows: pa.Table, cutoff: datetime, source: Source) -> pa.Table:
+    """The rows that happened, and were recorded, before the cutoff; a static table is as it is."""
+    if name in source.static:
+        return rows
+    happened = CONTRACTS[name].happened
+    times = {c for c in (happened, "recorded_at", "set_at") if c is not None and c in rows.column_names}
+    kept = np.ones(rows.num_rows, dtype=bool)
+    for column in times:
+        before = pc.fill_null(pc.less(rows.column(column), pa.scalar(cutoff, pa.timestamp("us"))), False)
+        kept &= np.asarray(before.to_numpy(zero_copy_only=False), dtype=bool)
+    return rows.filter(pa.array(kept))
+
+
+def _different(one: pa.Table, other: pa.Table) -> NDArray[np.bool_]:
+    """For each row, whether any column differs; missing equals missing, numbers within a relative 1e-9."""
+    moved = np.zeros(one.num_rows, dtype=bool)
+    for name in other.column_names:
+        if name not in one.column_names:
+            continue
+        a, b = one.column(name), other.column(name)
+        if pa.types.is_floating(a.type):
+            x, y = (np.asarray(c.to_numpy(zero_copy_only=False), dtype=np.float64) for c in (a, b))
+            near = np.isclose(x, y, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+            moved |= ~near
+        else:
+            same = pc.equal(pc.fill_null(a.cast(pa.string()), "\0"), pc.fill_null(b.cast(pa.string()), "\0"))
+            moved |= ~np.asarray(same.to_numpy(zero_copy_only=False), dtype=bool)
+    return moved
