@@ -110,9 +110,7 @@ def check_shuffled_labels(
     """
     target, groups, mask = labels(y), np.asarray(cutoff), np.asarray(judged, dtype=bool)
     if not target.shape == groups.shape == mask.shape:
-        raise DataProblemError(
-            f"{target.size} labels, {groups.size} cutoffs and {mask.size} marks do not fit."
-        )
+        raise DataProblemError(f"{target.size} labels, {groups.size} cutoffs and {mask.size} marks do not fit.")
     generator = np.random.default_rng(seed)
     found = []
     for _ in range(repeats):
@@ -138,8 +136,8 @@ def shuffled_labels_clean(aucs: Sequence[float], positives: int, negatives: int)
         return LeakCheck()
     return LeakCheck(
         (
-            f"shuffled labels are ranked with AUC {mean:.2f}, outside {0.5 - allowed:.2f} to {0.5 + allowed:.2f}, so the "
-            "recipe sees the labels it is judged on.",
+            f"shuffled labels are ranked with AUC {mean:.2f}, outside {0.5 - allowed:.2f} to {0.5 + allowed:.2f}, so "
+            "the recipe sees the labels it is judged on.",
         )
     )
 
@@ -167,8 +165,8 @@ def check_single_features(
         strength = _category_auc(column, target) if position in categorical else _number_auc(column, target)
         if strength > LARGEST_SINGLE_AUC:
             problems.append(
-                f"the feature {name} alone ranks with AUC {strength:.3f}, above {LARGEST_SINGLE_AUC:.2f}: it may know the "
-                "outcome."
+                f"the feature {name} alone ranks with AUC {strength:.3f}, above {LARGEST_SINGLE_AUC:.2f}: "
+                "it may know the outcome."
             )
     return LeakCheck(tuple(problems))
 

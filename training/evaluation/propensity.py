@@ -21,7 +21,8 @@ Floats = NDArray[np.float64]
 TOP_SHARE = 0.1
 """The share of customers that lift and "the top 10 %" speak of."""
 CALIBRATION_BINS = 10
-_EDGE = 1e-15
+EDGE = float(np.finfo(np.float64).eps)
+"""Probabilities are kept this far from 0 and 1 before a logarithm is taken, as scikit-learn does."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +105,13 @@ def brier(y: ArrayLike, p: ArrayLike) -> float:
 
 
 def log_loss(y: ArrayLike, p: ArrayLike) -> float:
-    """Mean −ln(probability given to what happened), in nats; probabilities are kept 1e-15 away from 0 and 1."""
+    """Mean −ln(probability given to what happened), in nats; probabilities are kept `EDGE` away from 0 and 1."""
     return float(np.mean(row_losses(*checked(y, p))))
 
 
 def row_losses(y: Floats, p: Floats) -> Floats:
     """−ln(probability given to what happened) for each row."""
-    inside = np.clip(p, _EDGE, 1 - _EDGE)
+    inside = np.clip(p, EDGE, 1 - EDGE)
     return -(y * np.log(inside) + (1 - y) * np.log1p(-inside))
 
 
@@ -150,7 +151,7 @@ def shifted_to_level(y: ArrayLike, p: ArrayLike) -> Floats:
     rate = float(target.mean())
     if rate in (0.0, 1.0):
         return np.full(target.size, rate)
-    odds = logit(np.clip(predicted, _EDGE, 1 - _EDGE))
+    odds = logit(np.clip(predicted, EDGE, 1 - EDGE))
     shift = brentq(lambda s: float(expit(odds + s).mean()) - rate, -80.0, 80.0, xtol=1e-12)
     return np.asarray(expit(odds + shift), dtype=np.float64)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from training.evaluation.propensity import CALIBRATION_BINS, TOP_SHARE, calibration_bins, row_losses
+from training.evaluation.propensity import CALIBRATION_BINS, EDGE, TOP_SHARE, calibration_bins, row_losses
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -97,7 +97,7 @@ def _ends(sorted_values: NDArray[np.float64] | Ints) -> Ints:
 
 
 def _mean_odds(sorted_p: Floats, ends: Ints) -> Floats:
-    odds = logit(np.clip(sorted_p, 1e-15, 1 - 1e-15))
+    odds = logit(np.clip(sorted_p, EDGE, 1 - EDGE))
     counts = np.diff(ends, prepend=-1)
     return np.asarray(np.add.reduceat(odds, ends - counts + 1) / counts, dtype=np.float64)
 
