@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -23,6 +25,7 @@ from features.source import (
     Relation,
     Source,
     act_statement,
+    count_item_prices,
     register_acts,
     register_items,
     register_part,
@@ -45,7 +48,7 @@ def build_features(
     `families` leaves out the others. A family whose tables are absent is left out. A number that cannot be told is
     NULL, never NaN. `NotReadyError` where there is nothing to count, `UsageError` for an unknown family.
     """
-    plan = _plan(source, as_of, families)
+    plan = _plan(source, families)
     tables = list(_built(plan, source, as_of, progress))
     return pa.concat_tables(tables).sort_by("entity_id").combine_chunks()
 
@@ -57,7 +60,7 @@ def write_features(
 
     Rows are sorted by `entity_id` within each row group (a part of the store), not over the whole file.
     """
-    plan = _plan(source, as_of, families)
+    plan = _plan(source, families)
     rows = 0
     with atomic_file(path) as temporary, pq.ParquetWriter(temporary, plan.schema, compression="zstd") as writer:
         for table in _built(plan, source, as_of, progress):
@@ -73,7 +76,11 @@ class _Plan:
     features: tuple[Feature, ...]
     staging: tuple[Statement, ...]
     families: tuple[Statement, ...]
-    prices: pa.Table | None
+
+    @property
+    def needs_prices(self) -> bool:
+        """Whether the population's prices are read."""
+        return any("item_prices" in family.reads for family in self.families)
 
     @property
     def schema(self) -> pa.Schema:
@@ -81,7 +88,7 @@ class _Plan:
         return pa.schema([("entity_id", pa.string()), *((f.name, kinds[f.kind]) for f in self.features)])
 
 
-def _plan(source: Source, as_of: date, wanted: Iterable[str] | None) -> _Plan:
+def _plan(source: Source, wanted: Iterable[str] | None) -> _Plan:
     names = [family.name for family in FAMILIES]
     chosen = names if wanted is None else list(wanted)
     if unknown := sorted(set(chosen) - set(names)):
@@ -92,37 +99,30 @@ def _plan(source: Source, as_of: date, wanted: Iterable[str] | None) -> _Plan:
     used = {feature.family for feature in features}
     files = statements("families")
     families = tuple(files[name] for name in names if name in used)
-    prices = source.population_tables(as_of).get("item_prices") if "price" in used else None
-    return _Plan(features, tuple(staging_for(families, act_statement(source))), families, prices)
+    return _Plan(features, tuple(staging_for(families, act_statement(source))), families)
 
 
 def _built(plan: _Plan, source: Source, as_of: date, progress: Progress) -> Iterator[pa.Table]:
-    """The wide rows of every part, in the order of the parts."""
+    """The wide rows of every part, in the order of the parts, by several workers.
+
+    A worker takes the next part only when the last one has been handed over, so that few are held at once.
+    """
     parts = source.parts()
     workers = min(WORKERS, len(parts))
     progress("features", 0, len(parts))
-    if workers == 1:
-        with _connection(plan, source, as_of, threads=WORKERS) as connection:
-            for done, part in enumerate(parts, 1):
-                yield _build_part(connection, plan, source, part, as_of)
-                progress("features", done, len(parts))
-        return
-    yield from _in_turns(plan, source, as_of, parts, workers, progress)
-
-
-def _in_turns(
-    plan: _Plan,
-    source: Source,
-    as_of: date,
-    parts: Sequence[Mapping[str, Relation]],
-    workers: int,
-    progress: Progress,
-) -> Iterator[pa.Table]:
-    """Parts by several workers; each takes the next one when it has handed over its last, so few are held at once."""
     with ExitStack() as stack:
         free: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
+        prices = source.given_population().get("item_prices")
         for _ in range(workers):
-            free.put(stack.enter_context(_connection(plan, source, as_of, threads=1)))
+            threads = WORKERS if workers == 1 else 1
+            opened = connect(source.folders, memory_limit=source.memory_limit, threads=threads)
+            connection = stack.enter_context(opened)
+            connection.register("festival_days", festival_days())
+            register_items(connection, source, as_of)
+            if plan.needs_prices:
+                prices = count_item_prices(connection, source, as_of) if prices is None else prices
+                connection.register("item_prices", prices)
+            free.put(connection)
         pool = stack.enter_context(ThreadPoolExecutor(workers))
 
         def work(part: Mapping[str, Relation]) -> pa.Table:
@@ -132,24 +132,13 @@ def _in_turns(
             finally:
                 free.put(connection)
 
-        waiting = [pool.submit(work, part) for part in parts[:workers]]
+        waiting = deque(pool.submit(work, part) for part in parts[:workers])
         for done in range(1, len(parts) + 1):
-            table = waiting.pop(0).result()
+            table = waiting.popleft().result()
             if (upcoming := done - 1 + workers) < len(parts):
                 waiting.append(pool.submit(work, parts[upcoming]))
             yield table
             progress("features", done, len(parts))
-
-
-@contextmanager
-def _connection(plan: _Plan, source: Source, as_of: date, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that knows everything that is the same for all parts."""
-    with connect(source.folders, memory_limit=source.memory_limit, threads=threads) as connection:
-        connection.register("festival_days", festival_days())
-        register_items(connection, source, as_of)
-        if plan.prices is not None:
-            connection.register("item_prices", plan.prices)
-        yield connection
 
 
 def _build_part(
@@ -162,10 +151,9 @@ def _build_part(
     columns = {"entity_id": customers}
     for family in plan.families:
         features = [feature for feature in plan.features if feature.family == family.name]
-        counted = family.table(connection, as_of, columns=["entity_id", *(_typed(feature) for feature in features)])
-        rows = counted["entity_id"].to_numpy()
+        counted = family.columns(connection, as_of, ["entity_id", *(_typed(feature) for feature in features)])
         for feature in features:
-            columns[feature.name] = _spread(counted[feature.name], rows, len(customers), feature)
+            columns[feature.name] = _spread(counted[feature.name], counted["entity_id"], len(customers), feature)
     for staged in plan.staging:
         connection.execute(f"drop table {staged.name}")
     return pa.table([columns[name] for name in plan.schema.names], schema=plan.schema)
@@ -175,15 +163,13 @@ def _typed(feature: Feature) -> str:
     return f"cast({feature.name} as {'varchar' if feature.kind == 'category' else 'double'}) as {feature.name}"
 
 
-def _spread(counted: pa.ChunkedArray, rows: npt.NDArray[np.int32], customers: int, feature: Feature) -> pa.Array:
+def _spread(counted: npt.NDArray[Any], rows: npt.NDArray[np.int32], customers: int, feature: Feature) -> pa.Array:
     """A family's column laid out for all customers of the part: `counted` belongs to the customers numbered `rows`."""
     if feature.kind == "category":
-        place = np.full(customers, -1, dtype=np.int64)
-        place[rows] = np.arange(len(rows))
-        return counted.combine_chunks().take(pa.array(place, mask=place < 0))
-    values = np.full(customers, np.nan if feature.absent is None else feature.absent)
-    known = counted.to_numpy()
-    if feature.absent is not None:
-        known = np.where(np.isnan(known), feature.absent, known)
-    values[rows] = known
+        names = np.full(customers, None, dtype=object)
+        names[rows] = np.ma.filled(counted.astype(object), None)
+        return pa.array(names, pa.string())
+    absent = np.nan if feature.absent is None else feature.absent
+    values = np.full(customers, absent)
+    values[rows] = np.ma.filled(counted, absent)
     return pa.array(values, from_pandas=True)

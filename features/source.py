@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.statements import statements
 from warehouse.clock import instant
 from warehouse.contracts import CONTRACTS, Column
 from warehouse.engine import connect
@@ -75,6 +76,10 @@ class Source(Protocol):
         """What is counted over everybody before `as_of`: `item_prices`."""
         ...
 
+    def given_population(self) -> dict[str, pa.Table]:
+        """The part of it that was handed over and need not be counted."""
+        ...
+
 
 @dataclass(frozen=True)
 class FramesSource:
@@ -105,9 +110,10 @@ class FramesSource:
         return self.frames.get("items")
 
     def population_tables(self, as_of: date) -> dict[str, pa.Table]:
-        if "item_prices" in self.frames:
-            return {"item_prices": self.frames["item_prices"]}
-        return count_population(self, as_of)
+        return self.given_population() or count_population(self, as_of)
+
+    def given_population(self) -> dict[str, pa.Table]:
+        return {name: self.frames[name] for name in ("item_prices",) if name in self.frames}
 
 
 @dataclass(frozen=True)
@@ -165,24 +171,31 @@ class StoreSource:
     def population_tables(self, as_of: date) -> dict[str, pa.Table]:
         return count_population(self, as_of)
 
+    def given_population(self) -> dict[str, pa.Table]:
+        return {}
+
 
 def count_population(source: Source, as_of: date) -> dict[str, pa.Table]:
     """`item_prices`: item_id, category, usual_price, price_percentile; one row per item sold before `as_of`.
 
-    Sums are decimals, so that the parts and their order change nothing.
+    `usual_price` is the list price of a unit; `price_percentile` is the share of the items of the same category that
+    cost no more. Sums are decimals, so that the parts and their order change nothing.
     """
-    from features.statements import statements
-
     if "orders" not in source.tables:
         return {}
-    files = statements("population")
     with connect(source.folders, memory_limit=source.memory_limit) as connection:
         register_items(connection, source, as_of)
-        for k, part in enumerate(source.parts()):
-            register_visible(connection, source, part, as_of, ("orders",))
-            verb = "create temp table item_sums as" if k == 0 else "insert into item_sums"
-            connection.execute(f"{verb} {files['item_sums'].body}")
-        return {"item_prices": files["item_prices"].table(connection, as_of)}
+        return {"item_prices": count_item_prices(connection, source, as_of)}
+
+
+def count_item_prices(connection: duckdb.DuckDBPyConnection, source: Source, as_of: date) -> pa.Table:
+    """`item_prices` counted on a connection that has `items`."""
+    files = statements("population")
+    for k, part in enumerate(source.parts()):
+        register_visible(connection, source, part, as_of, ("orders",))
+        verb = "create or replace temp table item_sums as" if k == 0 else "insert into item_sums"
+        connection.execute(f"{verb} {files['item_sums'].body}")
+    return files["item_prices"].table(connection, as_of)
 
 
 def act_statement(source: Source) -> str:

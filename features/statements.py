@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 import duckdb
+import numpy.typing as npt
 import pyarrow as pa
 
 from features.windows import parameters
@@ -49,16 +50,17 @@ class Statement:
         """Runs it as of a date and keeps the rows as a temporary table of its name."""
         connection.execute(f"create or replace temp table {self.name} as {self._sql}", self._bound(as_of, values))
 
-    def table(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        as_of: date,
-        values: Values | None = None,
-        columns: Sequence[str] = (),
-    ) -> pa.Table:
-        """Its rows as of a date, or only these expressions of its columns."""
-        sql = f"select {', '.join(columns)} from ({self._sql}) as {self.name}_rows" if columns else self._sql
-        return connection.sql(sql, params=self._bound(as_of, values)).to_arrow_table()
+    def table(self, connection: duckdb.DuckDBPyConnection, as_of: date, values: Values | None = None) -> pa.Table:
+        """Its rows as of a date."""
+        return connection.sql(self._sql, params=self._bound(as_of, values)).to_arrow_table()
+
+    def columns(
+        self, connection: duckdb.DuckDBPyConnection, as_of: date, wanted: Sequence[str]
+    ) -> Mapping[str, npt.NDArray[Any]]:
+        """These expressions of its columns as of a date, by name; arrays with NULLs are masked."""
+        sql = f"select {', '.join(wanted)} from ({self._sql}) as {self.name}_rows"
+        found: Any = connection.execute(sql, self._bound(as_of, None)).fetchnumpy()
+        return cast(Mapping[str, npt.NDArray[Any]], found)
 
     @cached_property
     def _sql(self) -> str:

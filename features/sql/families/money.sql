@@ -24,7 +24,8 @@ per_order as (
         max(amount) as highest_order_amount,
         min(amount) as lowest_order_amount,
         median(cast(amount as double)) as median_order_amount,
-        stddev_samp(cast(amount as double)) as order_amount_deviation
+        -- rounded, since the order of rows would move the last digits
+        round(stddev_samp(cast(amount as double)), 6) as order_amount_deviation
     from baskets
     group by entity_id
 ),

@@ -3,14 +3,29 @@ with spread as (
     select
         entity_id,
         max(last_day) as last_day,
-        avg(cast(gap as double)) as average_gap,
+        count(gap) as gap_count,
+        sum(gap) as gap_sum,
+        sum(gap * gap) as gap_squares,
         median(gap) as median_gap,
-        stddev_samp(cast(gap as double)) as gap_deviation,
         min(gap) as shortest_gap,
         max(gap) as longest_gap,
         max(case when days_back = 1 then gap end) as last_gap
     from gaps
     group by entity_id
+),
+
+measured as (
+    select
+        entity_id,
+        last_day,
+        median_gap,
+        shortest_gap,
+        longest_gap,
+        last_gap,
+        cast(gap_sum as double) / nullif(gap_count, 0) as average_gap,
+        sqrt(cast(gap_count * gap_squares - gap_sum * gap_sum as double) / nullif(gap_count * (gap_count - 1), 0))
+            as gap_deviation
+    from spread
 )
 
 select
@@ -25,4 +40,4 @@ select
     (:as_of - last_day) / nullif(median_gap, 0) as overdue_ratio,
     (:as_of - last_day) - median_gap as days_overdue,
     last_gap / nullif(average_gap, 0) as last_gap_ratio
-from spread
+from measured
