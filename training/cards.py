@@ -1,0 +1,184 @@
+"""A model card: what a model is asked, on which dates it was judged, how good it was, and what to beware of."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from training.backtest import interval_json, judged_json, sentence
+from training.evaluation import propensity as metrics
+from training.judging import TREES
+from training.propensity import Trained, in_words
+
+PROTOCOLS = {
+    "full": "trained, stopped, calibrated and judged on four dates a horizon apart",
+    "short": "trained and judged on dates a horizon apart; trees and calibration by cross-fitting over customers",
+    "too_short": "no LightGBM, too little history: a rule was chosen by cross-fitting on the judged date itself",
+}
+WORDS = {
+    "auc": "ranks a random buyer above a random other (AUC)",
+    "average_precision": "average precision",
+    "lift_at_10": "lift in the top 10 %",
+    "brier": "Brier score",
+    "log_loss": "log loss",
+    "calibration_error": "calibration error",
+    "level_error": "level error (predicted − observed)",
+    "shape_error": "shape error",
+}
+SHOWN_DRIVERS = 10
+
+
+def card(trained: Trained) -> dict[str, Any]:
+    """The card as plain values; `markdown` is the same for reading."""
+    best = TREES if TREES in trained.judged.contenders else trained.judged.named_rule
+    return {
+        "version": trained.model.version,
+        "target": trained.target.name,
+        "horizon_days": trained.horizon,
+        "as_of": trained.as_of.isoformat(),
+        "kind": trained.model.kind,
+        "population": trained.model.population,
+        "outcome": trained.target.outcome,
+        "base_rate": trained.model.base_rate,
+        "data_fingerprint": trained.inputs["data_fingerprint"],
+        "recipe": trained.candidate.recipe.to_json(),
+        "rounds": trained.judged.rounds,
+        "calibration": trained.model.calibration.to_json(),
+        "judged_model": best,
+        "judged": judged_json(trained.judged, trained.target),
+        "gains": metrics.gains(trained.judged.sample.y, trained.judged.p(best), 20),
+        "drivers": [
+            {"feature": name, "share": share, "en": in_words(name, "en"), "zh": in_words(name, "zh")}
+            for name, share in trained.drivers
+        ],
+        "promoted": trained.promoted,
+        "serves": trained.serves.model.version if trained.serves else None,
+        "why": trained.why,
+        "leak_check": {"clean": trained.leaks.clean, "problems": list(trained.leaks.problems)},
+        "notes": notes(trained),
+    }
+
+
+def notes(trained: Trained) -> list[str]:
+    """What a reader must know before using the model."""
+    judged = trained.judged
+    said = [
+        "What was judged is the model before the refit, and so the recipe; then the recipe was refitted on all closed "
+        "cutoffs and calibrated anew on predictions for customers that its fit had not seen.",
+        "The level follows the past: where the share of buyers moves from month to month, all probabilities are too "
+        "high or too low together (level error), while their order and proportions hold (shape error).",
+    ]
+    if any(name.startswith(("contact", "days_since_last_contact")) for name in trained.model.columns):
+        said.append("Contacts are among the features: a probability means under usual contact.")
+    said += [
+        f"The cutoff {s.as_of} was skipped: {s.positives} of {s.n} customers were positive, too few of one kind."
+        for s in judged.skipped
+    ]
+    return said
+
+
+def markdown(trained: Trained, language: Literal["en", "zh"] = "en") -> str:
+    """The card for reading, in plain words."""
+    judged, protocol = trained.judged, trained.judged.protocol
+    lines = [
+        f"# {trained.target.name}, next {trained.horizon} days",
+        "",
+        f"Version `{trained.model.version}`, as of {trained.as_of}. {trained.why}",
+        "",
+        f"- Asked about: customers with `{trained.model.population}`",
+        f"- y = 1: {_outcome(trained)}",
+        f"- Judged on {protocol.judge}: {judged.n:,} customers, {judged.base_rate:.1%} of them y = 1",
+        f"- Protocol: {protocol.kind} ({PROTOCOLS[protocol.kind]})",
+        f"- Dates: {_dates(trained)}",
+        f"- {sentence(judged, trained.target)}",
+        "",
+        *_metric_table(trained),
+        "",
+        *_differences(trained),
+        "## Tenths of the customers, highest predictions first",
+        "",
+        *_decile_table(trained),
+        "",
+    ]
+    if trained.drivers:
+        lines += ["## What drives it", "", *_driver_lines(trained, language), ""]
+    lines += ["## To know", "", *(f"- {note}" for note in notes(trained))]
+    lines.append(f"- Leak check: {'clean' if trained.leaks.clean else ' '.join(trained.leaks.problems)}")
+    return "\n".join(lines) + "\n"
+
+
+def _outcome(trained: Trained) -> str:
+    what = {"sale": "at least one sale", "no_sale": "no sale", "act": "at least one act", "no_act": "no act"}
+    return f"{what[trained.target.outcome]} in the {trained.horizon} days from the cutoff"
+
+
+def _dates(trained: Trained) -> str:
+    protocol = trained.judged.protocol
+    parts = [f"trained on {', '.join(str(c) for c in protocol.train)}"] if protocol.train else []
+    parts += [f"stopped on {protocol.stop}", f"calibrated on {protocol.calibrate}"] if protocol.stop else []
+    return "; ".join([*parts, f"judged on {protocol.judge}"])
+
+
+def _metric_table(trained: Trained) -> list[str]:
+    judged = trained.judged
+    shown = [name for name in judged.contenders if name in judged.intervals]
+    rows = ["## How good", "", "| | " + " | ".join(_model_name(name, trained) for name in shown) + " |"]
+    rows.append("|---|" + "---|" * len(shown))
+    for metric, words in WORDS.items():
+        cells = []
+        for name in shown:
+            found = interval_json(judged.intervals[name][metric])
+            value, low, high = found["value"], found["low"], found["high"]
+            cells.append(
+                "–" if value is None else f"{value:.3f}" + (f" ({low:.3f} … {high:.3f})" if low is not None else "")
+            )
+        rows.append(f"| {words} | " + " | ".join(cells) + " |")
+    return rows
+
+
+def _model_name(name: str, trained: Trained) -> str:
+    return f"**{name}** (named rule)" if name == trained.judged.named_rule else name
+
+
+def _differences(trained: Trained) -> list[str]:
+    lines = []
+    for other, compared in trained.judged.differences.items():
+        told = "; ".join(
+            f"{WORDS[metric]} {d.value:+.3f} ({d.low:+.3f} … {d.high:+.3f})" for metric, d in compared.items()
+        )
+        lines += [f"LightGBM − {other}, paired 95 % interval: {told}.", ""]
+    return lines
+
+
+def _decile_table(trained: Trained) -> list[str]:
+    best = TREES if TREES in trained.judged.contenders else trained.judged.named_rule
+    rows = ["| tenth | customers | predicted | observed | share of all y = 1 | so far |", "|---|---|---|---|---|---|"]
+    for d in metrics.decile_table(trained.judged.sample.y, trained.judged.p(best)):
+        rows.append(
+            f"| {d.decile} | {d.rows:.0f} | {d.mean_predicted:.3f} | {d.observed_rate:.3f} | {d.captured_share:.1%} "
+            f"| {d.cumulative_captured_share:.1%} |"
+        )
+    return rows
+
+
+def _driver_lines(trained: Trained, language: Literal["en", "zh"]) -> list[str]:
+    return [f"- {share:.0%} {in_words(name, language)}" for name, share in trained.drivers[:SHOWN_DRIVERS]]
+
+
+def calibration_figure(trained: Trained) -> dict[str, Any]:
+    """Predicted against observed in ten bins of equal count, as a Plotly figure (`plotly.io.from_json` reads it)."""
+    best = TREES if TREES in trained.judged.contenders else trained.judged.named_rule
+    rows = metrics.decile_table(trained.judged.sample.y, trained.judged.p(best))
+    predicted, observed = [d.mean_predicted for d in rows], [d.observed_rate for d in rows]
+    most = max([*predicted, *observed, 0.01])
+    return {
+        "data": [
+            {"type": "scatter", "mode": "lines", "x": [0, most], "y": [0, most], "name": "as promised",
+             "line": {"dash": "dot"}},
+            {"type": "scatter", "mode": "lines+markers", "x": predicted, "y": observed, "name": best},
+        ],
+        "layout": {
+            "title": {"text": f"{trained.target.name}, {trained.horizon} days, {trained.judged.protocol.judge}"},
+            "xaxis": {"title": {"text": "predicted probability"}, "rangemode": "tozero"},
+            "yaxis": {"title": {"text": "observed rate"}, "rangemode": "tozero"},
+        },
+    }  # fmt: skip

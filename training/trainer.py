@@ -1,0 +1,323 @@
+"""All targets of a workspace at once: trained, kept, promoted, logged; and the models that serve from then on."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from features.source import StoreSource, act_statement
+from models.calibration import Calibration
+from models.propensity import PropensityModel
+from training import cards, gates, protocol, targets
+from training.propensity import RECIPE_FILE, Made, Trained, train_target
+from training.protocol import Protocol
+from training.recipes import Recipe, tree_recipe
+from training.registry import Registry
+from training.snapshots import Snapshots
+from training.targets import Absent, Target
+from training.time_trial import changed_rows
+from training.tracking import Alias, Logged, Record, Tracker
+from warehouse.errors import NotReadyError, RepriseError
+from warehouse.files import write_text
+from warehouse.progress import Progress, silent
+from warehouse.store import Store
+from warehouse.workspace import Workspace
+
+COMPLEMENTS_FILE = "complements.json"
+CARD_FILE, CARD_JSON = "card.md", "card.json"
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """What was trained, what is answered by another model's complement (churn by repurchase), and what is absent."""
+
+    trained: tuple[Trained, ...]
+    complements: tuple[tuple[str, int, str], ...]
+    absent: tuple[Absent, ...]
+    runs: dict[str, str]
+
+
+class Trainer:
+    """Trains what a workspace declares. Open it once for a store; snapshots are shared by all targets."""
+
+    def __init__(self, workspace: Workspace, store: Store | None = None, progress: Progress = silent) -> None:
+        self.workspace = workspace
+        self.settings = workspace.settings
+        self.store = store or Store(workspace)
+        self.source = StoreSource(self.store)
+        self.snapshots = Snapshots(workspace, self.source, self.store.fingerprint(), progress)
+        self.registry = Registry(workspace)
+        self.progress = progress
+        self._trials: dict[date, gates.LeakCheck] = {}
+
+    def declared(self, as_of: date) -> list[Target]:
+        """The targets of this workspace on that day."""
+        times = [self._reach(table) for table in ("orders", "events") if self.store.has(table)]
+        days = max(((min(as_of, until) - first).days for first, until in times), default=0)
+        return targets.declared(self.settings, self.store.tables, days)
+
+    def target(self, name: str, as_of: date) -> Target:
+        """The declared target of that name; `RepriseError` lists those there are."""
+        declared = self.declared(as_of)
+        for target in declared:
+            if target.name == name:
+                return target
+        raise NotReadyError(
+            f'There is no target "{name}" here.', hint=f"There are: {', '.join(t.name for t in declared) or 'none'}."
+        )
+
+    def reach(self, target: Target) -> tuple[date, date]:
+        """First day, and the day until which rows are observed, of the table that holds the target's outcome."""
+        of_events = target.counted == "act" and act_statement(self.source) == "acts_of_events"
+        return self._reach("events" if of_events else "orders")
+
+    def _reach(self, table: str) -> tuple[date, date]:
+        first = self.store.manifest(table).first_day
+        if first is None:
+            raise NotReadyError(f"The table {table} has no rows with a time.")
+        return first, self.store.observed_until(table)
+
+    def plan(self, target: Target, horizon: int, as_of: date) -> Protocol:
+        """The protocol of a model made on the day `as_of`; `NotReadyError` where no label exists."""
+        first, until = self.reach(target)
+        return protocol.plan(as_of, until, first, horizon, self.settings.training.max_cutoffs)
+
+    def recipe(self, name: str = "default") -> Recipe:
+        """The tree recipe of that name for the tables of this workspace."""
+        return tree_recipe(self.settings.training, self.store.tables, name)
+
+    def champion_recipe(self, target: str, horizon: int) -> Recipe | None:
+        """The recipe of the model that serves now."""
+        folder = self.registry.champion(target, horizon)
+        if folder is None:
+            return None
+        document = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
+        return Recipe.from_json(document, self.settings.training)
+
+    def train(self, target: Target, horizon: int, as_of: date, recipe: Recipe | None = None) -> Trained:
+        """Trains one target at one horizon and changes nothing."""
+        planned = self.plan(target, horizon, as_of)
+        return train_target(
+            self.snapshots,
+            target,
+            horizon,
+            planned,
+            self.settings.training,
+            recipe or self.recipe(),
+            as_of,
+            self.champion_recipe(target.name, horizon),
+            self._time_trial(planned.judge),
+        )
+
+    def _time_trial(self, cutoff: date) -> gates.LeakCheck:
+        if cutoff not in self._trials:
+            table = self.snapshots.features(cutoff)
+            self._trials[cutoff] = gates.check_unchanged(*changed_rows(self.source, cutoff, table))
+        return self._trials[cutoff]
+
+    def train_all(
+        self,
+        as_of: date,
+        tracker: Tracker | None = None,
+        only: str | None = None,
+        horizon: int | None = None,
+        recipe: Recipe | None = None,
+        who: str | None = None,
+    ) -> TrainingReport:
+        """Trains every declared target at every horizon (or only those named), keeps what was made, promotes what
+        passed its gate and logs each training. What cannot be trained is told in `absent`, and nothing else stops.
+        """
+        declared = self.declared(as_of)
+        wanted = [self.target(only, as_of)] if only else declared
+        pairs = [(t, h) for t in wanted for h in t.horizons if horizon in (None, h)]
+        trained: list[Trained] = []
+        absent = list(targets.unavailable(self.store.tables))
+        waiting: dict[str, Future[Logged]] = {}
+        for done, (target, h) in enumerate(pairs):
+            self.progress(f"training {target.name}, {h} days", done, len(pairs))
+            if targets.complement_of(target, h, declared):
+                continue
+            try:
+                made = self.train(target, h, as_of, recipe)
+            except NotReadyError as error:
+                absent.append(Absent(f"{target.name}, {h} days", error.message.rstrip("."), _needs(error)))
+                continue
+            self.keep(made, declared, who or _who())
+            trained.append(made)
+            if tracker is not None:
+                waiting |= log(tracker, made, self.registry)
+        self.progress("training", len(pairs), len(pairs))
+        served = {(t.target.name, t.horizon) for t in trained}
+        complements = tuple(
+            (t.name, h, other.name)
+            for t, h in pairs
+            if (other := targets.complement_of(t, h, declared)) and ((other.name, h) in served or only)
+        )
+        runs = {version: asked.result().run_id for version, asked in waiting.items()}
+        return TrainingReport(tuple(trained), complements, tuple(absent), runs)
+
+    def keep(self, trained: Trained, declared: Sequence[Target], who: str) -> None:
+        """Writes the models of a training into the registry and promotes the one that is to serve."""
+        complements = [
+            self._complement(t, trained)
+            for t in declared
+            if (other := targets.complement_of(t, trained.horizon, declared)) and other.name == trained.target.name
+        ]
+        for made in filter(None, (trained.candidate, trained.serves)):
+            self._add(made, trained, complements)
+        if trained.serves is not None:
+            version = trained.serves.model.version
+            self.registry.promote(trained.target.name, trained.horizon, version, trained.why, who)
+
+    def _complement(self, target: Target, trained: Trained) -> dict[str, object]:
+        sample = self.snapshots.sample(target, trained.horizon, trained.judged.protocol.judge)
+        rate = float(sample.y.mean()) if sample.n else 1 - trained.model.base_rate
+        return {"target": target.name, "population": target.population(trained.horizon), "base_rate": rate}
+
+    def _add(self, made: Made, trained: Trained, complements: Sequence[dict[str, object]]) -> Path:
+        def write(folder: Path) -> None:
+            made.write(folder, trained.inputs)
+            write_text(folder / COMPLEMENTS_FILE, json.dumps(list(complements), ensure_ascii=False, indent=1) + "\n")
+            if made is trained.candidate or trained.judged.rounds is None:
+                write_text(folder / CARD_FILE, cards.markdown(trained))
+                write_text(folder / CARD_JSON, json.dumps(cards.card(trained), ensure_ascii=False, indent=1) + "\n")
+
+        return self.registry.add(trained.target.name, trained.horizon, made.model.version, write)
+
+
+def _needs(error: RepriseError) -> str:
+    """What an error's hint says is needed, as the end of a sentence."""
+    text = (error.hint or "more data").rstrip(".")
+    return text.removeprefix("It needs ").removeprefix("Needed: ")
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+def champions(workspace: Workspace) -> list[PropensityModel]:
+    """The models that serve now, complements among them, sorted by target and horizon: what a release is made of."""
+    registry = Registry(workspace)
+    found: list[PropensityModel] = []
+    for target, horizon in registry.names():
+        folder = registry.champion(target, horizon)
+        if folder is None:
+            continue
+        model = PropensityModel.load(folder)
+        found.append(model)
+        for row in json.loads((folder / COMPLEMENTS_FILE).read_text(encoding="utf-8")):
+            found.append(complement(model, row["target"], row["population"], row["base_rate"]))
+    return sorted(found, key=lambda model: (model.target, model.horizon_days))
+
+
+def complement(model: PropensityModel, target: str, population: str, base_rate: float) -> PropensityModel:
+    """The model of the opposite outcome: 1 − p of the same model, about its own population.
+
+    Raw log-odds change sign, so the calibration map is mirrored: its slopes trade places and its shift changes sign.
+    """
+    was = model.calibration
+    mirrored = Calibration(-was.shift, was.high, was.low)
+    return replace(
+        model,
+        target=target,
+        population=population,
+        base_rate=base_rate,
+        calibration=mirrored,
+        outcome_negated=not model.outcome_negated,
+    )
+
+
+def log(tracker: Tracker, trained: Trained, registry: Registry) -> dict[str, Future[Logged]]:
+    """Queues the records of one training: the candidate with all that was found, and what serves in its stead."""
+    sent = {trained.model.version: tracker.log(_record(trained, registry))}
+    other = trained.serves
+    if other is not None and other.model.version != trained.model.version:
+        folder = registry.directory(trained.target.name, trained.horizon, other.model.version)
+        record = Record(
+            "propensity",
+            other.model.version,
+            {"kind": other.model.kind, "recipe": other.recipe.name, "why": trained.why[:500]},
+            {},
+            {"version": other.model.version},
+            model_name=f"{trained.target.name}_{trained.horizon}d",
+            model_files=folder,
+            alias="champion",
+        )
+        sent[other.model.version] = tracker.log(record)
+    return sent
+
+
+def _record(trained: Trained, registry: Registry) -> Record:
+    version, name = trained.model.version, f"{trained.target.name}_{trained.horizon}d"
+    serves = trained.serves is not None and trained.serves.model.version == version
+    alias: Alias = "champion" if serves else "challenger"
+    card = cards.card(trained)
+    return Record(
+        "propensity",
+        version,
+        _params(trained),
+        _metrics(trained),
+        {"version": version, "target": trained.target.name, "promoted": str(trained.promoted).lower()},
+        {
+            "card.md": cards.markdown(trained),
+            "card.json": json.dumps(card, ensure_ascii=False, indent=1),
+            "inputs.json": json.dumps(trained.inputs, ensure_ascii=False, indent=1, sort_keys=True),
+            "deciles.json": json.dumps(card["judged"]["deciles"], indent=1),
+            "gains.json": json.dumps(card["gains"]),
+            "drivers.json": json.dumps(card["drivers"], ensure_ascii=False, indent=1),
+            "calibration.plotly.json": json.dumps(cards.calibration_figure(trained)),
+        },
+        name,
+        registry.directory(trained.target.name, trained.horizon, version),
+        alias,
+    )
+
+
+def _params(trained: Trained) -> dict[str, str]:
+    planned = trained.judged.protocol.to_json()
+    recipe = trained.candidate.recipe.to_json()
+    params = {
+        "target": trained.target.name,
+        "as_of": trained.as_of.isoformat(),
+        "kind": trained.model.kind,
+        "population": trained.model.population,
+        "data_fingerprint": str(trained.inputs["data_fingerprint"]),
+        "rounds": str(trained.judged.rounds),
+        "named_rule": trained.judged.named_rule,
+        "features": str(len(trained.model.columns)),
+        "seed": str(trained.inputs["settings"]["seed"]),
+        "why": trained.why[:500],
+        **{key: str(value) for key, value in planned.items()},
+        **{f"recipe.{key}": str(value) for key, value in (recipe["trees"] or {"rule": recipe["rule"]}).items()},
+    }
+    return {key: value[:6000] for key, value in params.items()}
+
+
+def _metrics(trained: Trained) -> dict[str, float | None]:
+    found: dict[str, float | None] = {"n": trained.judged.n, "base_rate": trained.judged.base_rate}
+    for model, intervals in trained.judged.intervals.items():
+        for metric, interval in intervals.items():
+            found |= {
+                f"{model}/{metric}": interval.value,
+                f"{model}/{metric}.low": interval.low,
+                f"{model}/{metric}.high": interval.high,
+            }
+    for other, compared in trained.judged.differences.items():
+        for metric, interval in compared.items():
+            found |= {
+                f"{TREES_MINUS}{other}/{metric}": interval.value,
+                f"{TREES_MINUS}{other}/{metric}.low": interval.low,
+                f"{TREES_MINUS}{other}/{metric}.high": interval.high,
+            }
+    return found
+
+
+TREES_MINUS = "lightgbm-minus-"
