@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from warehouse.shop.people import Habits, People
-from warehouse.shop.purchases import Lines, Orders
+from warehouse.shop.purchases import Lines, Orders, time_of_day
 from warehouse.shop.shelf import PER_CATEGORY, Shelf, item_ids
 from warehouse.shop.text import chosen, numbered, times
 from warehouse.shop.world import CATEGORY_NAMES, Flags, Floats, Ints, World
@@ -82,7 +82,8 @@ def _visits(world: World, people: People, orders: Orders, rng: np.random.Generat
     strangers = np.flatnonzero(rng.random(count) < 0.12)
     stranger = np.repeat(strangers, 1 + rng.poisson(0.6, len(strangers)))
     person = np.concatenate([steady, residual, orders.user[ahead], stranger + count])
-    return person, np.concatenate([steady_at, residual_at, ahead_at, rng.random(len(stranger)) * world.days])
+    moment = np.concatenate([steady_at, residual_at, ahead_at, rng.random(len(stranger)) * world.days])
+    return person, np.floor(moment) + time_of_day(rng, len(moment)) / 86400
 
 
 def _sessions(
@@ -118,7 +119,7 @@ def _sessions(
 
 def _shopping(orders: Orders, lines: Lines, rng: np.random.Generator) -> Acts:
     """Buying online leaves traces: the items were looked at and put into the cart minutes before."""
-    online = (orders.channel < 3) & (rng.random(len(orders.user)) < 0.42)
+    online = (orders.channel < 3) & (rng.random(len(orders.user)) < 0.40)
     line = np.flatnonzero(online[lines.order] & ~lines.is_return & (lines.product > 0))
     order = lines.order[line]
     looked = (lines.seconds[line] - rng.uniform(200, 1500, len(line))).astype(np.int64)

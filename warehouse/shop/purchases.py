@@ -148,7 +148,7 @@ def place_orders(world: World, people: People, trips: Trips, rng: np.random.Gene
     deep = people.kind[user] == COUPON_HUNTER
     depth = np.where(coupon | deep, wanted, 0.0)
     registered = (people.registered[user] * 86400).astype(np.int64) + 60
-    seconds = np.maximum(day * 86400 + _time_of_day(rng, count), registered)
+    seconds = np.maximum(day * 86400 + time_of_day(rng, count), registered)
     orders = Orders(
         user=user,
         day=day,
@@ -162,7 +162,7 @@ def place_orders(world: World, people: People, trips: Trips, rng: np.random.Gene
     return orders, order_of_trip
 
 
-def _time_of_day(rng: np.random.Generator, count: int) -> Ints:
+def time_of_day(rng: np.random.Generator, count: int) -> Ints:
     """Seconds since midnight, mostly around noon and in the evening."""
     evening = rng.random(count) < 0.6
     hours = np.where(evening, rng.normal(20.3, 1.5, count), rng.normal(12.5, 2.6, count))
