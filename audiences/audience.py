@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from audiences.assignment import CONTROL, TREATMENT, assign_arms
 from audiences.exports.tables import Mode, export_table, write_table
-from audiences.publishing import Changed, publish, recover, refuse_other_settings
+from audiences.publishing import Changed, publish, recover, refuse_other_settings, refuse_shrunk_list
 from audiences.suppression import SuppressionList, Withheld, read_list, unmatched, withheld
 from features import rules
 from warehouse.errors import DataProblemError, RepriseError, UsageError
@@ -89,8 +89,8 @@ def build_audience(
     nobody else is using, for callers that build many.
 
     Run again with nothing changed it writes nothing; with other rows (a new release, a new opt-out) it writes
-    anew; with another rule or other settings it refuses, unless `replace`. An audience of nobody is a
-    `DataProblemError` unless its settings allow it.
+    anew; with another rule or other settings, or with a suppression list less than half as long as last time, it
+    refuses, unless `replace`. An audience of nobody is a `DataProblemError` unless its settings allow it.
     """
     settings = AudienceSettings.model_validate({"rule": rule}) if isinstance(rule, str) else rule
     parsed = rules.parse(settings.rule)
@@ -104,6 +104,7 @@ def build_audience(
         sweep(base)
         if not replace:
             refuse_other_settings(target, work.declared())
+            refuse_shrunk_list(base, _list(work))
         progress("rule", 0, 3)
         matched = _matched(work, connection)
         state, audience, manifest = _write(work, matched, target, progress)
@@ -150,15 +151,31 @@ def _matched(work: _Work, connection: duckdb.DuckDBPyConnection | None) -> npt.N
     return rules.evaluate(work.rule, work.frame, connection)
 
 
-def _suppression(work: _Work) -> tuple[SuppressionList | None, Withheld]:
-    """The list and the consents as they are now, judged for every row of the frame."""
-    settings, listed = work.workspace.settings.suppression, None
-    if settings.file is not None:
-        listed = read_list(work.workspace.root / settings.file, work.now, settings.max_age_hours)
-    people = work.frame
+def _list(work: _Work) -> SuppressionList | None:
+    settings = work.workspace.settings.suppression
+    if settings.file is None:
+        return None
+    return read_list(work.workspace.root / settings.file, work.now, settings.max_age_hours)
+
+
+@dataclass(frozen=True)
+class _Suppression:
+    """The list and the consents as they were at one moment, judged for every row of the frame."""
+
+    listed: SuppressionList | None
+    left_out: Withheld
+    blocks: bool
+
+    def same_as(self, other: _Suppression) -> bool:
+        return self.listed == other.listed and np.array_equal(self.left_out.any, other.left_out.any)
+
+
+def _suppression(work: _Work) -> _Suppression:
+    listed, people = _list(work), work.frame
     if work.fresh is not None:
         people = _aligned(work.fresh(), work.frame.column("entity_id"))
-    return listed, withheld(people, listed, work.settings.channel)
+    left_out = withheld(people, listed, work.settings.channel)
+    return _Suppression(listed, left_out, "blocked" in people.column_names)
 
 
 def _aligned(consents: pa.Table, ids: pa.ChunkedArray) -> pa.Table:
@@ -175,21 +192,20 @@ def _write(
 ) -> tuple[str, pa.Table, dict[str, Any]]:
     for _ in range(_ATTEMPTS):
         progress("suppression", 1, 3)
-        listed, left_out = _suppression(work)
-        chosen = matched & ~left_out.any
+        suppression = _suppression(work)
+        chosen = matched & ~suppression.left_out.any
         if not chosen.any() and not work.settings.allow_empty:
-            raise _nobody(work, matched, left_out)
+            raise _nobody(work, matched)
         audience = _table(work, chosen)
-        manifest = _manifest(work, matched, left_out, listed, audience)
+        manifest = _manifest(work, matched, suppression, audience)
 
         def write(folder: Path, audience: pa.Table = audience, manifest: dict[str, Any] = manifest) -> None:
             progress("writing", 2, 3)
             _write_files(folder, audience, manifest, work.mode)
 
-        def check(listed: SuppressionList | None = listed, left_out: Withheld = left_out) -> None:
+        def check(before: _Suppression = suppression) -> None:
             progress("checking again", 2.5, 3)
-            now_listed, now_left_out = _suppression(work)
-            if now_listed != listed or not np.array_equal(now_left_out.any, left_out.any):
+            if not _suppression(work).same_as(before):
                 raise Changed
 
         try:
@@ -201,7 +217,7 @@ def _write(
     )
 
 
-def _nobody(work: _Work, matched: npt.NDArray[np.bool_], left_out: Withheld) -> DataProblemError:
+def _nobody(work: _Work, matched: npt.NDArray[np.bool_]) -> DataProblemError:
     count = int(matched.sum())
     why = f"all {count} who match must not be contacted" if count else "the rule is true for nobody"
     return DataProblemError(
@@ -245,15 +261,14 @@ def _probability_column(work: _Work) -> str | None:
 def _manifest(
     work: _Work,
     matched: npt.NDArray[np.bool_],
-    left_out: Withheld,
-    listed: SuppressionList | None,
+    suppression: _Suppression,
     audience: pa.Table,
 ) -> dict[str, Any]:
     treated = int(pc.sum(pc.equal(audience.column("arm"), TREATMENT)).as_py() or 0)
     counts = {"customers": work.frame.num_rows, "matched": int(matched.sum())}
     left = matched.copy()
     for reason in ("blocked", "no_consent", "listed", "near"):
-        out = getattr(left_out, reason)
+        out = getattr(suppression.left_out, reason)
         counts[f"left_out_{reason}"] = int((left & out).sum())
         left = left & ~out
     counts |= {"left": int(left.sum()), "treatment": treated, "control": audience.num_rows - treated}
@@ -266,7 +281,7 @@ def _manifest(
         "counts": counts,
         "empty": audience.num_rows == 0,
         "expected_hits": _expected_hits(work, audience),
-        "suppression": _told(work, left_out, listed),
+        "suppression": _told(work, suppression),
         "columns": audience.column_names,
         "csv_mode": work.mode,
     }
@@ -284,12 +299,12 @@ def _expected_hits(work: _Work, audience: pa.Table) -> dict[str, Any] | None:
     return {"target": target, "column": column, **sums, "unknown": int((~known).sum())}
 
 
-def _told(work: _Work, left_out: Withheld, listed: SuppressionList | None) -> dict[str, Any]:
+def _told(work: _Work, suppression: _Suppression) -> dict[str, Any]:
     """What the manifest says about who was left out; with nothing configured it says that."""
-    channel, blocks = work.settings.channel, "blocked" in work.frame.column_names or work.fresh is not None
+    channel, listed = work.settings.channel, suppression.listed
     told: dict[str, Any] = {
-        "configured": listed is not None or channel is not None or blocks,
-        "blocked": blocks,
+        "configured": listed is not None or channel is not None or suppression.blocks,
+        "blocked": suppression.blocks,
         "consent": f"consent_{channel}" if channel else None,
         "list": None,
     }
@@ -302,7 +317,7 @@ def _told(work: _Work, left_out: Withheld, listed: SuppressionList | None) -> di
             "ids": len(listed.ids),
             "unmatched": len(strays),
             "unmatched_share": round(len(strays) / len(listed.ids), 6) if listed.ids else 0.0,
-            "near_misses": int(left_out.near.sum()),
+            "near_misses": int(suppression.left_out.near.sum()),
         }
     return told
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from audiences.suppression import SuppressionList
 from warehouse.errors import DataProblemError, UsageError
 from warehouse.files import atomic_directory, sha256
 
@@ -74,6 +75,24 @@ def refuse_other_settings(target: Path, declared: dict[str, Any]) -> None:
         raise UsageError(
             f"The audience {target.parent.name} of {target.name} was made otherwise: {told}.",
             hint="Give it another name, or use --replace.",
+        )
+
+
+def refuse_shrunk_list(base: Path, listed: SuppressionList | None) -> None:
+    """`DataProblemError` where the list has lost more than half of its ids since the last audience of that name."""
+    earlier = sorted(base.glob(f"[0-9]*/{MANIFEST}"))
+    if listed is None or not earlier:
+        return
+    try:
+        before = json.loads(earlier[-1].read_text(encoding="utf-8"))["suppression"]["list"]
+        count = int(before["ids"]) if before else 0
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if 2 * len(listed.ids) < count:
+        raise DataProblemError(
+            f"The suppression list has {len(listed.ids):,} ids; for {base.name} of {earlier[-1].parent.name} it had "
+            f"{count:,}, so no audience is written.",
+            hint="Fetch it anew. If so many may really be contacted again, use --replace once.",
         )
 
 

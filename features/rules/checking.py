@@ -19,7 +19,6 @@ TAGS = "tags"
 
 _ORDERED = ("<", "<=", ">", ">=", "between")
 _PROBABILITY = re.compile(r"(^|_)probability(_|$)")
-_PERCENTILE = re.compile(r"(^|_)percentile(_|$)")
 _KIND_WORDS = {"number": "a number", "text": "a text", "flag": "yes or no", "date": "a date", "tags": "a list of tags"}
 _WRITTEN = {
     "number": "a bare number such as 30",
@@ -94,7 +93,7 @@ def _problems(rule: Rule, fields: Mapping[str, Field]) -> Iterator[tuple[Span, s
             elif isinstance(node, Best):
                 yield from _unordered(fields[name], f"{node.end} {node.count} by", node.at)
             else:
-                yield from _misfits(node, fields[name])
+                yield from _misfits(node, fields[name], _scale(name, fields))
 
 
 def _unknown(name: str, fields: Mapping[str, Field]) -> str:
@@ -111,7 +110,14 @@ def _unordered(field: Field, asked: str, at: Span) -> Iterator[tuple[Span, str]]
         yield at, f'"{asked}" needs numbers or dates; {field.name} is {_KIND_WORDS[field.kind]}.'
 
 
-def _misfits(node: Condition, field: Field) -> Iterator[tuple[Span, str]]:
+def _scale(name: str, fields: Mapping[str, Field]) -> int | None:
+    """The upper end of a score: 1 for a probability, 100 for the percentile that stands beside one; else None."""
+    if _PROBABILITY.search(name):
+        return 1
+    return 100 if "percentile" in name and name.replace("percentile", "probability") in fields else None
+
+
+def _misfits(node: Condition, field: Field, scale: int | None) -> Iterator[tuple[Span, str]]:
     if field.kind == "tags":
         yield node.at, 'Tags are asked by has tag "vip".'
     elif node.operator in SHARES:
@@ -121,15 +127,15 @@ def _misfits(node: Condition, field: Field) -> Iterator[tuple[Span, str]]:
     else:
         if node.operator in _ORDERED:
             yield from _unordered(field, node.operator, node.at)
-        yield from _values(node, field)
+        yield from _values(node, field, scale)
 
 
-def _values(node: Condition, field: Field) -> Iterator[tuple[Span, str]]:
+def _values(node: Condition, field: Field, scale: int | None) -> Iterator[tuple[Span, str]]:
     fitting = []
     for value, at in zip(node.values, node.values_at, strict=True):
         if kind_of(value) != field.kind:
             yield at, f"{field.name} is {_KIND_WORDS[field.kind]}; compare it to {_WRITTEN[field.kind]}."
-        elif isinstance(value, int | float) and (beside := _out_of_scale(field.name, value)):
+        elif scale and isinstance(value, int | float) and (beside := _out_of_scale(scale, value)):
             yield at, f"{field.name} {beside}."
         else:
             fitting.append((value, at))
@@ -139,13 +145,13 @@ def _values(node: Condition, field: Field) -> Iterator[tuple[Span, str]]:
         yield from _unlisted(field, fitting)
 
 
-def _out_of_scale(name: str, value: float) -> str | None:
+def _out_of_scale(scale: int, value: float) -> str | None:
     """What to say to 80 for a probability or to 0.9 for a percentile: nobody means it, and it would pass silently."""
-    if _PROBABILITY.search(name) and not 0 <= value <= 1:
+    if scale == 1 and not 0 <= value <= 1:
         return "is a probability between 0 and 1" + (
             f"; write {value / 100:g} for {value:g} %" if 1 < value <= 100 else ""
         )
-    if _PERCENTILE.search(name) and (not 0 <= value <= 100 or 0 < value < 1):
+    if scale == 100 and (not 0 <= value <= 100 or 0 < value < 1):
         return "is a percentile between 0 and 100" + (f"; write {value * 100:g} for {value:g}" if 0 < value < 1 else "")
     return None
 

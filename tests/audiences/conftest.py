@@ -2,6 +2,8 @@
 
 import os
 from datetime import UTC, date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +19,26 @@ NOW = datetime(2011, 6, 11, 2, 0)
 
 
 @pytest.fixture
+def memory_path(tmp_path):
+    """A folder in memory where there is such a thing: hundreds of builds wait for no disk."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    with TemporaryDirectory(prefix="reprise-", dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
 def shop(tmp_path):
+    return shop_at(tmp_path)
+
+
+@pytest.fixture
+def shop_in_memory(memory_path):
+    return shop_at(memory_path)
+
+
+def shop_at(tmp_path):
     """`build(**settings)` makes an audience; `suppress(text)` writes the list one hour before NOW."""
 
     def workspace():

@@ -173,6 +173,18 @@ def test_every_doubt_about_the_list_stops_it(shop, frame):
     assert bytes_of(first.folder) == before
 
 
+def test_a_list_that_lost_more_than_half_stops_it_until_accepted(shop, frame):
+    shop.suppress("user_id\n0001\n0002\n0003\n0004\n0005\n")
+    shop.build(frame)
+    tomorrow = {"as_of": date(2011, 6, 12)}
+    shop.suppress("user_id\n0001\n0002\n")
+    with pytest.raises(DataProblemError, match="has 2 ids; for spring of 2011-06-11 it had 5"):
+        shop.build(frame, keywords=tomorrow)
+    assert shop.build(frame, name="other").state == "new"
+    assert shop.build(frame, keywords={**tomorrow, "replace": True}).state == "new"
+    assert shop.build(frame, keywords={"as_of": date(2011, 6, 13)}).state == "new"
+
+
 def test_mistakes_are_told(shop, frame):
     with pytest.raises(rules.RuleError, match="Did you mean churn_probability"):
         shop.build(frame, "churn_probabilty > 0.5")
@@ -211,10 +223,10 @@ def test_two_at_once(shop, frame):
 SOME = pa.table({"entity_id": [f"{i:02d}" for i in range(12)], "f": [float(i) for i in range(12)]})
 
 
-def test_no_interleaving_lets_a_suppressed_customer_through(shop):
+def test_no_interleaving_lets_a_suppressed_customer_through(shop_in_memory):
     """500 builds; at random moments of each the list and the consents change."""
     with connect() as connection:
-        interleave(shop, connection)
+        interleave(shop_in_memory, connection)
 
 
 def interleave(shop, connection):
@@ -255,7 +267,7 @@ def interleave(shop, connection):
 
 
 KILLING = """
-import os, signal, sys
+import os, shutil, signal, sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 import pyarrow as pa
@@ -305,18 +317,17 @@ def state(where):
     return sha256(target / "manifest.json"), [n for n in os.listdir(base) if n != "2011-06-11"]
 
 killed = 0
-for before in (None, "f > 20"):
+(root / "before").mkdir()
+assert forked(root / "before", "f > 20") == 0
+for before in (False, True):
     for n in range(1, 100):
-        where = root / f"{n}-{before is None}"
-        where.mkdir()
-        old = None
-        if before:
-            assert forked(where, before) == 0
-            old = state(where)[0]
+        where = root / f"{n}-{before}"
+        shutil.copytree(root / "before", where) if before else where.mkdir()
+        old = state(where)[0]
         status = forked(where, "f > 10", n)
         found = state(where)[0]
         if status == 0:
-            assert found == state(root / f"1-{before is None}")[0]
+            assert found == state(root / f"1-{before}")[0]
             break
         killed += 1
         assert status == signal.SIGKILL, status
@@ -324,15 +335,15 @@ for before in (None, "f > 20"):
         new, left = state(where)
         assert found in (None, old, new), "torn"
         assert left == [], left
-        assert new == state(root / f"1-{before is None}")[0], "a rerun differs"
+        assert new == state(root / f"1-{before}")[0], "a rerun differs"
 print("killed", killed)
 """
 
 
-def test_a_kill_at_any_moment_leaves_the_folder_whole_or_absent(tmp_path):
+def test_a_kill_at_any_moment_leaves_the_folder_whole_or_absent(memory_path):
     """The process is killed at each fsync and rename in turn, for a first and for a replaced audience."""
     told = subprocess.run(
-        [sys.executable, "-W", "error", "-c", KILLING, str(tmp_path)],
+        [sys.executable, "-W", "error", "-c", KILLING, str(memory_path)],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[2],

@@ -34,6 +34,7 @@ FIELDS = {
         rules.Field("churn_probability", "number"),
         rules.Field("repurchase_probability_90d", "number"),
         rules.Field("churn_percentile", "number"),
+        rules.Field("average_price_percentile_lifetime", "number"),
         rules.Field("lifecycle", "text", ("new", "active", "dormant", "lapsed")),
         rules.Field("city", "text"),
         rules.Field("blocked", "flag"),
@@ -195,7 +196,7 @@ def test_what_cannot_be_read_is_pointed_at(text, word, message):
     [
         ("churn_probabilty > 0.5", "Did you mean churn_probability"),
         ("Churn_Probability > 0.5", "Did you mean churn_probability"),
-        ("zzz = 1", "There are 10 fields"),
+        ("zzz = 1", "There are 11 fields"),
         ("churn_probability >= 80", "write 0.8 for 80 %"),
         ("repurchase_probability_90d between 0 and 25", "write 0.25"),
         ("churn_probability >= -1", "between 0 and 1."),
@@ -235,7 +236,8 @@ def test_all_misfits_are_told_at_once():
 def test_a_fitting_rule_passes():
     text = (
         'churn_probability >= 0.8 and lifecycle in ("active", "dormant") and not blocked = yes and has tag "vip" '
-        'and registered_at < 2011-06-11 and city contains "on" top 500 by order_count_lifetime'
+        'and registered_at < 2011-06-11 and city contains "on" '
+        "and average_price_percentile_lifetime > 0.8 and churn_percentile >= 90 top 500 by order_count_lifetime"
     )
     rules.check(rules.parse(text), FIELDS)
 
