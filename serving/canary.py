@@ -17,7 +17,7 @@ from serving.manifest import ReleaseError
 WORK_SECONDS = 10
 _START_SECONDS = 60
 _MEMORY = 8 << 30
-REFUSED = 3
+_REFUSED = 3
 
 
 def try_in_subprocess(directory: Path) -> None:
@@ -49,7 +49,7 @@ def _reason(code: int, complaint: bytes) -> str:
         return f"not loaded after {WORK_SECONDS} s"
     if code < 0:
         return f"the process died of signal {-code}"
-    if code == REFUSED:
+    if code == _REFUSED:
         return complaint.decode(errors="replace").strip().splitlines()[-1].rstrip(".")
     return f"the process ended with {code}"
 
@@ -69,7 +69,7 @@ def main(directory: Path) -> int:
     except Exception as error:
         message = error.message if isinstance(error, ReleaseError) else f"{type(error).__name__} while loading"
         print(message, file=sys.stderr)
-        return REFUSED
+        return _REFUSED
     return 0
 
 

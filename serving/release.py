@@ -32,6 +32,7 @@ from serving.complements import Complement, Key, Model, base_models
 from serving.manifest import ReleaseError, check_files, write_manifest
 from serving.schemas import POPULAR, SCORES, SIMILAR_ITEMS, SUGGESTIONS
 from serving.shelf import not_for_sale
+from warehouse.errors import RepriseError
 from warehouse.files import atomic_directory
 from warehouse.settings import Settings
 
@@ -140,6 +141,10 @@ def open_release(directory: Path, key: bytes | None = None, canary: bool = True)
         try_in_subprocess(directory)
     try:
         return _opened(directory)
+    except ReleaseError:
+        raise
+    except RepriseError as error:
+        raise ReleaseError(f"The release {directory.name} cannot be read: {error.message}", hint=error.hint) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
         raise ReleaseError(
             f"The release {directory.name} cannot be read ({type(error).__name__}).", hint="Make it anew."

@@ -19,9 +19,7 @@ def strict(response: Any) -> dict:  # type: ignore[type-arg]
     return json.loads(response.content, parse_constant=refuse)
 
 
-@pytest.mark.parametrize(
-    "user", ["007", "a/b", "a/scores", "小明", "with space", "e\u0301", "x%41", "..", "q?r#s", "u003"]
-)
+@pytest.mark.parametrize("user", ["007", "a/b", "a/scores", "小明", "with space", "e\u0301", "x%41", "q?r#s", "u003"])
 def test_ids_are_kept_exactly(client: Any, release: Release, user: str) -> None:
     response = client.get(f"/v1/users/{quote(user, safe='')}/scores")
     assert response.status_code == 200
@@ -38,7 +36,7 @@ def test_an_unknown_user_gets_base_rates(client: Any, release: Release, user: st
     assert {each.state for each in told.scores} == {"unknown user"}
 
 
-@pytest.mark.parametrize("path", ["", "%00", "a%0Ab", "%E2%80%AE", "x" * 129])
+@pytest.mark.parametrize("path", ["", "%00", "a%09b", "%E2%80%AE", "x" * 129])
 def test_what_cannot_be_an_id_is_refused(client: Any, path: str) -> None:
     response = client.get(f"/v1/users/{path}/scores")
     assert response.status_code == 422
