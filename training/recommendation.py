@@ -151,34 +151,40 @@ def _judge_all(
     seed: int,
 ) -> list[Judged]:
     test = read_test_items(interactions, purchases)
-    judged = []
-    for name in names or recommenders.names():
-        lists = recommenders.create(name).fit(interactions).recommend(test.user_rows, max(ks))
-        judged.append(_judge(name, interactions, test, lists, ks, draws, seed))
-    return judged
+    lists = {
+        name: recommenders.create(name).fit(interactions).recommend(test.user_rows, max(ks))
+        for name in names or recommenders.names()
+    }
+    vectors = {name: _measures(interactions, test, shown, ks) for name, shown in lists.items()}
+    drawn = bootstrap_means([values for held in vectors.values() for values in held.values()], draws, seed)
+    per_model = np.split(drawn, len(lists), axis=1)
+    return [
+        Judged(
+            name,
+            _row(name, test, vectors[name], draws_of_it) | _coverages(interactions, lists[name], ks),
+            vectors[name],
+        )
+        for name, draws_of_it in zip(lists, per_model, strict=True)
+    ]
 
 
-def _judge(
-    name: str,
-    interactions: Interactions,
-    test: TestItems,
-    lists: Ranked,
-    ks: Sequence[int],
-    draws: int,
-    seed: int,
-) -> Judged:
-    vectors: dict[str, Floats] = {}
-    for k in ks:
-        vectors |= judge_lists(interactions, test, lists, k)
-    drawn = bootstrap_means(list(vectors.values()), draws, seed)
+def _measures(interactions: Interactions, test: TestItems, lists: Ranked, ks: Sequence[int]) -> dict[str, Floats]:
+    return {name: values for k in ks for name, values in judge_lists(interactions, test, lists, k).items()}
+
+
+def _coverages(interactions: Interactions, lists: Ranked, ks: Sequence[int]) -> dict[str, float]:
+    return {f"coverage@{k}": coverage(interactions, lists, k) for k in ks}
+
+
+def _row(name: str, test: TestItems, vectors: dict[str, Floats], drawn: Floats) -> dict[str, Any]:
+    """The plain row of one recommender; `drawn` holds the bootstrap means, a column per vector."""
     row: dict[str, Any] = {"name": name, "n": len(test)}
     row |= {f"n_{part}": int((test.counts[part] > 0).sum()) for part in ("repeat", "explore")}
     row["unknown_users"] = test.unknown_users
     for column, (measure, values) in enumerate(vectors.items()):
         low, high = interval(drawn[:, column])
         row |= {measure: _mean(values), f"{measure}_low": _number(low), f"{measure}_high": _number(high)}
-    row |= {f"coverage@{k}": coverage(interactions, lists, k) for k in ks}
-    return Judged(name, row, vectors)
+    return row
 
 
 def _mean(values: Floats) -> float | None:

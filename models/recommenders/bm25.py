@@ -24,7 +24,7 @@ class BM25(Recommender):
 
     name = "bm25"
 
-    def __init__(self, neighbours: int = 100, k1: float = 1.2, b: float = 0.75) -> None:
+    def __init__(self, neighbours: int = 20, k1: float = 1.2, b: float = 0.2) -> None:
         self.neighbours = neighbours
         self.k1 = k1
         self.b = b

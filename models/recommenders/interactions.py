@@ -22,7 +22,7 @@ Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 POPULARITY_HALF_LIFE_DAYS = 30.0
-TASTE_HALF_LIFE_DAYS = 180.0
+TASTE_HALF_LIFE_DAYS = 60.0
 
 _EPOCH = date(1970, 1, 1)
 _MEASURES = ("order_days", "quantity", "amount", "first_day", "last_day")
@@ -45,7 +45,7 @@ class History:
         return csr_matrix((values, self.pattern.indices, self.pattern.indptr), shape=self.pattern.shape)
 
     def taste(self) -> Any:
-        """(n, items) weights for collaborative filtering: log(1 + order days), halved every 180 days of silence.
+        """(n, items) weights for collaborative filtering: log(1 + order days), halved every 60 days of silence.
 
         The logarithm, because the tenth purchase says less than the second; the decay, because taste moves on.
         """

@@ -297,6 +297,19 @@ def test_collaborative_filtering_finds_the_own_world(name: str) -> None:
         assert len(listed) > 4  # not only what was bought
 
 
+def test_bm25_keeps_repeats_that_fall_out_of_the_nearest_neighbours() -> None:
+    # rare is bought once by somebody who buys hits a lot: by BM25 alone the hits are nearer to it than it is itself
+    rows = [(f"u{u}", f"hit{i}", 5, 3) for u in range(20) for i in range(3)] + [("u0", "rare", 1, 3)]
+    held = interactions([*rows, *((f"v{u}", f"other{u % 6}", 1, 9) for u in range(30))])
+    rare = held.item_rows(["rare"])[0]
+    model = recommenders.create("bm25").fit(held)
+    narrow = type(model)(neighbours=1).fit(held)
+    for fitted in (model, narrow):
+        assert rare in fitted.recommend(held.user_rows(["u0"]), 4).items[0]
+        basket = fitted.fold_in([[rare]], 4)
+        assert basket.strength[0, basket.items[0] == rare] == basket.strength[0, 0]
+
+
 def test_als_solves_the_equation_of_the_paper() -> None:
     model = recommenders.create("als").fit(WORLDS)
     history = WORLDS.history([5])

@@ -20,7 +20,7 @@ from training.evaluation.recommendation import (
     judge_lists,
     read_test_items,
 )
-from training.recommendation import evaluate_recommenders, train_recommender
+from training.recommendation import Judged, _gate, evaluate_recommenders, train_recommender
 
 AS_OF = date(2011, 6, 11)
 EPOCH = date(1970, 1, 1)
@@ -248,6 +248,25 @@ def test_a_challenger_that_is_surely_better_serves() -> None:
     assert judged["popularity"]["recall@10"] > judged["gp_topfreq"]["recall@10"]
     assert trained.name == "popularity"
     assert "better than GP-TopFreq" in trained.why
+
+
+@pytest.mark.parametrize(
+    ("recall", "ndcg", "wins"),
+    [
+        ([0.2, 0.3, 0.25, 0.2], [0.1, 0.2, 0.1, 0.2], True),
+        ([0.2, 0.3, 0.25, 0.2], [0.0, 0.0, 0.0, 0.0], True),
+        ([0.2, 0.3, 0.25, 0.2], [-0.1, 0.1, -0.2, 0.1], False),  # more hits, but maybe further down
+        ([0.03, -0.028, 0.03, -0.028], [0.03, -0.028, 0.03, -0.028], False),  # not surely better
+        ([0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], False),
+    ],
+)
+def test_the_gate_asks_for_a_sure_gain_and_no_loss(recall: list[float], ndcg: list[float], wins: bool) -> None:
+    base = {"recall@10": np.full(200, 0.4), "ndcg@10": np.full(200, 0.4)}
+    gain = {"recall@10": np.tile(recall, 50), "ndcg@10": np.tile(ndcg, 50)}
+    challenger = Judged("bm25", {}, {name: base[name] + gain[name] for name in base})
+    name, why = _gate(challenger, Judged("gp_topfreq", {}, base))
+    assert name == ("bm25" if wins else "gp_topfreq")
+    assert "Recall@10" in why
 
 
 def test_too_few_customers_popularity_serves_and_says_so() -> None:

@@ -16,6 +16,7 @@ from models.recommenders.ranking import Ranked
 
 Floats = npt.NDArray[np.float64]
 
+_CELLS_AT_ONCE = 2_000_000
 PARTS = ("both", "repeat", "explore")
 
 
@@ -97,15 +98,15 @@ def bootstrap_means(vectors: Sequence[Floats], draws: int, seed: int = 7) -> Flo
     that vector only; a draw without any value gives NaN.
     """
     values = np.stack(vectors, axis=1)
-    there = ~np.isnan(values)
-    filled = np.where(there, values, 0.0)
+    there = (~np.isnan(values)).astype(np.float64)
+    filled = np.nan_to_num(values)
     rng = np.random.default_rng(seed)
-    n = len(values)
     means = np.full((draws, values.shape[1]), np.nan)
-    for draw in range(draws if n else 0):
-        times = np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
+    step = max(1, _CELLS_AT_ONCE // max(len(values), 1))
+    for start in range(0, draws if len(values) else 0, step):
+        times = np.stack([_drawn(rng, len(values)) for _ in range(min(step, draws - start))])
         held = times @ there
-        np.divide(times @ filled, held, out=means[draw], where=held > 0)
+        np.divide(times @ filled, held, out=means[start : start + step], where=held > 0)
     return means
 
 
@@ -116,6 +117,11 @@ def interval(drawn: Floats) -> tuple[float, float]:
         return float("nan"), float("nan")
     low, high = np.quantile(held, [0.025, 0.975])
     return float(low), float(high)
+
+
+def _drawn(rng: np.random.Generator, n: int) -> Floats:
+    """How often each of `n` customers is drawn when `n` are, with replacement."""
+    return np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
 
 
 def _found(test: TestItems, keys: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
