@@ -23,7 +23,10 @@ def make_workspace(tmp_path: Path) -> Callable[..., Workspace]:
     """`make_workspace(orders="a,b\\n…", policies={"orders": {…}}, time_zone=…)`: one CSV file a table."""
 
     def make(
-        policies: dict[str, dict[str, Any]] | None = None, buckets: int = 2, time_zone: str = "UTC", **tables: str | bytes
+        policies: dict[str, dict[str, Any]] | None = None,
+        buckets: int = 2,
+        time_zone: str = "UTC",
+        **tables: str | bytes,
     ) -> Workspace:
         settings = {}
         for table, content in tables.items():
@@ -41,7 +44,10 @@ def check() -> Iterator[Callable[..., Checked]]:
     opened: list[Checker] = []
 
     def judge(
-        table: str, policy: dict[str, Any] | None = None, settings: dict[str, Any] | None = None, **columns: list[str | None]
+        table: str,
+        policy: dict[str, Any] | None = None,
+        settings: dict[str, Any] | None = None,
+        **columns: list[str | None],
     ) -> Checked:
         raw = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
         checker = Checker(

@@ -34,7 +34,11 @@ def _rows(batches: list[Batch]) -> list[dict[str, Any]]:
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters='\n,"'), max_size=8)
 
 
-@given(st.lists(st.lists(TEXT, min_size=3, max_size=3), max_size=12), st.integers(8, 200), st.sampled_from([",", "\t", ";"]))
+@given(
+    st.lists(st.lists(TEXT, min_size=3, max_size=3), max_size=12),
+    st.integers(8, 200),
+    st.sampled_from([",", "\t", ";"]),
+)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 def test_what_was_written_is_read_with_its_line(
     tmp_path: Path, rows: list[list[str]], block: int, separator: str
