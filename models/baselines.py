@@ -30,8 +30,8 @@ COLUMNS: Mapping[str, tuple[str, str, str]] = {
 }
 """Recency, frequency and age: the columns each basis reads; days as numbers."""
 
-MONEY = ("amount_lifetime", "net_amount_lifetime")
-"""The column that is M of RFM: the first of these that is there; without any the sum is that of R and F."""
+MONEY = "amount_lifetime"
+"""The column that is M of RFM; where it is absent the sum is that of R and F."""
 
 
 def basis_of(table: pa.Table) -> str:
@@ -181,7 +181,7 @@ def _numbers(table: pa.Table, column: str) -> Floats:
 def _rfm_edges(table: pa.Table, basis: str) -> dict[str, tuple[float, ...]]:
     """The four inner quintile edges of each column; a value equal to an edge lies below it, so ties stay together."""
     recency, frequency, _ = COLUMNS[basis]
-    money = [name for name in MONEY if name in table.column_names][:1] if basis == "orders" else []
+    money = (MONEY,) if basis == "orders" else ()
     edges = {}
     for column in (recency, frequency, *money):
         values = _numbers(table, column)

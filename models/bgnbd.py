@@ -22,6 +22,8 @@ from warehouse.errors import DataProblemError
 Floats = NDArray[np.float64]
 _BOUNDS = (-9.0, 11.0)
 """Bounds of the logs of the parameters, time measured in mean lifetimes."""
+_FLAT = 1e-5
+"""Largest slope of the mean log-likelihood, in logs of the parameters, at what counts as its top."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,14 @@ class BetaGeoNBD:
         Raises `DataProblemError` where a row is impossible (x < 0, t_x > T, T ≤ 0, not a number).
         """
         histories = _checked(x, t_x, T)
-        distinct, counts = np.unique(histories, axis=0, return_counts=True)
+        distinct, weights = _collapsed(histories)
         unit = float(histories[:, 2].mean())
         scaled = distinct / np.array([1.0, unit, unit])
-        weights = counts.astype(np.float64)
+        purchases, which = np.unique(scaled[:, 0], return_inverse=True)
         fitted = minimize(
-            _negative, np.zeros(4), args=(scaled, weights), jac=True, method="L-BFGS-B", bounds=[_BOUNDS] * 4,
-            options={"ftol": 1e-14, "gtol": 1e-8, "maxiter": 2000, "maxfun": 4000},
+            _negative, np.zeros(4), args=(scaled, weights, purchases, which), jac=True,
+            method="L-BFGS-B", bounds=[_BOUNDS] * 4,
+            options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 2000, "maxfun": 4000},
         )  # fmt: skip
         r, alpha, a, b = (float(v) for v in np.exp(fitted.x))
         parameters = (r, alpha * unit, a, b)
@@ -107,11 +110,23 @@ class BetaGeoNBD:
 
 def log_likelihood(parameters: tuple[float, float, float, float], x: Floats, t_x: Floats, T: Floats) -> Floats:
     """Log-likelihood of each customer under (r, alpha, a, b): Fader, Hardie and Lee (2005), eq. 6, in logs."""
-    r, alpha, a, b = parameters
-    counted = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
-    stayed = gammaln(a + b) + gammaln(b + x) - gammaln(b) - gammaln(a + b + x)
     alive, gone = _branches(parameters, x, t_x, T)
-    return np.asarray(counted + stayed + np.logaddexp(alive, gone), dtype=np.float64)
+    return np.asarray(_of_counts(parameters, x) + np.logaddexp(alive, gone), dtype=np.float64)
+
+
+def _of_counts(parameters: tuple[float, float, float, float], x: Floats) -> Floats:
+    """The part of the log-likelihood that only the number of purchases decides."""
+    r, alpha, a, b = parameters
+    bought = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
+    stayed = gammaln(a + b) + gammaln(b + x) - gammaln(b) - gammaln(a + b + x)
+    return np.asarray(bought + stayed, dtype=np.float64)
+
+
+def _collapsed(histories: Floats) -> tuple[Floats, Floats]:
+    """The distinct rows and how often each occurs."""
+    ordered = histories[np.lexsort(histories.T)]
+    first = np.flatnonzero(np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1)))
+    return ordered[first], np.diff(np.append(first, len(ordered))).astype(np.float64)
 
 
 def _branches(
@@ -122,23 +137,28 @@ def _branches(
     return -(r + x) * np.log(alpha + T), np.where(x > 0, gone, -np.inf)
 
 
-def _negative(logs: Floats, histories: Floats, weights: Floats) -> tuple[float, Floats]:
-    """Mean negative log-likelihood and its gradient with respect to the logs of the parameters."""
+def _negative(
+    logs: Floats, histories: Floats, weights: Floats, purchases: Floats, which: NDArray[np.intp]
+) -> tuple[float, Floats]:
+    """Mean negative log-likelihood and its gradient with respect to the logs of the parameters.
+
+    `purchases[which]` are the x of the histories: what x alone decides is worked out once for each.
+    """
     r, alpha, a, b = parameters = tuple(np.exp(logs))
     x, t_x, T = histories[:, 0], histories[:, 1], histories[:, 2]
     alive, gone = _branches(parameters, x, t_x, T)
-    log_T, log_t_x = np.log(alpha + T), np.log(alpha + t_x)
     both = np.logaddexp(alive, gone)
-    w_alive, w_gone = np.exp(alive - both), np.exp(gone - both)
-    stays = digamma(a + b) - digamma(a + b + x)
+    w_alive, w_gone = weights * np.exp(alive - both), weights * np.exp(gone - both)
+    total, rows = weights.sum(), np.bincount(which, weights)
+    stays = rows @ (digamma(a + b) - digamma(a + b + purchases))
     slopes = np.array([
-        weights @ (digamma(r + x) - digamma(r) + np.log(alpha) - w_alive * log_T - w_gone * log_t_x),
-        weights @ (r / alpha - (r + x) * (w_alive / (alpha + T) + w_gone / (alpha + t_x))),
-        weights @ (stays + w_gone / a),
-        weights @ (stays + digamma(b + x) - digamma(b) - w_gone / (b + np.maximum(x, 1.0) - 1)),
+        rows @ (digamma(r + purchases) - digamma(r)) + total * np.log(alpha)
+        - w_alive @ np.log(alpha + T) - w_gone @ np.log(alpha + t_x),
+        total * r / alpha - w_alive @ ((r + x) / (alpha + T)) - w_gone @ ((r + x) / (alpha + t_x)),
+        stays + w_gone.sum() / a,
+        stays + rows @ (digamma(b + purchases) - digamma(b)) - w_gone @ (1 / (b + np.maximum(x, 1.0) - 1)),
     ])  # fmt: skip
-    total = weights.sum()
-    value = weights @ log_likelihood(parameters, x, t_x, T)
+    value = rows @ _of_counts(parameters, purchases) + weights @ both
     return float(-value / total), -slopes * np.exp(logs) / total
 
 
@@ -163,8 +183,8 @@ def _checked(x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
 def _trouble(fitted: Any, scaled: Floats) -> str:
     if scaled[:, 0].max() == 0:
         return "nobody bought twice, so leaving cannot be told from waiting"
-    if not fitted.success or not np.isfinite(fitted.fun):
-        return f"the search stopped early: {fitted.message}"
     if np.any((fitted.x <= _BOUNDS[0] + 1e-6) | (fitted.x >= _BOUNDS[1] - 1e-6)):
         return "a parameter ran to the edge of what is searched"
+    if not np.isfinite(fitted.fun) or np.abs(fitted.jac).max() > _FLAT:
+        return f"the search stopped on a slope: {fitted.message}"
     return ""
