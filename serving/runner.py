@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from serving.publication import current_directory
 from warehouse.errors import NotReadyError, RepriseError, UsageError
 from warehouse.workspace import Workspace
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 DRAIN_SECONDS = 15.0
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -59,7 +60,8 @@ class Running:
             try:
                 self.process.wait(DRAIN_SECONDS)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                # The group, because a supervisor that is killed leaves its workers behind.
+                os.killpg(self.process.pid, signal.SIGKILL)
         return self.process.wait()
 
 
@@ -88,6 +90,7 @@ def serve(
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
+        start_new_session=True,
     )
     return Running(process, host, port)
 

@@ -1,0 +1,57 @@
+"""What is answered where nothing is known (F35–F37)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving import answers
+from serving.fallbacks import suggestion_id, suggestions
+from serving.release import Release, ReleaseContents, open_release, write_release
+from serving.shelf import not_for_sale
+
+
+@given(
+    k=st.integers(1, 100), excluded=st.sets(st.sampled_from([f"item{n}" for n in range(14)])), user=st.text(max_size=9)
+)
+def test_never_padded_never_twice_never_excluded(release: Release, k: int, excluded: set[str], user: str) -> None:
+    told = suggestions(release, user, k, excluded)
+    items = [each["item_id"] for each in told]
+    assert len(set(items)) == len(items) == min(k, 10 - len(excluded & {f"item{n}" for n in range(10)}))
+    assert not set(items) & (excluded | release.not_for_sale)
+    assert [each["rank"] for each in told] == list(range(1, len(told) + 1))
+
+
+def test_no_items_at_all(tmp_path: Path, contents: ReleaseContents) -> None:
+    absent = [{"what": "suggestions", "why": "there are no items", "needs": "item_id in orders"}]
+    bare = replace(
+        contents, release="r5", suggestions=None, similar_items=None, popular=None, recommender=None, absent=absent
+    )
+    write_release(tmp_path / "r5", bare)
+    opened = open_release(tmp_path / "r5", canary=False)
+    told = answers.user_suggestions(opened, "007", 10, ())
+    assert (told["items"], told["reason"]) == ([], "there are no items")
+    assert answers.similar_items(opened, "item1", 10)["reason"] == "there are no items"
+
+
+def test_not_for_sale_by_day() -> None:
+    items = pa.table(
+        {
+            "item_id": ["a", "b", "c", "d", "e"],
+            "retired_at": [None, datetime(2024, 5, 31, 22, 59), datetime(2024, 5, 31, 23), None, None],
+            "in_stock": [None, None, None, False, True],
+        }
+    )
+    assert not_for_sale(items, date(2024, 6, 1), "Europe/London") == {"b", "d"}
+    assert not_for_sale(None, date(2024, 6, 1), "UTC") == frozenset()
+
+
+def test_suggestion_ids_tell_releases_users_and_items_apart() -> None:
+    ids = {suggestion_id(r, u, i) for r in ("r", "s") for u in ("a", "ab") for i in ("b", "bb")}
+    assert len(ids) == 8
+    assert suggestion_id("r", "a", "b") in ids
