@@ -28,6 +28,7 @@ from training.evaluation.recommendation import (
 BENCHMARK = "gp_topfreq"
 FALLBACK = "popularity"
 FEWEST_JUDGED = 50
+MOST_JUDGED = 5_000
 LARGEST_LOSS = 0.005
 
 TableAt = Callable[[date], pa.Table]
@@ -69,7 +70,7 @@ def evaluate_recommenders(
     """One row per recommender (default: all): fitted on `interactions`, judged on `purchases` of the window after.
 
     Every measure of `judge_lists` has its mean under its name and its 95 % interval under `…_low` and `…_high`
-    (customers drawn with replacement, draws shared by all recommenders). Also `coverage@k`, `n` (customers judged),
+    (customers drawn with replacement, draws shared by all recommenders). Also `coverage@k`, `n` (customers judged, at most 5,000),
     `n_repeat`, `n_explore` (those with such test items) and `unknown_users` (buyers without an earlier sale).
     """
     return [judged.row for judged in _judge_all(interactions, purchases, names, k, draws, seed)]
@@ -150,7 +151,7 @@ def _judge_all(
     draws: int,
     seed: int,
 ) -> list[Judged]:
-    test = read_test_items(interactions, purchases)
+    test = read_test_items(interactions, purchases, MOST_JUDGED, seed)
     lists = {
         name: recommenders.create(name).fit(interactions).recommend(test.user_rows, max(ks))
         for name in names or recommenders.names()

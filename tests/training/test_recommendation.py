@@ -86,6 +86,17 @@ def test_test_items_are_those_of_known_customers_and_never_seen_items_count() ->
     assert test.unknown_users == 1
 
 
+def test_of_many_customers_some_are_judged_with_all_their_items() -> None:
+    past = creatures_of_habit()
+    cutoff = AS_OF - timedelta(days=30)
+    held = Interactions.from_table(past.interactions_at(cutoff), cutoff)
+    whole, some = (read_test_items(held, past.purchases_at(cutoff), most) for most in (None, 10))
+    assert len(whole) == 80
+    assert len(some) == 10
+    assert some.counts["both"].tolist() == [3.0] * 10
+    assert len(some.keys) == 30
+
+
 def test_measures_worked_by_hand() -> None:
     held = held_before()
     test = read_test_items(held, pairs_table(BOUGHT_AFTER))

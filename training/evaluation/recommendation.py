@@ -43,13 +43,19 @@ class TestItems:
         return len(self.user_rows)
 
 
-def read_test_items(interactions: Interactions, purchases: pa.Table) -> TestItems:
-    """The test items from `purchases` (user_id, item_id), pairs bought in the window; repeated pairs count once."""
+def read_test_items(
+    interactions: Interactions, purchases: pa.Table, most_users: int | None = None, seed: int = 7
+) -> TestItems:
+    """The test items from `purchases` (user_id, item_id), pairs bought in the window; repeated pairs count once.
+
+    Of more than `most_users` customers that many are drawn at random: their interval is wider, not wrong.
+    """
     distinct = purchases.select(["user_id", "item_id"]).group_by(["user_id", "item_id"]).aggregate([])
     users = interactions.user_rows(distinct.column("user_id"))
     items = interactions.item_rows(distinct.column("item_id"))
     unknown = pc.count_distinct(distinct.column("user_id").filter(pa.array(users < 0))).as_py()
-    users, items = users[users >= 0], items[users >= 0]
+    judged = _some(np.unique(users[users >= 0]), most_users, seed)
+    users, items = users[np.isin(users, judged)], items[np.isin(users, judged)]
     user_rows, places = np.unique(users, return_inverse=True)
     repeat = (items >= 0) & (interactions.entries(users, items) >= 0)
     n = len(user_rows)
@@ -60,6 +66,12 @@ def read_test_items(interactions: Interactions, purchases: pa.Table) -> TestItem
     order = np.argsort(keys)
     counts = {"both": both, "repeat": again.astype(np.float64), "explore": both - again}
     return TestItems(user_rows, keys[order], repeat[sold][order], counts, int(unknown))
+
+
+def _some(rows: npt.NDArray[np.int64], most: int | None, seed: int) -> npt.NDArray[np.int64]:
+    if most is None or len(rows) <= most:
+        return rows
+    return np.random.default_rng(seed).choice(rows, most, replace=False)
 
 
 def judge_lists(interactions: Interactions, test: TestItems, lists: Ranked, k: int) -> dict[str, Floats]:
