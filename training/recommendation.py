@@ -70,8 +70,8 @@ def evaluate_recommenders(
     """One row per recommender (default: all): fitted on `interactions`, judged on `purchases` of the window after.
 
     Every measure of `judge_lists` has its mean under its name and its 95 % interval under `…_low` and `…_high`
-    (customers drawn with replacement, draws shared by all recommenders). Also `coverage@k`, `n` (customers judged, at most 5,000),
-    `n_repeat`, `n_explore` (those with such test items) and `unknown_users` (buyers without an earlier sale).
+    (customers drawn with replacement, draws shared by all recommenders). Also `coverage@k`, `n` (customers judged, at
+    most 5,000), `n_repeat`, `n_explore` (those with such test items), `unknown_users` (buyers without an earlier sale).
     """
     return [judged.row for judged in _judge_all(interactions, purchases, names, k, draws, seed)]
 
