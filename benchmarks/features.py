@@ -1,0 +1,455 @@
+"""Build → Parquet of 68 features from order lines: ours beside a scan, a careful pandas and a streaming polars.
+
+    python benchmarks/features.py --lines 1000000 5000000
+
+Each variant runs in a process of its own, two threads each; seconds without imports, peak memory with them. All read
+the same Parquet buckets, write the same columns, and their outputs are compared value by value.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+os.environ.setdefault("POLARS_MAX_THREADS", "2")
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+AS_OF = date(2025, 12, 1)
+CUTOFF = datetime(2025, 12, 1)
+TODAY = (AS_OF - date(1970, 1, 1)).days
+FAMILIES = ("recency", "frequency", "regularity", "money", "items", "trend")
+WINDOWS = (7, 14, 30, 60, 90, 180, 365)
+BUCKETS = 16
+READ = ["entity_id", "ordered_at", "order_id", "item_id", "amount", "kind", "recorded_at", "local_at"]
+
+
+# --- the data ---------------------------------------------------------------------------------------------------------
+
+
+def _money(cents: Any) -> pa.Array:
+    both = np.zeros((len(cents), 2), np.int64)
+    both[:, 0] = cents * 100
+    both[:, 1] = np.where(cents < 0, -1, 0)
+    return pa.Array.from_buffers(pa.decimal128(18, 4), len(cents), [None, pa.py_buffer(both.tobytes())])
+
+
+def make(folder: Path, lines: int, seed: int = 7) -> None:
+    """Ten lines a customer in the mean, 2.5 lines an order, heavy tails, 2,000 items, 3 % returns, 2 % late rows."""
+    rng = np.random.default_rng(seed)
+    users, orders = lines // 10, lines * 2 // 5
+    who = (users * rng.random(orders) ** 1.5).astype(np.int64)
+    first = np.datetime64("2023-12-01", "us").astype(np.int64)
+    when = first + (rng.random(orders) * 760 * 86_400_000_000).astype(np.int64)
+    order = np.sort(rng.integers(0, orders, lines))
+    order = order[np.lexsort((when[order], who[order]))]
+    sign = np.where(rng.random(lines) < 0.03, -1, 1)
+    item = rng.zipf(1.3, lines) % 2000
+    cents = (rng.lognormal(7, 1, lines).astype(np.int64) + 1) * sign
+    at = when[order]
+    recorded = at + np.where(rng.random(lines) < 0.02, 10 * 86_400_000_000, 0)
+    moment = pa.timestamp("us")
+    table = pa.table(
+        {
+            "entity_id": pc.binary_join_element_wise(
+                "u", pc.utf8_lpad(pa.array(who[order]).cast("string"), 8, "0"), ""
+            ),
+            "ordered_at": pa.array(at).cast(moment),
+            "order_id": pc.binary_join_element_wise("o", pa.array(order).cast("string"), ""),
+            "item_id": pc.binary_join_element_wise("i", pa.array(item).cast("string"), ""),
+            "quantity": pa.array(sign * rng.integers(1, 5, lines)).cast("float64"),
+            "amount": _money(cents),
+            "discount": _money(np.where(rng.random(lines) < 0.3, 150, 0)),
+            "kind": pa.array(sign < 0).cast("int8").cast("string"),
+            "recorded_at": pa.array(recorded).cast(moment),
+            "local_at": pa.array(at).cast(moment),
+        }
+    )
+    table = table.set_column(7, "kind", pc.if_else(pa.array(sign < 0), "return", "sale"))
+    bucket = who[order] * 2_654_435_761 % 2**32 % BUCKETS
+    for k in range(BUCKETS):
+        part = table.filter(pa.array(bucket == k))
+        pq.write_table(part, folder / f"bucket-{k:04d}.parquet", compression="zstd", row_group_size=65_536)
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("bucket-*.parquet"))
+
+
+# --- the variants -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """The part of a store that features read, over the benchmark's files."""
+
+    folder: Path
+    buckets: int = BUCKETS
+    tables: frozenset[str] = frozenset({"orders"})
+
+    @property
+    def workspace(self) -> Any:
+        settings = SimpleNamespace(
+            time_zone="UTC", memory_limit="1GB", activity=SimpleNamespace(acts="sales"), tables={}
+        )
+        return SimpleNamespace(store=self.folder, settings=settings)
+
+    def bucket(self, table: str, k: int) -> Path:
+        return self.folder / f"bucket-{k:04d}.parquet"
+
+
+def ours(folder: Path, out: Path) -> None:
+    from features.building import write_features
+    from features.source import StoreSource
+
+    write_features(StoreSource(Buckets(folder)), AS_OF, out, families=FAMILIES)  # type: ignore[arg-type]
+
+
+def scan(folder: Path, out: Path) -> None:
+    """Only reads the columns that the others need."""
+    from warehouse.engine import connect
+
+    with connect([folder]) as connection:
+        listed = ", ".join(f"'{path}'" for path in files(folder))
+        columns = ", ".join(f"count({name}), min({name})" for name in READ)
+        connection.execute(f"select {columns} from read_parquet([{listed}])").fetchall()
+
+
+def with_pandas(folder: Path, out: Path) -> None:
+    import pandas as pd
+
+    seen = (
+        (pc.field("kind") == "sale")
+        & (pc.field("ordered_at") < pa.scalar(CUTOFF, pa.timestamp("us")))
+        & (pc.field("recorded_at") < pa.scalar(CUTOFF, pa.timestamp("us")))
+    )
+    table = pq.read_table(files(folder), columns=READ, filters=seen).drop_columns(["kind", "recorded_at", "ordered_at"])
+    table = table.filter(pc.greater(table["amount"].cast("float64"), 0.0))
+    encoded = table["entity_id"].combine_chunks().dictionary_encode()
+    names = np.unique(np.asarray(encoded.dictionary.to_pylist()))
+    position = np.searchsorted(names, np.asarray(encoded.dictionary.to_pylist()))
+    users = position[encoded.indices.to_numpy()].astype(np.int32)
+    code = {
+        name: table[name].combine_chunks().dictionary_encode().indices.to_numpy() for name in ("order_id", "item_id")
+    }
+    lines = pd.DataFrame(
+        {
+            "user": users,
+            "day": (table["local_at"].cast("int64").to_numpy() // 86_400_000_000).astype(np.int32),
+            "order": code["order_id"],
+            "item": code["item_id"],
+            "amount": table["amount"].cast("float64").to_numpy(),
+        }
+    )
+    del table, encoded, users, code
+
+    baskets = (
+        lines.groupby(["user", "order"], sort=False)
+        .agg(day=("day", "min"), last_day=("day", "max"), amount=("amount", "sum"))
+        .reset_index()
+    )
+    days = (
+        baskets.groupby(["user", "day"], sort=True)
+        .agg(last_day=("last_day", "max"), orders=("amount", "size"), amount=("amount", "sum"))
+        .reset_index()
+    )
+    every = np.arange(len(names))
+    made: dict[str, Any] = {"entity_id": names}
+    user, day, orders, money = (days[c].to_numpy() for c in ("user", "day", "orders", "amount"))
+
+    def total(mask: Any, values: Any) -> Any:
+        return np.bincount(user[mask], values[mask] if values is not None else None, len(every)).astype(np.float64)
+
+    grouped = days.groupby("user", sort=True)
+    first, last = grouped["day"].min().to_numpy(), grouped["last_day"].max().to_numpy()
+    gap = grouped["day"].diff()
+    back = grouped.cumcount(ascending=False).to_numpy()
+
+    def nth(n: int, values: Any) -> Any:
+        found = np.full(len(every), np.nan)
+        found[user[back == n]] = values[back == n]
+        return found
+
+    made["days_since_last_order"] = TODAY - last
+    made["days_since_first_order"] = TODAY - first
+    made["days_since_second_last_order_day"] = TODAY - nth(1, day)
+    made["days_since_third_last_order_day"] = TODAY - nth(2, day)
+    made["days_between_first_and_last_order"] = last - first
+    made["recency_share_of_tenure"] = (TODAY - last) / (TODAY - first)
+    inside = {w: day >= TODAY - w for w in (*WINDOWS, 335, 360, 395)}
+    always = np.ones(len(days), bool)
+    for w in WINDOWS:
+        made[f"order_count_{w}d"] = total(inside[w], orders)
+        made[f"amount_{w}d"] = total(inside[w], money)
+    made["order_count_lifetime"] = total(always, orders)
+    made["amount_lifetime"] = total(always, money)
+    for w in (30, 90, 180, 365):
+        made[f"order_day_count_{w}d"] = total(inside[w], None)
+    made["order_day_count_lifetime"] = total(always, None)
+    made["order_count_same_season_last_year"] = total(inside[395] & ~inside[335], orders)
+    age = (TODAY - 1 - day) // 30
+    recent = pd.DataFrame({"user": user, "age": age})[inside[360]].drop_duplicates()
+    made["active_month_count_360d"] = np.bincount(recent["user"], minlength=len(every)).astype(float)
+    made["orders_per_30_days_lifetime"] = made["order_count_lifetime"] * 30 / (TODAY - first)
+
+    gaps = gap.groupby(days["user"])
+    average, middle, spread = gaps.mean().to_numpy(), gaps.median().to_numpy(), gaps.std().to_numpy()
+    last_gap = nth(0, gap.to_numpy())
+    made["average_days_between_orders"] = average
+    made["median_days_between_orders"] = middle
+    made["days_between_orders_deviation"] = spread
+    made["shortest_days_between_orders"] = gaps.min().to_numpy()
+    made["longest_days_between_orders"] = gaps.max().to_numpy()
+    made["last_days_between_orders"] = last_gap
+    made["days_between_orders_variation"] = spread / average
+    made["overdue_ratio"] = (TODAY - last) / middle
+    made["days_overdue"] = TODAY - last - middle
+    made["last_gap_ratio"] = last_gap / average
+
+    for w in (90, 365):
+        with np.errstate(invalid="ignore"):
+            made[f"average_order_value_{w}d"] = made[f"amount_{w}d"] / made[f"order_count_{w}d"]
+    made["average_order_value_lifetime"] = made["amount_lifetime"] / made["order_count_lifetime"]
+    per_order = baskets.groupby("user", sort=True)["amount"]
+    made["highest_order_amount_lifetime"] = per_order.max().to_numpy()
+    made["lowest_order_amount_lifetime"] = per_order.min().to_numpy()
+    made["median_order_amount_lifetime"] = per_order.median().to_numpy()
+    made["order_amount_deviation_lifetime"] = per_order.std().round(6).to_numpy()
+    starts = gap.isna().to_numpy()
+    made["first_order_day_amount"] = money[starts]
+    made["last_order_day_amount"] = nth(0, money)
+    made["amount_per_30_days_lifetime"] = made["amount_lifetime"] * 30 / (TODAY - first)
+
+    items = lines.groupby(["user", "item"], sort=False).agg(
+        first=("day", "min"), last=("day", "max"), lines=("day", "size"), amount=("amount", "sum")
+    )
+    items = items.reset_index()
+    owner, met, left, counted = (items[c].to_numpy() for c in ("user", "first", "last", "lines"))
+
+    def how_many(mask: Any, weights: Any = None) -> Any:
+        return np.bincount(owner[mask], None if weights is None else weights[mask], len(every)).astype(np.float64)
+
+    for w in (30, 90, 180, 365):
+        made[f"item_count_{w}d"] = how_many(left >= TODAY - w)
+    made["item_count_lifetime"] = how_many(left > 0)
+    for w in (30, 90):
+        made[f"new_item_count_{w}d"] = how_many(met >= TODAY - w)
+    again = left > met
+    line_count = how_many(left > 0, counted)
+    made["repeat_item_count_lifetime"] = how_many(again)
+    made["repeat_item_share_lifetime"] = made["repeat_item_count_lifetime"] / made["item_count_lifetime"]
+    made["repeat_line_share_lifetime"] = how_many(again, counted) / line_count
+    tops = items.groupby("user", sort=True)[["lines", "amount"]].max()
+    made["top_item_line_share_lifetime"] = tops["lines"].to_numpy() / line_count
+    made["top_item_amount_share_lifetime"] = tops["amount"].to_numpy() / made["amount_lifetime"]
+
+    half = age < 6
+    made["order_count_slope_180d"] = total(half, (2.5 - age) * orders) / 17.5
+    made["amount_slope_180d"] = total(half, (2.5 - age) * money) / 17.5
+    for name, values in (("order_count", orders), ("amount", money)):
+        for near, far in ((30, 60), (90, 180)):
+            before = total(inside[far] & ~inside[near], values)
+            made[f"{name}_change_{near}d"] = total(inside[near], values) - before
+    with np.errstate(invalid="ignore"):
+        made["recent_order_share_180d"] = made["order_count_30d"] / made["order_count_180d"]
+        made["recent_amount_share_365d"] = made["amount_90d"] / made["amount_365d"]
+    pd.DataFrame(made).to_parquet(out, compression="zstd")
+
+
+def with_polars(folder: Path, out: Path) -> None:
+    import polars as pl
+
+    lines = (
+        pl.scan_parquet(files(folder))
+        .filter(
+            pl.col("kind") == "sale",
+            pl.col("amount") > 0,
+            pl.col("ordered_at") < CUTOFF,
+            pl.col("recorded_at") < CUTOFF,
+        )
+        .select(
+            pl.col("entity_id"),
+            pl.col("order_id"),
+            pl.col("item_id"),
+            pl.col("amount").cast(pl.Float64),
+            day=pl.col("local_at").dt.epoch("d"),
+        )
+    )
+    baskets = lines.group_by("entity_id", "order_id").agg(
+        day=pl.col("day").min(), last_day=pl.col("day").max(), amount=pl.col("amount").sum()
+    )
+    days = baskets.group_by("entity_id", "day").agg(
+        last_day=pl.col("last_day").max(), orders=pl.len(), amount=pl.col("amount").sum()
+    )
+    day, orders, money = pl.col("day"), pl.col("orders").cast(pl.Float64), pl.col("amount")
+    age = (TODAY - 1 - day) // 30
+
+    def within(w: int) -> Any:
+        return day >= TODAY - w
+
+    gap = day.sort().diff()
+    counted = [
+        (TODAY - pl.col("last_day").max()).alias("days_since_last_order"),
+        (TODAY - day.min()).alias("days_since_first_order"),
+        (TODAY - day.sort(descending=True).get(1, null_on_oob=True)).alias("days_since_second_last_order_day"),
+        (TODAY - day.sort(descending=True).get(2, null_on_oob=True)).alias("days_since_third_last_order_day"),
+        *(orders.filter(within(w)).sum().alias(f"order_count_{w}d") for w in WINDOWS),
+        orders.sum().alias("order_count_lifetime"),
+        *(within(w).sum().alias(f"order_day_count_{w}d") for w in (30, 90, 180, 365)),
+        pl.len().alias("order_day_count_lifetime"),
+        orders.filter(within(395) & ~within(335)).sum().alias("order_count_same_season_last_year"),
+        age.filter(within(360)).n_unique().alias("active_month_count_360d"),
+        gap.mean().alias("average_days_between_orders"),
+        gap.median().alias("median_days_between_orders"),
+        gap.std().alias("days_between_orders_deviation"),
+        gap.min().alias("shortest_days_between_orders"),
+        gap.max().alias("longest_days_between_orders"),
+        gap.last().alias("last_days_between_orders"),
+        *(money.filter(within(w)).sum().alias(f"amount_{w}d") for w in WINDOWS),
+        money.sum().alias("amount_lifetime"),
+        money.sort_by(day).first().alias("first_order_day_amount"),
+        money.sort_by(day).last().alias("last_order_day_amount"),
+        ((2.5 - age) * orders).filter(age < 6).sum().alias("slope_orders"),
+        ((2.5 - age) * money).filter(age < 6).sum().alias("slope_amount"),
+    ]
+    per_order = baskets.group_by("entity_id").agg(
+        highest_order_amount_lifetime=money.max(),
+        lowest_order_amount_lifetime=money.min(),
+        median_order_amount_lifetime=money.median(),
+        order_amount_deviation_lifetime=money.std().round(6),
+    )
+    first, last, count = pl.col("first"), pl.col("last"), pl.col("lines").cast(pl.Float64)
+    again = last > first
+    items = (
+        lines.group_by("entity_id", "item_id")
+        .agg(first=day.min(), last=day.max(), lines=pl.len(), amount=money.sum())
+        .group_by("entity_id")
+        .agg(
+            *((last >= TODAY - w).sum().alias(f"item_count_{w}d") for w in (30, 90, 180, 365)),
+            pl.len().alias("item_count_lifetime"),
+            *((first >= TODAY - w).sum().alias(f"new_item_count_{w}d") for w in (30, 90)),
+            again.sum().alias("repeat_item_count_lifetime"),
+            (again.sum() / pl.len()).alias("repeat_item_share_lifetime"),
+            (count.filter(again).sum() / count.sum()).alias("repeat_line_share_lifetime"),
+            (count.max() / count.sum()).alias("top_item_line_share_lifetime"),
+            money.max().alias("top_amount"),
+        )
+    )
+    c = pl.col
+    wide = (
+        days.group_by("entity_id")
+        .agg(*counted)
+        .join(per_order, on="entity_id")
+        .join(items, on="entity_id")
+        .with_columns(
+            days_between_first_and_last_order=c("days_since_first_order") - c("days_since_last_order"),
+            recency_share_of_tenure=c("days_since_last_order") / c("days_since_first_order"),
+            orders_per_30_days_lifetime=c("order_count_lifetime") * 30 / c("days_since_first_order"),
+            days_between_orders_variation=c("days_between_orders_deviation") / c("average_days_between_orders"),
+            overdue_ratio=c("days_since_last_order") / c("median_days_between_orders"),
+            days_overdue=c("days_since_last_order") - c("median_days_between_orders"),
+            last_gap_ratio=c("last_days_between_orders") / c("average_days_between_orders"),
+            average_order_value_90d=c("amount_90d") / c("order_count_90d"),
+            average_order_value_365d=c("amount_365d") / c("order_count_365d"),
+            average_order_value_lifetime=c("amount_lifetime") / c("order_count_lifetime"),
+            amount_per_30_days_lifetime=c("amount_lifetime") * 30 / c("days_since_first_order"),
+            top_item_amount_share_lifetime=c("top_amount") / c("amount_lifetime"),
+            order_count_slope_180d=c("slope_orders") / 17.5,
+            amount_slope_180d=c("slope_amount") / 17.5,
+            order_count_change_30d=2 * c("order_count_30d") - c("order_count_60d"),
+            order_count_change_90d=2 * c("order_count_90d") - c("order_count_180d"),
+            amount_change_30d=2 * c("amount_30d") - c("amount_60d"),
+            amount_change_90d=2 * c("amount_90d") - c("amount_180d"),
+            recent_order_share_180d=c("order_count_30d") / c("order_count_180d"),
+            recent_amount_share_365d=c("amount_90d") / c("amount_365d"),
+        )
+        .drop("slope_orders", "slope_amount", "top_amount")
+        .with_columns(pl.exclude("entity_id").cast(pl.Float64))
+    )
+    wide.sink_parquet(out, compression="zstd", engine="streaming")
+
+
+VARIANTS = {"scan only": scan, "ours": ours, "pandas": with_pandas, "polars": with_polars}
+
+
+# --- running and comparing --------------------------------------------------------------------------------------------
+
+
+def compare(left: Path, right: Path) -> tuple[int, float]:
+    """Columns compared and the largest difference, relative to max(1, |a|); NULL, NaN and 0/0 are one."""
+    a, b = (pq.read_table(path).sort_by("entity_id") for path in (left, right))
+    a = a.filter(pc.is_valid(a["days_since_last_order"])).combine_chunks()
+    if a["entity_id"].combine_chunks() != b["entity_id"].cast("string").combine_chunks():
+        raise SystemExit(f"{left.name} and {right.name} hold different customers")
+    worst = 0.0
+    for name in a.column_names[1:]:
+        x, y = (t[name].cast("float64").to_numpy() for t in (a, b))
+        if (np.isnan(x) != np.isnan(y)).any():
+            raise SystemExit(f"{name}: unknown in one of {left.name} and {right.name} only")
+        worst = max(worst, float(np.nanmax(np.abs(x - y) / np.maximum(1, np.abs(x)), initial=0)))
+    return len(a.column_names) - 1, worst
+
+
+def run(lines: int, repeats: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="reprise-benchmark-") as scratch:
+        folder = Path(scratch)
+        subprocess.run([sys.executable, __file__, "--make", str(folder), "--lines", str(lines)], check=True)
+        print(f"{lines:,} order lines, {os.cpu_count()} cores, best of {repeats}")
+        best: dict[str, dict[str, float]] = {}
+        for _ in range(repeats):
+            for name in VARIANTS:
+                command = [sys.executable, __file__, "--variant", name, str(folder)]
+                found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+                if name not in best or found["seconds"] < best[name]["seconds"]:
+                    best[name] = found
+        for name, found in best.items():
+            print(f"  {name:<10} {found['seconds']:7.2f} s  {found['cpu']:7.2f} s of cpu  {found['megabytes']:6.0f} MB")
+        for other in ("pandas", "polars"):
+            columns, worst = compare(folder / "ours.out", folder / f"{other}.out")
+            print(f"  ours against {other}: {columns} columns, largest relative difference {worst:.1e}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--lines", type=int, nargs="+", default=[1_000_000, 5_000_000])
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--make", type=Path)
+    parser.add_argument("--variant", nargs=2)
+    given = parser.parse_args()
+    if given.make:
+        make(given.make, given.lines[0])
+    elif given.variant:
+        name, folder = given.variant
+        if name == "pandas":
+            import pandas  # noqa: F401  # imports are not part of the time
+        elif name == "polars":
+            import polars  # noqa: F401
+        else:
+            import features.building  # noqa: F401
+        started, spent = time.perf_counter(), time.process_time()
+        VARIANTS[name](Path(folder), Path(folder) / f"{name}.out")
+        seconds, cpu = time.perf_counter() - started, time.process_time() - spent
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"seconds": seconds, "cpu": cpu, "megabytes": peak}))
+    else:
+        for lines in given.lines:
+            run(lines, given.repeats)
+
+
+if __name__ == "__main__":
+    main()
