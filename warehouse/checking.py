@@ -107,8 +107,13 @@ class Checker:
         if not self.contract.open_ended:
             return []
         used = {self.theirs(column.name) for column in self.contract.columns}
-        taken = {*used, *self.contract.names, LINE, KEY, "entity_id", "recorded_at", "local_at"}
-        return sorted(name for name in names if name not in taken)
+        # The engine does not tell capitals apart in names of columns.
+        taken = {name.lower() for name in (*self.contract.names, LINE, KEY, "entity_id", "recorded_at", "local_at")}
+        kept: dict[str, str] = {}
+        for name in sorted(set(names) - used):
+            if name.lower() not in taken and not name.startswith("__"):
+                kept.setdefault(name.lower(), name)
+        return sorted(kept.values())
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:

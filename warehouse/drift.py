@@ -90,7 +90,9 @@ def compare_ids(
         if not unknown:
             continue
         share = unknown / total
-        notes.append(f"{table}: {unknown:,} of {total:,} rows ({share:.1%}) have a {column} that {other} lacks")
+        notes.append(
+            f"{table}: {unknown:,} of {total:,} rows ({share:.1%}) name a value of {column} that {other} lacks"
+        )
         if share > MAX_UNKNOWN_SHARE:
             problem = Problem(
                 tables[table].sources[-1].path,

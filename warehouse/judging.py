@@ -19,6 +19,7 @@ from warehouse.rulebook import KEY, Rule, asides, rules
 from warehouse.settings import Settings, TableSettings
 from warehouse.wall_time import zone_rules
 
+ROW = "__row__"
 _NULL_LIKE = ("null", "nan", "none", "n/a", "na", "nil", "undefined", "unknown", "0", "-")
 _ORDERS_STORED = {
     "kind": "case when is_return then 'return' else 'sale' end",
@@ -68,7 +69,7 @@ class Judgement:
         """One row per row of the batch: typed values, the policy that sets it aside, and a bit for each broken rule."""
         names = self._rows.column_names
         combined = self._rows.rename_columns([f"c{i}" for i in range(len(names))])
-        combined = combined.append_column("position", pa.array(np.arange(combined.num_rows), pa.int64()))
+        combined = combined.append_column(ROW, pa.array(np.arange(combined.num_rows), pa.int64()))
         self._cursor.register("raw", combined)
         for name, instants in self._times().items():
             combined = combined.append_column(f"t_{name}", instants)
@@ -84,7 +85,7 @@ class Judgement:
             with texts as (select *{texts} from combined),
             typed as (select *, {", ".join(self._typed())} from texts),
             sided as (select *, {asides(self._contract, self._policy)} as aside from typed)
-            select position, {values}{orders}, aside,
+            select {ROW}, {values}{orders}, aside,
                 md5_number_lower(concat_ws(chr(31), {", ".join(parts)})) as {KEY},
                 case when aside is null then ({bits or 0})::bigint else 0 end as broken
             from sided
@@ -99,7 +100,7 @@ class Judgement:
         for name in columns:
             wall, offset = casting.wall_and_offset(self._text(name), self._policy.time_format)
             select += [f"epoch_us({wall}) as {quoted(name)}", f"{offset} as {quoted('offset_' + name)}"]
-        found = self._cursor.sql(f"select {', '.join(select)} from raw order by position").to_arrow_table()
+        found = self._cursor.sql(f"select {', '.join(select)} from raw order by {ROW}").to_arrow_table()
         return {name: self._instants(found, name) for name in columns}
 
     def _instants(self, found: pa.Table, name: str) -> pa.Array:
@@ -137,13 +138,13 @@ class Judgement:
         return [self._told(file, i, rule) for i, rule in enumerate(self._rules) if self._broken >> i & 1]
 
     def _told(self, file: str, i: int, rule: Rule) -> Problem:
-        count, first = self._one(f"select count(*), min(position) from judged where broken & {1 << i} <> 0")
+        count, first = self._one(f"select count(*), min({ROW}) from judged where broken & {1 << i} <> 0")
         theirs = self._policy.columns.get(rule.column, rule.column)
         texts = self._rows.column(theirs)
         value = texts[first].as_py()
         found = "missing" if not value else _shown(value, rule.masked)
         if rule.lists_values:
-            hit = self._cursor.sql(f"select position from judged where broken & {1 << i} <> 0").to_arrow_table()
+            hit = self._cursor.sql(f"select {ROW} from judged where broken & {1 << i} <> 0").to_arrow_table()
             counts = pc.value_counts(texts.take(hit.column(0))).to_pylist()
             top = sorted(counts, key=lambda entry: (-entry["counts"], str(entry["values"])))[:5]
             found = ", ".join(_shown(entry["values"], False) if entry["values"] else "missing" for entry in top)
@@ -156,8 +157,8 @@ class Judgement:
         return dict(found.fetchall())
 
     def null_like_ids(self) -> dict[str, int]:
-        """How many ids of each column are a word for nothing."""
-        ids = [c.name for c in self._contract.columns if c.kind == "id" and c.name in self._places]
+        """How many users and items are a word for nothing."""
+        ids = [name for name in ("user_id", "item_id") if name in self._places]
         if not ids or not self._rows.num_rows:
             return {}
         tests = ", ".join(f"count(*) filter (len(v_{n}) < 10 and lower(v_{n}) in {words(_NULL_LIKE)})" for n in ids)
@@ -175,12 +176,12 @@ class Judgement:
             select.append(f"{value} as {quoted(column.name)}")
         moment = recorded if contract.happened == "recorded_at" else f"{happened}::timestamp"
         rows = self._cursor.sql(
-            f"select {', '.join(select)}, {moment} as local_at, {KEY}, position from judged"
-            " where aside is null and broken = 0 order by position"
+            f"select {', '.join(select)}, {moment} as local_at, {KEY}, {ROW} from judged"
+            f" where aside is null and broken = 0 order by {ROW}"
         ).to_arrow_table()
         rows = rows.set_column(rows.column_names.index("local_at"), "local_at", self._local(rows.column("local_at")))
-        positions, key = rows.column("position"), rows.column(KEY)
-        rows = rows.drop_columns([KEY, "position"])
+        positions, key = rows.column(ROW), rows.column(KEY)
+        rows = rows.drop_columns([KEY, ROW])
         for name in open_columns:
             texts = self._rows.column(name).take(positions)
             rows = rows.append_column(name, pc.if_else(pc.equal(texts, ""), None, texts))
@@ -197,11 +198,11 @@ class Judgement:
         if "event_id" not in self._places:
             return pa.table({"event_id": pa.array([], pa.string())})
         found = self._cursor.sql(
-            f"select v_event_id as event_id, {KEY}, position from judged"
+            f"select v_event_id as event_id, {KEY}, {ROW} from judged"
             " where aside is null and broken = 0 and v_event_id is not null"
         ).to_arrow_table()
-        lines = self._rows.column(LINE).take(found.column("position"))
-        return found.drop_columns(["position"]).append_column("line", lines)
+        lines = self._rows.column(LINE).take(found.column(ROW))
+        return found.drop_columns([ROW]).append_column("line", lines)
 
     def rejected(self) -> pa.Table:
         """Rows that break a rule: the line, the reasons, and the columns as in the file."""
@@ -215,10 +216,9 @@ class Judgement:
             if self._broken >> i & 1
         ]
         found = self._cursor.sql(
-            f"select position, concat_ws('; ', {', '.join(said)}) as reason from judged"
-            " where broken <> 0 order by position"
+            f"select {ROW}, concat_ws('; ', {', '.join(said)}) as reason from judged where broken <> 0 order by {ROW}"
         ).to_arrow_table()
-        return self._rows.take(found.column("position")).append_column("reason", found.column("reason"))
+        return self._rows.take(found.column(ROW)).append_column("reason", found.column("reason"))
 
 
 def _money_of_orders(policy: TableSettings) -> list[str]:

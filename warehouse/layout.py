@@ -15,6 +15,8 @@ from warehouse.rulebook import KEY
 WHOLE = "whole.parquet"
 ANONYMOUS = "anonymous.parquet"
 EVENT_IDS = "event-ids.parquet"
+FILE = "__file__"
+"""Which file of a job a checked row comes from, counted from 1; 0 for rows that were there before."""
 _ARROW_TYPES = {
     "varchar": pa.string(),
     "timestamp": pa.timestamp("us"),

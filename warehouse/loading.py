@@ -21,13 +21,14 @@ from warehouse.contracts import CONTRACTS
 from warehouse.engine import connect
 from warehouse.errors import DataProblemError, Problem
 from warehouse.files import atomic_file, sha256
-from warehouse.layout import ANONYMOUS, EVENT_IDS, bucket_name, file_schema
+from warehouse.layout import ANONYMOUS, EVENT_IDS, FILE, bucket_name, file_schema
 from warehouse.manifest import SourceFile, TableManifest
 from warehouse.progress import Progress
 from warehouse.reading import LINE, header, read_batches
 from warehouse.settings import Settings, TableName
 
 MAX_NULL_LIKE_SHARE = 0.005
+_BUCKET = "__bucket__"
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,7 @@ def _reject_file(target: Path, names: list[str]) -> Iterator[Callable[[pa.Table]
 @contextmanager
 def _writers(folder: Path, schema: pa.Schema, buckets: int) -> Iterator[Callable[[Checked, int], None]]:
     """Parts checked rows by bucket into one growing file each."""
-    full = schema.append(pa.field("file", pa.int32()))
+    full = schema.append(pa.field(FILE, pa.int32()))
     with ExitStack() as stack:
         connection = stack.enter_context(connect())
         writers: dict[str, pq.ParquetWriter] = {}
@@ -240,18 +241,18 @@ def _writers(folder: Path, schema: pa.Schema, buckets: int) -> Iterator[Callable
                 if name not in rows.column_names:
                     rows = rows.append_column(name, pa.nulls(rows.num_rows, schema.field(name).type))
             rows = (
-                rows.append_column("file", pa.array([number] * rows.num_rows, pa.int32())).select(full.names).cast(full)
+                rows.append_column(FILE, pa.array([number] * rows.num_rows, pa.int32())).select(full.names).cast(full)
             )
             connection.register("accepted", rows)
             parted = connection.sql(
-                f"select *, coalesce(bucket_of(entity_id, {buckets}), -1)::integer as bucket"
-                " from accepted order by bucket"
+                f"select *, coalesce(bucket_of(entity_id, {buckets}), -1)::integer as {_BUCKET}"
+                f" from accepted order by {_BUCKET}"
             ).to_arrow_table()
             for bucket, start, count in _runs(parted):
                 name = bucket_name(bucket) if bucket >= 0 else ANONYMOUS
                 writer(name, full).write_table(parted.slice(start, count).select(full.names).cast(full))
             if checked.door.num_rows:
-                door = checked.door.append_column("file", pa.array([number] * checked.door.num_rows, pa.int32()))
+                door = checked.door.append_column(FILE, pa.array([number] * checked.door.num_rows, pa.int32()))
                 writer(EVENT_IDS, door.schema).write_table(door)
 
         yield write
@@ -259,7 +260,7 @@ def _writers(folder: Path, schema: pa.Schema, buckets: int) -> Iterator[Callable
 
 def _runs(parted: pa.Table) -> list[tuple[int, int, int]]:
     """The stretches of equal bucket of a table sorted by it: bucket, start, length."""
-    counts = parted.column("bucket").value_counts().to_pylist()
+    counts = parted.column(_BUCKET).value_counts().to_pylist()
     runs, start = [], 0
     for entry in sorted(counts, key=lambda entry: int(entry["values"])):
         runs.append((int(entry["values"]), start, int(entry["counts"])))

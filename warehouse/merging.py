@@ -20,7 +20,7 @@ from warehouse.contracts import CONTRACTS
 from warehouse.engine import connect
 from warehouse.errors import DataProblemError, Problem
 from warehouse.files import atomic_directory, sha256, write_text
-from warehouse.layout import ANONYMOUS, EVENT_IDS, WHOLE, bucket_name, file_schema, listed, order_of
+from warehouse.layout import ANONYMOUS, EVENT_IDS, FILE, WHOLE, bucket_name, file_schema, listed, order_of
 from warehouse.loading import Job, Staged
 from warehouse.manifest import TableManifest
 from warehouse.progress import Progress
@@ -28,6 +28,7 @@ from warehouse.rulebook import KEY
 from warehouse.settings import Settings, TableSettings
 
 _ROW_GROUP = 65_536
+_COPY = "__copy__"
 
 
 def write_version(job: Job, staged: Staged, settings: Settings, target: Path, progress: Progress) -> TableManifest:
@@ -74,12 +75,12 @@ class _Merge:
         if self.job.base_folder is not None:
             parts.append(self._select(self.job.base_folder / published, "0"))
         if (self.staged.folder / staged_name).exists():
-            parts.append(self._select(self.staged.folder / staged_name, "file"))
+            parts.append(self._select(self.staged.folder / staged_name, FILE))
         with pq.ParquetWriter(self.folder / published, self.schema, compression="zstd", compression_level=3) as writer:
             if parts:
                 self._merge(parts)
                 order = order_of(CONTRACTS[self.job.table], self.schema)
-                keep = "where copy = 1" if self.policy.duplicates == "drop" else ""
+                keep = f"where {_COPY} = 1" if self.policy.duplicates == "drop" else ""
                 rows = self.connection.sql(
                     f"select {', '.join(map(quoted, self.schema.names))} from merged {keep}"
                     f" order by {', '.join(f'{quoted(name)} nulls last' for name in order)}"
@@ -96,16 +97,16 @@ class _Merge:
             quoted(field.name) if field.name in have else f"null::varchar as {quoted(field.name)}"
             for field in self.schema
         ]
-        return f"select {', '.join(columns)}, {number}::integer as file from {listed([path])}"
+        return f"select {', '.join(columns)}, {number}::integer as {FILE} from {listed([path])}"
 
     def _merge(self, parts: list[str]) -> None:
         self.connection.execute(
             "create or replace temp table merged as"
-            f" select *, row_number() over (partition by {KEY}, entity_id order by file) as copy"
+            f" select *, row_number() over (partition by {KEY}, entity_id order by {FILE}) as {_COPY}"
             f" from ({' union all '.join(parts)})"
         )
         for file, copies in self.connection.execute(
-            "select file, count(*) from merged where copy > 1 group by file"
+            f"select {FILE}, count(*) from merged where {_COPY} > 1 group by {FILE}"
         ).fetchall():
             self.copies[file] = self.copies.get(file, 0) + copies
 
@@ -129,8 +130,9 @@ class _Merge:
             return
         self.connection.execute(f"create temp table ids as select * from {listed(parts)}")
         clashes = self.connection.execute(f"""
-            select event_id, list(file order by file, line)[:2], list(line order by file, line)[:2], count(*) over ()
-            from (select distinct on (event_id, {KEY}) * from ids order by event_id, {KEY}, file, line)
+            select event_id,
+                list({FILE} order by {FILE}, line)[:2], list(line order by {FILE}, line)[:2], count(*) over ()
+            from (select distinct on (event_id, {KEY}) * from ids order by event_id, {KEY}, {FILE}, line)
             group by event_id having count(*) > 1 order by 3 limit 1
         """).fetchall()
         if clashes:
@@ -147,7 +149,7 @@ class _Merge:
                 count,
             )
             raise DataProblemError(f"{names[1]} cannot be loaded.", [problem])
-        kept = self.connection.sql(f"select event_id, {KEY}, line, 0::integer as file from ids order by all")
+        kept = self.connection.sql(f"select event_id, {KEY}, line, 0::integer as {FILE} from ids order by all")
         pq.write_table(kept.to_arrow_table(), self.folder / EVENT_IDS, compression="zstd")
 
     def manifest(self, version: str, settings: Settings) -> TableManifest:

@@ -65,7 +65,7 @@ class TableSettings(_Section):
     )
     returns: Literal["kind", "sign", "order_prefix"] = Field(
         default="kind",
-        description="How a return is known: the kind column; the sign of amount or quantity; a prefix of order_id or sign.",
+        description="How a return is known: the kind column; the sign of amount or quantity; a prefix, or sign.",
     )
     return_prefix: str = Field(default="C", description="The prefix for returns = order_prefix.")
 

@@ -294,6 +294,10 @@ class Store:
         return [self._root / manifest.table / manifest.version / name for name in sorted(manifest.contents)]
 
 
+def _problems(count: int) -> str:
+    return "one problem" if count == 1 else f"{count} kinds of problem"
+
+
 def _raise_all(problems: list[Problem]) -> None:
     if not problems:
         return
@@ -301,7 +305,7 @@ def _raise_all(problems: list[Problem]) -> None:
     files = ", ".join(dict.fromkeys(problem.file for problem in problems))
     more = len(problems) - len(shown)
     raise DataProblemError(
-        f"{files}: nothing was loaded, {len(problems)} kinds of problem.",
+        f"{files}: nothing was loaded because of {_problems(len(problems))}.",
         shown,
-        hint=f"… and {more} more kinds of problem." if more else None,
+        hint=f"… and {_problems(more)} more." if more else None,
     )

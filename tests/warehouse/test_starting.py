@@ -1,0 +1,182 @@
+"""A commented settings file from nothing but files, in English and in Chinese."""
+
+from __future__ import annotations
+
+import os
+from datetime import date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from warehouse.errors import DataProblemError, UsageError
+from warehouse.sniffing import ISO, sniff, time_formats
+from warehouse.starting import init_workspace
+from warehouse.store import Store
+from warehouse.workspace import Workspace
+
+LOADED_AT = datetime(2026, 1, 1)
+CHINESE = (
+    "订单编号;买家id;付款时间;商品id;数量;单价;实付金额;优惠金额\n"
+    "1001;007;2025/6/1 8:26;苹果;2;5.50;10.00;1.00\n"
+    "1002;张三;2025/6/2 23:59;梨;1;3.00;3.00;0\n"
+)
+
+
+def test_a_chinese_export_in_gb18030(tmp_path: Path) -> None:
+    path = tmp_path / "订单.csv"
+    path.write_bytes(CHINESE.encode("gb18030"))
+    report = init_workspace(tmp_path / "w", {"orders": path}, tz="Asia/Shanghai")
+    workspace = Workspace.open(tmp_path / "w")
+    policy = workspace.settings.tables["orders"]
+    assert (policy.encoding, policy.separator, policy.time_format) == ("gb18030", ";", None)
+    assert policy.columns == {
+        "user_id": "买家id",
+        "ordered_at": "付款时间",
+        "order_id": "订单编号",
+        "item_id": "商品id",
+        "quantity": "数量",
+        "unit_price": "单价",
+        "amount": "实付金额",
+        "discount": "优惠金额",
+    }
+    assert policy.files == (os.path.relpath(path, tmp_path / "w"),)
+    store = Store(workspace)
+    store.load_new(LOADED_AT)
+    rows = [row for k in range(store.buckets) for row in pq.read_table(store.bucket("orders", k)).to_pylist()]
+    assert {(row["user_id"], row["item_id"], float(row["amount"])) for row in rows} == {
+        ("007", "苹果", 10.0),
+        ("张三", "梨", 3.0),
+    }
+    assert store.default_as_of() == date(2025, 6, 3)
+    assert report.as_dict()["settings"] == str(tmp_path / "w" / "reprise.toml")
+
+
+HEADERS = [
+    ("orders", "CustomerID,InvoiceDate,InvoiceNo,StockCode,Quantity,UnitPrice", "u,2025-01-01,1,i,1,2",
+     {"user_id": "CustomerID", "ordered_at": "InvoiceDate", "order_id": "InvoiceNo", "item_id": "StockCode"}),
+    ("orders", "customer_id,order_date,dollar_value,number_of_cds", "u,2025-01-01,1,1",
+     {"user_id": "customer_id", "ordered_at": "order_date", "amount": "dollar_value", "quantity": "number_of_cds"}),
+    ("orders", "用户id,下单时间,买家实付金额", "u,2025-01-01,1", {"user_id": "用户id", "ordered_at": "下单时间", "amount": "买家实付金额"}),
+    ("orders", "household_id,transaction_timestamp,basket_id,product_id,sales_value", "u,2025-01-01,1,i,1",
+     {"user_id": "household_id", "ordered_at": "transaction_timestamp", "order_id": "basket_id", "item_id": "product_id"}),
+    ("events", "userid,eventDate,eventName", "u,2025-01-01,view",
+     {"user_id": "userid", "occurred_at": "eventDate", "event": "eventName"}),
+    ("events", "userId,movieId,rating,timestamp,event", "u,1,5,1260759144,rate",
+     {"user_id": "userId", "occurred_at": "timestamp", "item_id": "movieId", "rating": "rating"}),
+    ("users", "会员id,注册时间,性别,手机号", "u,2025-01-01,f,1", {"user_id": "会员id", "registered_at": "注册时间", "gender": "性别"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "header", "row", "columns"), HEADERS)
+def test_headers_people_have(tmp_path: Path, table: str, header: str, row: str, columns: dict[str, str]) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(f"{header}\n{row}\n", encoding="utf-8")
+    found = sniff(path, table).columns
+    assert {ours: found[ours][0] for ours in columns} == columns
+
+
+TIMES = [
+    (["2025-06-01", "2025-06-02T08:00:00Z"], [ISO]),
+    (["2025/6/1 8:26"], [ISO]),
+    (["13/06/2025 08:26"], ["%d/%m/%Y %H:%M"]),
+    (["06/13/2025"], ["%m/%d/%Y"]),
+    (["01/02/2025", "03/04/2025"], ["%d/%m/%Y", "%m/%d/%Y"]),
+    (["20250601"], ["%Y%m%d"]),
+    (["2025年06月01日 08:26:00"], ["%Y年%m月%d日 %H:%M:%S"]),
+    (["1306916760"], ["epoch_s"]),
+    (["1306916760000"], ["epoch_ms"]),
+    (["1306916760000000"], ["epoch_us"]),
+    (["soon"], []),
+]
+
+
+@pytest.mark.parametrize(("texts", "formats"), TIMES)
+def test_how_times_are_written(texts: list[str], formats: list[str]) -> None:
+    assert time_formats(texts) == formats
+
+
+def _orders(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "orders.csv"
+    path.write_text(text)
+    return path
+
+
+def test_what_is_unclear_is_asked(tmp_path: Path) -> None:
+    path = _orders(tmp_path, "customer_id,member_id,date,amount\na,b,01/02/2025,1\n")
+    asked = []
+
+    def ask(question: str, candidates: list[str]) -> str:
+        asked.append((question, candidates))
+        return candidates[-1]
+
+    report = init_workspace(tmp_path / "w", {"orders": path}, ask=ask)
+    assert [candidates for _, candidates in asked][1:] == [["customer_id", "member_id"], ["%d/%m/%Y", "%m/%d/%Y"]]
+    policy = Workspace.open(tmp_path / "w").settings.tables["orders"]
+    assert policy.columns["user_id"] == "member_id"
+    assert policy.time_format == "%m/%d/%Y"
+    assert Workspace.open(tmp_path / "w").settings.time_zone == "America/New_York"
+    assert not any("time zone" in line or "user_id" in line for line in report.assumed)
+
+
+def test_without_a_person_the_first_is_taken_and_said(tmp_path: Path) -> None:
+    path = _orders(tmp_path, "customer_id,member_id,date,amount\na,b,01/02/2025,1\n")
+    report = init_workspace(tmp_path / "w", {"orders": path})
+    text = (tmp_path / "w" / "reprise.toml").read_text(encoding="utf-8")
+    for said in (
+        "time zone UTC",
+        "orders.user_id is customer_id (it might be member_id)",
+        "times in orders.csv are written %d/%m/%Y (it might be %m/%d/%Y)",
+        "rows equal in all columns are dropped",
+    ):
+        assert any(said in line for line in report.assumed), said
+        assert f"# assumed: {next(line for line in report.assumed if said in line)}" in text
+
+
+def test_said_by_hand_is_not_asked(tmp_path: Path) -> None:
+    path = _orders(tmp_path, "master_id,sample_id,date,dollar_value\n1,2,1997-01-01,3.5\n1,2,1997-01-01,3.5\n")
+    init_workspace(tmp_path / "w", {"orders": path}, mapping={"user_id": "master_id"}, duplicates="keep", tz="UTC")
+    store = Store(Workspace.open(tmp_path / "w"))
+    source = store.load_new(LOADED_AT).files[0][1]
+    assert (source.accepted, source.duplicates, source.duplicates_kept) == (2, 0, 1)
+
+
+def test_an_existing_settings_file_is_never_overwritten(tmp_path: Path) -> None:
+    path = _orders(tmp_path, "user_id,date,amount\na,2025-01-01,1\n")
+    (tmp_path / "reprise.toml").write_text("# mine\n")
+    with pytest.raises(UsageError, match="exists already"):
+        init_workspace(tmp_path, {"orders": path})
+    assert (tmp_path / "reprise.toml").read_text() == "# mine\n"
+
+
+def test_what_cannot_be_a_workspace(tmp_path: Path) -> None:
+    path = _orders(tmp_path, "user_id,date,amount\na,2025-01-01,1\n")
+    with pytest.raises(UsageError, match="orders, events or labels"):
+        init_workspace(tmp_path / "a", {"users": path})
+    with pytest.raises(UsageError, match="no preset"):
+        init_workspace(tmp_path / "a", {"orders": path}, preset="offline-retail")
+    with pytest.raises(UsageError, match='no table has a column "usr_id"'):
+        init_workspace(tmp_path / "a", {"orders": path}, mapping={"usr_id": "user_id"})
+    with pytest.raises(UsageError, match='no file has a column "buyer"'):
+        init_workspace(tmp_path / "a", {"orders": path}, mapping={"user_id": "buyer"})
+    with pytest.raises(UsageError, match="no time zone"):
+        init_workspace(tmp_path / "a", {"orders": path}, tz="Mars/Olympus")
+    path.write_text("user_id,amount\na,1\n")
+    with pytest.raises(DataProblemError, match="expected a column for ordered_at"):
+        init_workspace(tmp_path / "a", {"orders": path})
+    assert not (tmp_path / "a" / "reprise.toml").exists()
+
+
+def test_events_only(tmp_path: Path) -> None:
+    path = tmp_path / "events.parquet"
+    pq.write_table(
+        pa.table(
+            {"userid": ["a"], "eventDate": pa.array([datetime(2016, 5, 1)], pa.timestamp("us")), "eventName": ["x"]}
+        ),
+        path,
+    )
+    init_workspace(tmp_path / "w", {"events": path})
+    settings = Workspace.open(tmp_path / "w").settings
+    assert settings.activity.acts == "events"
+    assert set(settings.audiences) == {"new_customers", "leaving"}
