@@ -119,7 +119,7 @@ def _sessions(
 
 def _shopping(orders: Orders, lines: Lines, rng: np.random.Generator) -> Acts:
     """Buying online leaves traces: the items were looked at and put into the cart minutes before."""
-    online = (orders.channel < 3) & (rng.random(len(orders.user)) < 0.40)
+    online = (orders.channel < 3) & (rng.random(len(orders.user)) < 0.42)
     line = np.flatnonzero(online[lines.order] & ~lines.is_return & (lines.product > 0))
     order = lines.order[line]
     looked = (lines.seconds[line] - rng.uniform(200, 1500, len(line))).astype(np.int64)
