@@ -26,7 +26,7 @@ class ALS(Recommender):
     name = "als"
 
     def __init__(
-        self, factors: int = 64, regularization: float = 10.0, alpha: float = 10.0, iterations: int = 15, seed: int = 7
+        self, factors: int = 64, regularization: float = 10.0, alpha: float = 10.0, iterations: int = 8, seed: int = 7
     ) -> None:
         self.factors = factors
         self.regularization = regularization
