@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import digamma, gammaln, hyp2f1
+from threadpoolctl import threadpool_limits
 
 from warehouse.errors import DataProblemError
 
@@ -49,11 +50,13 @@ class BetaGeoNBD:
         unit = float(histories[:, 2].mean())
         scaled = distinct / np.array([1.0, unit, unit])
         purchases, which = np.unique(scaled[:, 0], return_inverse=True)
-        fitted = minimize(
-            _negative, np.zeros(4), args=(scaled, weights, purchases, which), jac=True,
-            method="L-BFGS-B", bounds=[_BOUNDS] * 4,
-            options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 2000, "maxfun": 4000},
-        )  # fmt: skip
+        # Short products of vectors: threads would only wait for each other.
+        with threadpool_limits(1, "blas"):
+            fitted = minimize(
+                _negative, np.zeros(4), args=(scaled, weights, purchases, which), jac=True,
+                method="L-BFGS-B", bounds=[_BOUNDS] * 4,
+                options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 2000, "maxfun": 4000},
+            )  # fmt: skip
         r, alpha, a, b = (float(v) for v in np.exp(fitted.x))
         parameters = (r, alpha * unit, a, b)
         note = _trouble(fitted, scaled)

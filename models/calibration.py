@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 from models.logistic import labels
 from warehouse.errors import DataProblemError
@@ -51,10 +52,12 @@ class Calibration:
         negatives = target.size - positives
         soft = np.where(target == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
         columns = np.column_stack([np.ones_like(score), -np.logaddexp(0, -score), np.logaddexp(0, score)])
-        fitted = minimize(
-            _loss, np.array([0.0, 1.0, 1.0]), args=(columns, soft), jac=True, method="L-BFGS-B",
-            bounds=[(None, None), _SLOPES, _SLOPES], options={"ftol": 1e-13, "gtol": 1e-9, "maxiter": 500},
-        )  # fmt: skip
+        # Three columns: threads would only wait for each other.
+        with threadpool_limits(1, "blas"):
+            fitted = minimize(
+                _loss, np.array([0.0, 1.0, 1.0]), args=(columns, soft), jac=True, method="L-BFGS-B",
+                bounds=[(None, None), _SLOPES, _SLOPES], options={"ftol": 1e-13, "gtol": 1e-9, "maxiter": 500},
+            )  # fmt: skip
         shift, low, high = (float(v) for v in fitted.x)
         return cls(shift, low, high)
 

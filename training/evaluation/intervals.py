@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from training.evaluation import propensity as metrics
 from training.evaluation.weighted import WeightedMetrics
@@ -110,7 +111,9 @@ def metric_draws(draws: Resample, p: ArrayLike, names: Sequence[str]) -> dict[st
         raise UsageError(f'There is no metric "{unknown[0]}".', hint=f"There are: {', '.join(metrics.METRICS)}.")
     y, predicted = metrics.checked(draws.y, p)
     weighted = WeightedMetrics(y[draws.rows], predicted[draws.rows])
-    blocks = [weighted(block, names) for block in draws.blocks]
+    # Products of small blocks: threads would only wait for each other.
+    with threadpool_limits(1, "blas"):
+        blocks = [weighted(block, names) for block in draws.blocks]
     return {name: np.concatenate([block[name] for block in blocks]) for name in names}
 
 
