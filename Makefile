@@ -24,8 +24,9 @@ lock:  ## pin every package anew (needs uv)
 	    --python-version 3.11 --extra dev pyproject.toml requirements/build.in --output-file requirements/lock.txt
 
 mlflow: .venv/ready  ## open the runs of the workspace W (default: demo)
-	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow server --backend-store-uri sqlite:///$(or $(W),demo)/mlflow.db \
-	    --default-artifact-root $(or $(W),demo)/mlruns --host 127.0.0.1 --port 5000
+	set -a && . mlflow/server.env && set +a && cd $(or $(W),demo) && $(CURDIR)/$(BIN)/mlflow server \
+	    --backend-store-uri sqlite:///mlflow.db --default-artifact-root mlruns \
+	    --host $$MLFLOW_SERVER_HOST --port $$MLFLOW_SERVER_PORT --allowed-hosts "$$MLFLOW_SERVER_ALLOWED_HOSTS"
 
 benchmark: .venv/ready
 	$(BIN)/python -m benchmarks.features

@@ -10,24 +10,26 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from cli.session import Session
 from warehouse.errors import DataProblemError, RepriseError
 
-EPILOG = "Every command takes -w DIR (the workspace, else this folder) and --json (stdout is JSON only), before or after the verb."
+EPILOG = (
+    "Every command takes -w DIR (the workspace, else this folder) and --json (stdout is JSON only), "
+    "before or after the verb."
+)
 COMMANDS = (
     "init", "check", "run", "features", "train", "backtest", "models", "score", "export", "recommend", "explain",
     "audience", "serve", "doctor", "demo",
 )  # fmt: skip
 
 
-def application() -> typer.Typer:
-    """The application with every command; each file of this package holds one noun and its `register`."""
+def application(nouns: Sequence[str] = COMMANDS) -> typer.Typer:
+    """The application with these commands; each file of this package holds one noun and its `register`."""
     app = typer.Typer(
         name="reprise",
-        help="Which customers come back, which are leaving, what to offer each, and whether contacting them did any good.",
+        help="Which customers come back, which are leaving, what to offer each, and whether contacting them did good.",
         epilog=EPILOG,
         no_args_is_help=True,
         add_completion=False,
@@ -43,7 +45,7 @@ def application() -> typer.Typer:
     ) -> None:
         context.obj = Session(workspace, as_json)
 
-    for noun in COMMANDS:
+    for noun in nouns:
         import_module(f"cli.{noun}").register(app)
     return app
 
@@ -65,6 +67,12 @@ def hoisted(arguments: Sequence[str]) -> list[str]:
     return common + others
 
 
+def _wanted(arguments: Sequence[str]) -> tuple[str, ...]:
+    """The one noun that is called, so that nothing else is imported; all of them where none is (help, a slip)."""
+    called = next((argument for argument in arguments if argument in COMMANDS), None)
+    return (called,) if called else COMMANDS
+
+
 def _report(error: RepriseError, as_json: bool) -> None:
     if as_json:
         problems = [str(problem) for problem in error.problems] if isinstance(error, DataProblemError) else []
@@ -78,15 +86,14 @@ def call(arguments: Sequence[str]) -> int:
     arguments = hoisted(arguments)
     as_json = "--json" in arguments
     try:
-        result = application()(args=list(arguments), prog_name="reprise", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        application(_wanted(arguments))(args=list(arguments), prog_name="reprise")
+        return 0
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
     except RepriseError as error:
         _report(error, as_json)
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return 2 if isinstance(error, click.UsageError) else 1
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:
@@ -94,7 +101,9 @@ def call(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError:
-        print("error: there was not enough memory; lower memory_limit or raise buckets in reprise.toml.", file=sys.stderr)
+        print(
+            "error: there was not enough memory; lower memory_limit or raise buckets in reprise.toml.", file=sys.stderr
+        )
         return 1
 
 

@@ -106,7 +106,9 @@ class Session:
         self.progress.close()
         (self.err if self.as_json else self.out).print(line, markup=False)
 
-    def table(self, payload: Any, columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
+    def table(
+        self, payload: Any, columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None
+    ) -> None:
         """Prints rows: a drawn table on a terminal, tab-separated lines when piped, the payload under `--json`."""
         if self.as_json:
             self.answer(payload)

@@ -32,9 +32,11 @@ say "making .venv with $("$python" --version)"
 rm -rf .venv
 "$python" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-# The fast installer first; where it cannot reach the registry as pip is set up to do, pip itself.
-if ! .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements/lock.txt; then
-    say "falling back to pip"
+# The fast installer first, with its own certificates, then with the machine's; where it cannot reach the registry as
+# pip is set up to do, pip itself.
+install=(.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements/lock.txt)
+if ! "${install[@]}" 2>/dev/null && ! "${install[@]}" --system-certs; then
+    say "falling back to pip, which takes some minutes"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
 fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -1,0 +1,49 @@
+"""`reprise features build|list`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audiences.exports import export_table
+from cli.session import now, session
+from features.catalogue import available
+from pipeline import nightly
+from warehouse.clock import parse_day
+from warehouse.store import Store
+
+
+def register(app: typer.Typer) -> None:
+    features = typer.Typer(help="What is counted for every customer as of a date.", no_args_is_help=True)
+    app.add_typer(features, name="features")
+
+    @features.command("build")
+    def build(
+        context: typer.Context,
+        as_of: Annotated[str | None, typer.Option(help="The cutoff; else the day after the last row.")] = None,
+        out: Annotated[Path | None, typer.Option(help="A .parquet, .csv or .jsonl file.")] = None,
+    ) -> None:
+        """Build one row for each customer as of a date."""
+        shell = session(context)
+        workspace = shell.workspace()
+        day, table = nightly.features_at(workspace, parse_day(as_of) if as_of else None, now(), shell.progress)
+        written = export_table(table, out) if out else None
+        payload = {"as_of": day, "rows": table.num_rows, "features": table.num_columns - 1, "out": out}
+        lines = [f"{table.num_rows:,} customers × {table.num_columns - 1} features as of {day}"]
+        shell.answer(payload, lines + ([f"wrote {out} ({written.rows:,} rows)"] if written else []))
+
+    @features.command("list")
+    def list_(context: typer.Context) -> None:
+        """List the features this workspace's tables can give, with their meaning."""
+        shell = session(context)
+        workspace = shell.workspace()
+        chinese = workspace.settings.language == "zh"
+        found = available(Store(workspace).tables)
+        payload = [
+            {"name": f.name, "family": f.family, "unit": f.unit, "window_days": f.window_days, "en": f.en, "zh": f.zh}
+            for f in found
+        ]
+        rows = [(f.name, f.family, f.unit, f.window_days, f.zh if chinese else f.en) for f in found]
+        shell.table(payload, ("name", "family", "unit", "days", "meaning"), rows)

@@ -1,0 +1,83 @@
+"""`reprise init`: a workspace from files of orders, events or labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.session import session
+from warehouse.contracts import CONTRACTS
+from warehouse.errors import UsageError
+from warehouse.starting import init_workspace
+
+
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    """`user_id=master_id` pairs (ours = theirs) as a mapping."""
+    wrong = [pair for pair in pairs if pair.count("=") < 1 or not all(pair.split("=", 1))]
+    if wrong:
+        raise UsageError(f"--map {wrong[0]!r} is not ours=theirs.", hint="Write it as --map user_id=master_id.")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _ask(question: str, candidates: list[str]) -> str:
+    typer.echo(question, err=True)
+    for number, candidate in enumerate(candidates, 1):
+        typer.echo(f"  {number}  {candidate}", err=True)
+    while True:
+        given = typer.prompt("Number, or the value itself", default="1", err=True).strip()
+        if given.isdigit() and 1 <= int(given) <= len(candidates):
+            return candidates[int(given) - 1]
+        if given and not given.isdigit():
+            return str(given)
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def init(
+        context: typer.Context,
+        directory: Annotated[Path, typer.Argument(help="The folder to make the workspace in.")],
+        orders: Annotated[Path | None, typer.Option(help="Order lines: CSV, Parquet or JSONL.")] = None,
+        events: Annotated[Path | None, typer.Option(help="Acts: page views, app features, ratings …")] = None,
+        users: Annotated[Path | None, typer.Option(help="Customers and their attributes and consents.")] = None,
+        items: Annotated[Path | None, typer.Option(help="The catalogue.")] = None,
+        contacts: Annotated[
+            Path | None, typer.Option(help="Who was contacted, by which campaign, in which arm.")
+        ] = None,
+        tags: Annotated[Path | None, typer.Option(help="Tags set by hand.")] = None,
+        identities: Annotated[Path | None, typer.Option(help="Phones, addresses: for exports only.")] = None,
+        exposures: Annotated[Path | None, typer.Option(help="Suggestions that were shown.")] = None,
+        labels: Annotated[Path | None, typer.Option(help="Outcomes of your own.")] = None,
+        preset: Annotated[str | None, typer.Option(help="A known shape of file, such as online-retail.")] = None,
+        tz: Annotated[str | None, typer.Option(help="The business time zone, such as Asia/Shanghai.")] = None,
+        mapping: Annotated[
+            list[str] | None, typer.Option("--map", help="ours=theirs, for a column; may be repeated.")
+        ] = None,
+        duplicates: Annotated[str | None, typer.Option(help="drop or keep rows equal in all columns.")] = None,
+        yes: Annotated[bool, typer.Option("--yes", "-y", help="Never ask; print what was assumed.")] = False,
+    ) -> None:
+        """Look at your files, work out what is in them, and write reprise.toml."""
+        given = {
+            "orders": orders,
+            "events": events,
+            "users": users,
+            "items": items,
+            "contacts": contacts,
+            "tags": tags,
+            "identities": identities,
+            "exposures": exposures,
+            "labels": labels,
+        }
+        files = {table: given[table] for table in CONTRACTS if given[table] is not None}
+        shell = session(context)
+        report = init_workspace(
+            directory,
+            files={table: path for table, path in files.items() if path is not None},
+            preset=preset,
+            tz=tz,
+            mapping=_mapping(mapping or []),
+            ask=None if yes or shell.as_json else _ask,
+            duplicates=duplicates,
+        )
+        shell.answer(report.as_dict(), report.lines())

@@ -1,0 +1,31 @@
+"""`reprise serve`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.session import session
+from serving.runner import serve as start
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def serve(
+        context: typer.Context,
+        host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+        port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.")] = None,
+        bare: Annotated[bool, typer.Option(help="The lookups alone, without BentoML: faster.")] = False,
+    ) -> None:
+        """Serve the current release over HTTP until Ctrl-C; a new release is taken up by itself."""
+        shell = session(context)
+        workspace = shell.workspace()
+        serving = workspace.settings.serving
+        service = start(workspace, host or serving.host, port or serving.port, bare=bare)
+        try:
+            service.wait_ready()
+            shell.say(f"serving on {service.url} (Ctrl-C stops); try {service.url}/v1/release")
+            service.wait()
+        finally:
+            service.stop()

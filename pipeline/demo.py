@@ -1,0 +1,190 @@
+"""The main job from nothing: a made-up shop, checked, modelled, scored, turned into audiences and served."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline import lists, nightly
+from pipeline.nightly import RunReport, Watch
+from serving.release import Release
+from serving.runner import serve
+from warehouse.errors import UsageError
+from warehouse.files import write_text
+from warehouse.progress import Progress
+from warehouse.shop import ShopReport, make_shop
+from warehouse.starting import init_workspace
+from warehouse.workspace import Workspace
+
+MARK = ".made-by-demo"
+TABLES = {
+    "orders": "orders.csv",
+    "events": "events.parquet",
+    "users": "users.csv",
+    "items": "items.csv",
+    "contacts": "contacts.csv",
+    "tags": "tags.csv",
+    "identities": "identities.csv",
+}
+_CLIPPED = 300
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """What the demo made: the run, the audiences, and the example requests with their answers."""
+
+    workspace: Path
+    run: RunReport
+    audiences: list[dict[str, Any]]
+    requests: list[dict[str, Any]]
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "workspace": self.workspace,
+            "seconds": round(self.seconds, 1),
+            "run": self.run.as_dict(),
+            "audiences": self.audiences,
+            "requests": self.requests,
+        }
+
+
+def demo(
+    root: Path,
+    users: int,
+    seed: int,
+    *,
+    now: datetime,
+    port: int,
+    stay: bool,
+    progress: Progress,
+    tell: Callable[[str], None],
+) -> DemoReport:
+    """Makes the demo workspace in `root` anew and walks the whole way; with `stay` the service runs until Ctrl-C."""
+    watch = Watch(tell)
+    workspace = _made(root, users, seed, watch, progress)
+    report = nightly.run(workspace, loaded_at=now, progress=progress, tell=tell)
+    for line in report.closing_lines():
+        tell(line)
+    watch = _since(watch, tell)
+    release = lists.current(workspace)
+    service = serve(workspace, workspace.settings.serving.host, port)
+    try:
+        audiences = []
+        for name in workspace.settings.audiences:
+            built = lists.build_audience_now(workspace, name, None, None, False, now, progress, release)
+            audiences.append(built.as_dict())
+            for line in built.lines():
+                tell(f"        {line}")
+        watch.step(f"built {len(audiences)} audiences")
+        service.wait_ready()
+        watch.step(f"service ready at {service.url}")
+        requests = [_asked(service.url, *request, tell) for request in _examples(release)]
+        watch.step(f"{len(requests)} example requests answered")
+        _what_next(root, service.url, release, stay, tell)
+        if stay:
+            service.wait()
+    finally:
+        service.stop()
+    return DemoReport(root, report, audiences, requests, watch.total)
+
+
+def _since(before: Watch, tell: Callable[[str], None]) -> Watch:
+    """A watch that counts from the first step on but times the next step from now."""
+    after = Watch(tell)
+    after._started = before._started
+    return after
+
+
+def _made(root: Path, users: int, seed: int, watch: Watch, progress: Progress) -> Workspace:
+    """A fresh workspace around a fresh shop. Only a folder that an earlier demo made is cleared."""
+    if root.exists() and any(root.iterdir()):
+        if not (root / MARK).exists():
+            raise UsageError(f"{root} is not empty and not a demo.", hint="Name another folder with -w DIR.")
+        shutil.rmtree(root)
+    root.mkdir(parents=True, exist_ok=True)
+    (root / MARK).touch()
+    shop = make_shop(root / "shop", users=users, seed=seed, progress=progress)
+    watch.step("made up a shop: " + ", ".join(f"{rows:,} {table}" for table, rows in shop.rows.items()))
+    files = {table: root / "shop" / name for table, name in TABLES.items()}
+    init_workspace(root, files=files, tz=shop.time_zone)
+    _adapted(root / "reprise.toml", shop)
+    watch.step(f"wrote {root / 'reprise.toml'} (columns, times and policies worked out from the files)")
+    return Workspace.open(root)
+
+
+def _adapted(settings: Path, shop: ShopReport) -> None:
+    """What the owner of this shop would write by hand: its currency, what is no product, and a quick training."""
+    text = settings.read_text(encoding="utf-8")
+    text = re.sub(r'(?m)^currency = ".*?"', f'currency = "{shop.currency}"', text, count=1)
+    text = text.replace("[tables.orders]", f"[tables.orders]\nnon_products = '{shop.non_products}'\n#", 1)
+    text += "\n[training]\n# Fewer past dates than the default of 12, to be quick.\nmax_cutoffs = 3\n"
+    write_text(settings, text)
+
+
+def _examples(release: Release) -> list[tuple[str, str, dict[str, Any] | None]]:
+    """Requests a first visitor would make: a known customer, an unknown one, an audience, raw order lines."""
+    known = quote(_visitor(release), safe="")
+    day = release.as_of.isoformat()
+    raw = {
+        "as_of": day,
+        "orders": [
+            {"user_id": "visitor", "ordered_at": f"{release.as_of.year - 1}-12-20T10:00:00+08:00", "amount": "199"}
+        ],
+    }
+    return [
+        ("GET", "/v1/release", None),
+        ("GET", f"/v1/users/{known}/scores", None),
+        ("GET", f"/v1/users/{known}/suggestions?k=3", None),
+        ("GET", "/v1/users/nobody-knows-me/suggestions?k=2", None),
+        ("POST", "/v1/audience", {"rule": "churn_probability in top 10 %", "limit": 3}),
+        ("POST", "/v1/score", raw),
+    ]
+
+
+def _visitor(release: Release) -> str:
+    """Somebody to show: the active customer with the highest churn probability."""
+    scores = pq.read_table(release.directory / "scores.parquet", columns=["user_id", "target", "probability"])
+    known = scores.filter(pc.and_(pc.equal(scores["target"], "churn"), pc.is_valid(scores["probability"])))
+    best = known.sort_by([("probability", "descending"), ("user_id", "ascending")])["user_id"]
+    return str((best if len(best) else scores["user_id"])[0].as_py())
+
+
+def _asked(
+    base: str, method: str, path: str, body: dict[str, Any] | None, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """Makes one request and tells it as the curl line that repeats it, with the answer."""
+    data = json.dumps(body).encode() if body is not None else None
+    request = urllib.request.Request(base + path, data, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(request, timeout=30) as response:
+        answer = response.read().decode()
+    typed = f" -H 'Content-Type: application/json' -d '{json.dumps(body)}'" if body is not None else ""
+    tell(f"$ curl '{base}{path}'{typed}")
+    tell(answer if len(answer) <= _CLIPPED else f"{answer[:_CLIPPED]} … ({len(answer):,} characters)")
+    return {"method": method, "path": path, "body": body, "status": 200, "answer": json.loads(answer)}
+
+
+def _what_next(root: Path, url: str, release: Release, stay: bool, tell: Callable[[str], None]) -> None:
+    user = _visitor(release)
+    tell("What to type next:")
+    for line in (
+        f"reprise -w {root} explain {user}",
+        f"reprise -w {root} recommend {user} -k 5",
+        f"reprise -w {root} backtest repurchase --horizon 30",
+        f"reprise -w {root} audience build my_list --rule 'churn_probability in top 10 % and amount_365d > 500'",
+        f"reprise -w {root} export scores --format wide --out scores.csv",
+        "reprise init my-shop --orders orders.csv && reprise -w my-shop run",
+    ):
+        tell(f"  {line}")
+    tell(f"Serving on {url} until Ctrl-C; its pages are at {url}/docs." if stay else "The service is stopped.")

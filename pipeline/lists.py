@@ -1,0 +1,211 @@
+"""Answers from the current release for the command line: lists to files, suggestions, reasons, audiences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from audiences.audience import AudienceReport, build_audience
+from audiences.exports import export_table, wide_scores
+from features import rules
+from features.source import StoreSource, versions
+from serving import answers, customers
+from serving.holder import key_from_environment
+from serving.publication import current_directory
+from serving.reasons import explain as explained
+from serving.release import Release, open_release
+from warehouse.errors import NotReadyError, UsageError
+from warehouse.progress import Progress
+from warehouse.settings import AudienceSettings
+from warehouse.store import Store
+from warehouse.workspace import Workspace
+
+CONSENTS = ("blocked", "consent_sms", "consent_email", "consent_push")
+
+
+def current(workspace: Workspace) -> Release:
+    """The release that serves; `NotReadyError` where nothing has been published.
+
+    The canary is left out: this process only reads, and the files are hashed all the same.
+    """
+    return open_release(current_directory(workspace.releases), key_from_environment(), canary=False)
+
+
+def export(workspace: Workspace, what: str, out: Path, *, wide: bool, raw: bool) -> dict[str, Any]:
+    """Writes scores, suggestions or features of the current release to a file; its type by its suffix."""
+    release = current(workspace)
+    _must_have(release, what)
+    table = pq.read_table(release.directory / f"{what}.parquet")
+    if what == "features":
+        table = table.rename_columns(["user_id" if n == "entity_id" else n for n in table.column_names])
+    if wide:
+        table = _wide(what, table)
+    report = export_table(table, out, "raw" if raw else "safe")
+    return {
+        "what": what,
+        "out": report.path,
+        "rows": report.rows,
+        "columns": list(report.columns),
+        "sha256": report.sha256,
+        "format": "wide" if wide else "long",
+        "csv_mode": report.mode,
+        "release": release.id,
+        "as_of": release.as_of,
+        "suppression": "none applied: exports of scores are no contact lists",
+    }
+
+
+def _wide(what: str, table: pa.Table) -> pa.Table:
+    """One row per customer: scores by target, suggestions by rank; features are so already."""
+    if what == "scores":
+        return wide_scores(table)
+    if what == "suggestions":
+        frame = (
+            table.select(["user_id", "rank", "item_id"])
+            .to_pandas()
+            .pivot(index="user_id", columns="rank", values="item_id")
+        )
+        frame.columns = [f"suggestion_{rank}" for rank in frame.columns]
+        return pa.Table.from_pandas(frame.reset_index(), preserve_index=False)
+    return table
+
+
+def recommend(workspace: Workspace, user: str, k: int) -> dict[str, Any]:
+    """Suggestions for one customer with names and reasons; `NotReadyError` where the data gave no recommender."""
+    release = current(workspace)
+    _must_have(release, "suggestions")
+    answer = answers.user_suggestions(release, user, k, ())
+    names = _item_names(release)
+    return {**answer, "items": [{**item, "name": names.get(item["item_id"])} for item in answer["items"]]}
+
+
+def _must_have(release: Release, what: str) -> None:
+    missing = next((each for each in release.absent if each["what"] == what), None)
+    if missing is not None:
+        raise NotReadyError(f"There are no {what}: {missing['why']}.", hint=f"It needs {missing['needs']}.")
+
+
+def _item_names(release: Release) -> dict[str, str]:
+    items = release.tables.get("items")
+    if items is None or "name" not in items.column_names:
+        return {}
+    return dict(zip(items["item_id"].to_pylist(), items["name"].to_pylist(), strict=True))
+
+
+def explain(workspace: Workspace, user: str, language: str | None) -> dict[str, Any]:
+    """One customer's probabilities and what moves them, in plain words."""
+    release = current(workspace)
+    found = explained(release, user, language or workspace.settings.language)  # type: ignore[arg-type]
+    targets = [
+        {
+            "target": each.target,
+            "horizon_days": each.horizon_days,
+            "probability": each.probability,
+            "state": each.state,
+            "reasons": [{"text": r.text, "raises": r.raises, "log_odds": r.log_odds} for r in each.reasons],
+            "sentences": list(each.sentences),
+        }
+        for each in found
+    ]
+    text = [sentence for each in found for sentence in each.sentences]
+    return {"user_id": user, "as_of": release.as_of, "release": release.id, "targets": targets, "text": text}
+
+
+@dataclass(frozen=True)
+class BuiltAudience:
+    """An audience that was built, and how to say it."""
+
+    report: AudienceReport
+
+    def as_dict(self) -> dict[str, Any]:
+        hits = self.report.expected_hits
+        return {
+            "name": self.report.name,
+            "as_of": self.report.as_of,
+            "state": self.report.state,
+            "folder": self.report.folder,
+            "counts": dict(self.report.counts),
+            "expected_hits": vars(hits) if hits else None,
+            "manifest": dict(self.report.manifest),
+        }
+
+    def lines(self) -> list[str]:
+        counts, hits = self.report.counts, self.report.expected_hits
+        held = ", ".join(
+            f"{name.removeprefix('left_out_')} {n:,}" for name, n in counts.items() if "left_out" in name and n
+        )
+        lines = [
+            f"audience {self.report.name}: {counts['matched']:,} of {counts['customers']:,} customers match"
+            + (f", left out: {held}" if held else "")
+            + f"; treatment {counts['treatment']:,}, control {counts['control']:,}"
+        ]
+        if hits:
+            lines.append(f"expected {hits.target}: {hits.treatment:,.0f} in treatment, {hits.control:,.0f} in control")
+        return [*lines, f"{'wrote' if self.report.state != 'unchanged' else 'already there:'} {self.report.folder}"]
+
+
+def build_audience_now(
+    workspace: Workspace,
+    name: str,
+    rule: str | None,
+    out: Path | None,
+    replace: bool,
+    now: datetime,
+    progress: Progress,
+    release: Release | None = None,
+) -> BuiltAudience:
+    """A named audience of the current release, by its rule in the settings or by `rule`."""
+    declared = workspace.settings.audiences.get(name)
+    if declared is None and rule is None:
+        there = ", ".join(workspace.settings.audiences) or "none"
+        raise UsageError(f'There is no audience "{name}" in reprise.toml.', hint=f"There are: {there}; or give --rule.")
+    asked = (
+        declared.model_copy(update={"rule": rule})
+        if declared and rule
+        else declared or AudienceSettings(rule=str(rule))
+    )
+    opened = release or current(workspace)
+    fields = customers.fields(opened)
+    parsed = rules.parse(asked.rule)
+    rules.check(parsed, fields)
+    wanted = {*rules.fields_of(parsed), *CONSENTS, *_target_columns(fields)}
+    report = build_audience(
+        workspace,
+        name,
+        customers.customers(opened, sorted(wanted)),
+        asked,
+        opened.as_of,
+        opened.id,
+        now,
+        out,
+        progress,
+        replace=replace,
+        fields=fields,
+        fresh=_consents_now(workspace),
+    )
+    return BuiltAudience(report)
+
+
+def _target_columns(fields: Mapping[str, rules.Field]) -> list[str]:
+    return [name for name in fields if "_probability" in name or "_percentile" in name]
+
+
+def _consents_now(workspace: Workspace) -> Any:
+    """The consents as they are at this moment: the latest version of each customer, whatever the cutoff."""
+    store = Store(workspace)
+    if "users" not in store.tables:
+        return None
+
+    def fresh() -> pa.Table:
+        from datetime import date
+
+        latest = versions(StoreSource(Store(workspace)), "users", date(9999, 1, 1))
+        return latest.select(["entity_id", *(name for name in CONSENTS if name in latest.column_names)])
+
+    return fresh

@@ -1,0 +1,252 @@
+"""The nightly job: load what is new, features, train if due, score, publish. A second run does nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from features.source import StoreSource
+from pipeline import journal, teaching
+from pipeline.realised import Realised, realised
+from pipeline.realised import lines as realised_lines
+from pipeline.releasing import Published, publish_release
+from training.snapshots import Snapshots
+from training.targets import Target
+from training.trainer import Trainer
+from warehouse.errors import DataProblemError, NotReadyError
+from warehouse.progress import Progress, silent
+from warehouse.store import Store
+from warehouse.workspace import Workspace
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An opened workspace whose store holds everything new, and the date that is asked about."""
+
+    trainer: Trainer
+    as_of: date
+    first_day: date
+    observed_until: date
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.trainer.workspace
+
+    @property
+    def store(self) -> Store:
+        return self.trainer.store
+
+    @property
+    def source(self) -> StoreSource:
+        return self.trainer.source
+
+    @property
+    def snapshots(self) -> Snapshots:
+        return self.trainer.snapshots
+
+    @property
+    def targets(self) -> list[Target]:
+        return self.trainer.declared(self.as_of)
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did: the release that serves, what was trained, what is absent, and predictions that came due."""
+
+    as_of: date
+    release: str
+    already_done: bool
+    seconds: float
+    trained: list[Mapping[str, Any]] = field(default_factory=list)
+    absent: list[Mapping[str, str]] = field(default_factory=list)
+    users: int = 0
+    realised: list[Realised] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "as_of": self.as_of,
+            "release": self.release,
+            "already_done": self.already_done,
+            "seconds": round(self.seconds, 2),
+            "users": self.users,
+            "trained": self.trained,
+            "absent": self.absent,
+            "realised": [vars(each) for each in self.realised],
+        }
+
+    def closing_lines(self) -> list[str]:
+        if self.already_done:
+            first = f"already done: release {self.release} as of {self.as_of} serves; nothing was changed"
+        else:
+            first = f"release {self.release} as of {self.as_of} serves ({self.users:,} customers, {self.seconds:.1f} s)"
+        return [first, *self.told]
+
+
+class Watch:
+    """Tells each step with the seconds it took."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._started = self._last = time.monotonic()
+
+    def step(self, line: str) -> None:
+        now = time.monotonic()
+        self._tell(f"[{now - self._last:5.1f} s] {line}")
+        self._last = now
+
+    @property
+    def total(self) -> float:
+        return time.monotonic() - self._started
+
+
+def load(
+    workspace: Workspace, as_of: date | None, loaded_at: datetime, progress: Progress, accept_drift: str | None = None
+) -> tuple[Loaded, Any]:
+    """Loads what is new and settles the date; the report of the load is the second value."""
+    store = Store(workspace)
+    report = store.load_new(loaded_at, progress, accept_drift=accept_drift)
+    happenings = [name for name in ("orders", "events") if name in store.tables]
+    if not happenings:
+        raise DataProblemError("There are no rows of orders or events.", hint="Check the files named in reprise.toml.")
+    day = as_of or store.default_as_of()
+    first_day = min(first for name in happenings if (first := store.manifest(name).first_day))
+    if day <= first_day:
+        raise DataProblemError(
+            f"Nothing happened before {day}: the first row is of {first_day}.", hint="Choose a later --as-of."
+        )
+    outcome_table = "orders" if "orders" in store.tables else "events"
+    return Loaded(Trainer(workspace, store, progress), day, first_day, store.observed_until(outcome_table)), report
+
+
+def run(
+    workspace: Workspace,
+    as_of: date | None = None,
+    *,
+    loaded_at: datetime,
+    retrain: bool = False,
+    replace: bool = False,
+    accept_drift: str | None = None,
+    progress: Progress = silent,
+    tell: Tell = lambda line: None,
+) -> RunReport:
+    """The nightly job as of a date; without one, the start of the local day after the last accepted row.
+
+    The same data, settings and date again change nothing. Other settings for a date that was already published are
+    refused unless `replace`; new data for it make a new release.
+    """
+    watch = Watch(tell)
+    with workspace.lock("run"):
+        loaded, report = load(workspace, as_of, loaded_at, progress, accept_drift)
+        for line in report.lines():
+            tell(line)
+        watch.step(f"checked and loaded; as of {loaded.as_of}" + ("" if as_of else " (the day after the last row)"))
+        data, settings = loaded.store.fingerprint(), journal.settings_fingerprint(workspace)
+        before = journal.finished(workspace, loaded.as_of)
+        if before and not retrain:
+            if not replace:
+                journal.refuse_changed_settings(before, settings)
+            if before.data == data and before.settings == settings and (workspace.releases / before.release).exists():
+                return _done(loaded, before.release, watch)
+        trained = []
+        if retrain or teaching.due(workspace, loaded.as_of, settings):
+            trained = teaching.train(loaded, None, settings, progress, watch.step)
+        else:
+            watch.step(f"training is not due (every {workspace.settings.training.retrain_every} days)")
+        return _published(loaded, trained, data, settings, watch, progress, tell)
+
+
+def _done(loaded: Loaded, release: str, watch: Watch) -> RunReport:
+    found = realised(loaded.workspace, loaded.source, loaded.targets, min(loaded.observed_until, loaded.as_of))
+    told = realised_lines(found, loaded.workspace, loaded.as_of, loaded.targets)
+    return RunReport(loaded.as_of, release, True, watch.total, realised=found, told=told)
+
+
+def _published(
+    loaded: Loaded,
+    trained: list[Mapping[str, Any]],
+    data: str,
+    settings: str,
+    watch: Watch,
+    progress: Progress,
+    tell: Tell,
+) -> RunReport:
+    absent = _absent(loaded)
+    name = _free_name(loaded, data, settings)
+    published = publish_release(loaded.workspace, loaded.source, loaded.snapshots, loaded.as_of, name, absent, progress)
+    watch.step(_scored_line(published))
+    for line in published.release.absent:
+        tell(f"        absent: {line['what']}: {line['why']}. It needs {line['needs']}.")
+    journal.note(loaded.workspace, journal.Entry(loaded.as_of.isoformat(), data, settings, name))
+    found = realised(loaded.workspace, loaded.source, loaded.targets, min(loaded.observed_until, loaded.as_of))
+    told = realised_lines(found, loaded.workspace, loaded.as_of, loaded.targets)
+    users = len(published.release.scores)
+    gone: list[Mapping[str, str]] = [dict(each) for each in published.release.absent]
+    return RunReport(loaded.as_of, name, False, watch.total, trained, gone, users, found, told)
+
+
+def _scored_line(published: Published) -> str:
+    asked = ", ".join(f"{target} {horizon} d {n:,}" for (target, horizon), n in sorted(published.scored.items()))
+    offered = f"; {published.suggested:,} suggestions by {published.recommender}" if published.recommender else ""
+    return f"scored {len(published.release.scores):,} customers × {published.features} features ({asked}){offered}"
+
+
+def _absent(loaded: Loaded) -> list[Mapping[str, str]]:
+    """What these data cannot give: targets without their table, horizons whose label cannot exist."""
+    return teaching.absent(loaded.workspace)
+
+
+def _free_name(loaded: Loaded, data: str, settings: str) -> str:
+    """The release's name: its date and a hash of what went in; a number where that name was used before."""
+    champions = teaching.serving_versions(loaded.workspace)
+    key = hashlib.sha256("\n".join([data, settings, *champions]).encode()).hexdigest()[:8]
+    base, n = f"{loaded.as_of:%Y%m%d}-{key}", 1
+    name = base
+    while (loaded.workspace.releases / name).exists():
+        n += 1
+        name = f"{base}-{n}"
+    return name
+
+
+def features_at(
+    workspace: Workspace, as_of: date | None, loaded_at: datetime, progress: Progress
+) -> tuple[date, pa.Table]:
+    """Features of everyone as of a date."""
+    with workspace.lock("run"):
+        loaded, _ = load(workspace, as_of, loaded_at, progress)
+        return loaded.as_of, loaded.snapshots.features(loaded.as_of)
+
+
+def score_now(
+    workspace: Workspace, as_of: date | None, loaded_at: datetime, progress: Progress, tell: Tell
+) -> RunReport:
+    """Scores everyone with the champions there are and publishes; trains nothing."""
+    watch = Watch(tell)
+    with workspace.lock("run"):
+        loaded, report = load(workspace, as_of, loaded_at, progress)
+        for line in report.lines():
+            tell(line)
+        data, settings = loaded.store.fingerprint(), journal.settings_fingerprint(workspace)
+        return _published(loaded, [], data, settings, watch, progress, tell)
+
+
+def train_now(
+    workspace: Workspace, target: str | None, as_of: date | None, loaded_at: datetime, progress: Progress, tell: Tell
+) -> teaching.Lesson:
+    """Trains one target, the recommender (`recommend`), or all, whether due or not."""
+    watch = Watch(tell)
+    with workspace.lock("run"):
+        loaded, _ = load(workspace, as_of, loaded_at, progress)
+        names = [t.name for t in loaded.targets] + ["recommend"]
+        if target is not None and target not in names:
+            raise NotReadyError(f'There is no target "{target}" here.', hint=f"There are: {', '.join(names)}.")
+        settings = journal.settings_fingerprint(workspace)
+        return teaching.Lesson(loaded.as_of, teaching.train(loaded, target, settings, progress, watch.step))

@@ -1,0 +1,98 @@
+"""What past releases predicted, beside what then happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from features.outcomes import outcome_counts
+from features.source import Source
+from training.targets import Target
+from warehouse.workspace import Workspace
+
+LINES = 3
+
+
+@dataclass(frozen=True)
+class Realised:
+    """One target and horizon of one past release: the mean probability, the share it came true for, and the lift.
+
+    `top_share` is the share of all hits that the tenth with the highest probability held.
+    """
+
+    release: str
+    as_of: date
+    target: str
+    horizon_days: int
+    customers: int
+    predicted: float
+    realised: float
+    top_share: float | None
+
+    def line(self) -> str:
+        held = f"; the top 10 % held {self.top_share:.0%} of them" if self.top_share is not None else ""
+        return (
+            f"{self.as_of} {self.target} {self.horizon_days} d: predicted {self.predicted:.1%}, "
+            f"realised {self.realised:.1%} of {self.customers:,} customers{held}"
+        )
+
+
+def realised(workspace: Workspace, source: Source, targets: list[Target], known_until: date) -> list[Realised]:
+    """The latest closed predictions of past releases, newest first, at most one for each target and horizon.
+
+    A prediction is closed when its whole window lies before `known_until`.
+    """
+    found: dict[tuple[str, int], Realised] = {}
+    for folder, as_of in _releases(workspace):
+        scores = None
+        for target in targets:
+            for horizon in target.horizons:
+                if (target.name, horizon) in found or as_of + timedelta(days=horizon) > known_until:
+                    continue
+                scores = pq.read_table(folder / "scores.parquet") if scores is None else scores
+                if compared := _compared(folder.name, as_of, scores, source, target, horizon):
+                    found[target.name, horizon] = compared
+    return sorted(found.values(), key=lambda r: (r.as_of, r.customers), reverse=True)
+
+
+def lines(found: list[Realised], workspace: Workspace, as_of: date, targets: list[Target]) -> list[str]:
+    """Three lines for people; fewer only where so few predictions are closed, then with the day of the next."""
+    if found or not targets:
+        return [each.line() for each in found[:LINES]]
+    first = min((day for _, day in _releases(workspace)), default=as_of)
+    shortest = min(horizon for target in targets for horizon in target.horizons)
+    due = first + timedelta(days=shortest)
+    return [f"predicted against realised: the first prediction made here comes due on {due}"]
+
+
+def _releases(workspace: Workspace) -> Iterator[tuple[Path, date]]:
+    """Every release there is with its date, newest first; of several for one date the one made last."""
+    dated: dict[date, Path] = {}
+    for path in sorted(workspace.releases.glob("*/release.json"), key=lambda p: p.stat().st_mtime):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        dated[date.fromisoformat(told["as_of"])] = path.parent
+    yield from ((dated[day], day) for day in sorted(dated, reverse=True))
+
+
+def _compared(
+    release: str, as_of: date, scores: pa.Table, source: Source, target: Target, horizon: int
+) -> Realised | None:
+    asked = pc.and_(pc.equal(scores["target"], target.name), pc.equal(scores["horizon_days"], horizon))
+    rows = scores.filter(pc.and_(asked, pc.is_valid(scores["probability"])))
+    if not rows.num_rows:
+        return None
+    hits = outcome_counts(source, as_of, horizon, target.outcome, target.settings).column("entity_id")
+    y = pc.is_in(rows["user_id"], value_set=hits).to_numpy(zero_copy_only=False).astype(float)
+    y = 1 - y if target.positive_when_absent else y
+    best_first = rows["probability"].to_numpy().argsort(kind="stable")[::-1]
+    top = y[best_first[: max(1, round(0.1 * y.size))]].sum()
+    share = float(top / y.sum()) if y.sum() else None
+    predicted = float(pc.mean(rows["probability"]).as_py())
+    return Realised(release, as_of, target.name, horizon, rows.num_rows, predicted, float(y.mean()), share)

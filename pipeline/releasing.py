@@ -1,0 +1,112 @@
+"""From champions to a release: everyone scored, suggestions, and what serving needs to answer the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.source import StoreSource, versions
+from pipeline import suggestions
+from serving.complements import Key, Model
+from serving.holder import key_from_environment
+from serving.publication import current_release, publish
+from serving.release import Release, ReleaseContents, open_release, write_release
+from serving.scoring import populations, score
+from training.registry import Registry
+from training.snapshots import Snapshots
+from training.trainer import CARD_JSON, champions
+from warehouse.clock import instant
+from warehouse.errors import NotReadyError
+from warehouse.files import sweep
+from warehouse.progress import Progress
+from warehouse.workspace import Workspace
+
+_VERSIONED: tuple[Literal["users", "items", "tags"], ...] = ("users", "items", "tags")
+
+
+@dataclass(frozen=True)
+class Published:
+    """A release that serves, and what was learnt on the way."""
+
+    release: Release
+    features: int
+    scored: Mapping[Key, int]
+    suggested: int
+    recommender: str | None
+
+
+def publish_release(
+    workspace: Workspace,
+    source: StoreSource,
+    snapshots: Snapshots,
+    as_of: date,
+    name: str,
+    absent: list[Mapping[str, str]],
+    progress: Progress,
+) -> Published:
+    """Scores everyone as of a date with the champions, writes the release and makes it the one that serves."""
+    models: dict[Key, Model] = {(m.target, m.horizon_days): m for m in champions(workspace)}
+    if not models:
+        raise NotReadyError("There is no model to score with.", hint="Run `reprise run`, or `reprise train` first.")
+    features = snapshots.features(as_of)
+    scores = score(models, features, as_of=as_of, release=name)
+    suggested = suggestions.suggest_all(workspace, source, as_of, name, features.column("entity_id"), progress)
+    contents = ReleaseContents(
+        release=name,
+        as_of=as_of,
+        settings=workspace.settings,
+        models=models,
+        features=features,
+        scores=scores,
+        suggestions=suggested.suggestions,
+        similar_items=suggested.similar_items,
+        popular=suggested.popular,
+        recommender=suggested.recommender,
+        tables=tables_known(source, as_of),
+        populations=source.population_tables(as_of),
+        absent=[*absent, *([suggested.absent] if suggested.absent else [])],
+        cards=cards(workspace, models),
+        previous=current_release(workspace.releases),
+    )
+    workspace.releases.mkdir(parents=True, exist_ok=True)
+    sweep(workspace.releases)
+    write_release(workspace.releases / name, contents, key_from_environment())
+    # The canary has not been spared: what is published next is what a process of its own could load.
+    release = open_release(workspace.releases / name, key_from_environment())
+    publish(workspace.releases, name)
+    counts = {key: int(inside.sum()) for key, inside in populations(models, features).items()}
+    rows = 0 if suggested.suggestions is None else suggested.suggestions.num_rows
+    return Published(release, features.num_columns - 1, counts, rows, release.recommender)
+
+
+def tables_known(source: StoreSource, as_of: date) -> dict[str, pa.Table]:
+    """What scoring raw lines over HTTP takes from the release: customers, items, tags and contacts as known."""
+    found: dict[str, pa.Table] = {name: versions(source, name, as_of) for name in _VERSIONED if name in source.tables}
+    if "contacts" in source.tables:
+        cutoff = instant(as_of, source.time_zone)
+        files = [source.store.bucket("contacts", k) for k in range(source.store.buckets)]
+        seen = [("touched_at", "<", cutoff), ("recorded_at", "<", cutoff)]
+        found["contacts"] = pq.ParquetDataset(files, filters=seen).read()
+    return found
+
+
+def cards(workspace: Workspace, models: Mapping[Key, Model]) -> dict[str, Mapping[str, Any]]:
+    """The model cards of the champions, by `target_30d`; a complement has that of the model it mirrors."""
+    registry = Registry(workspace)
+    return {f"{t}_{h}d": card for (t, h), m in models.items() if (card := champions_card(registry, m.version))}
+
+
+def champions_card(registry: Registry, version: str) -> Mapping[str, Any] | None:
+    """The card that was written when this version was made; None where its maker wrote none."""
+    for target, horizon in registry.names():
+        path = registry.folder(target, horizon) / version / CARD_JSON
+        if path.is_file():
+            found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return found
+    return None

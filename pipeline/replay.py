@@ -1,0 +1,127 @@
+"""Had we used this before, what would have happened: backtests of targets and of recommenders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from features.outcomes import interactions, purchases
+from models.recommenders.interactions import Interactions
+from pipeline import nightly
+from training import backtest as propensity
+from training.protocol import replay_dates
+from training.recommendation import evaluate_recommenders
+from warehouse.errors import NotReadyError
+from warehouse.progress import Progress
+from warehouse.workspace import Workspace
+
+RECOMMEND = "recommend"
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A backtest: the payload for `--json` and lines for people."""
+
+    payload: list[dict[str, Any]]
+    text: list[str]
+
+    def lines(self) -> list[str]:
+        return self.text
+
+
+def backtest(
+    workspace: Workspace,
+    target: str,
+    horizon: int | None,
+    days: Sequence[date] | None,
+    loaded_at: datetime,
+    progress: Progress,
+) -> Replayed:
+    """Replays a target, or the recommenders, at past dates; without dates every 30 days back from the latest one."""
+    with workspace.lock("run"):
+        loaded, _ = nightly.load(workspace, None, loaded_at, progress)
+        if target == RECOMMEND:
+            return _recommenders(loaded, horizon, days, progress)
+        return _propensity(loaded, target, horizon, days, progress)
+
+
+def _propensity(
+    loaded: nightly.Loaded, name: str, horizon: int | None, days: Sequence[date] | None, progress: Progress
+) -> Replayed:
+    trainer = loaded.trainer
+    target = trainer.target(name, loaded.as_of)
+    first_day, until = trainer.reach(target)
+    serving = {key: version for key in trainer.registry.names() if (version := trainer.registry.champion_version(*key))}
+    replays = propensity.backtest(
+        trainer.snapshots,
+        [target],
+        trainer.settings.training,
+        trainer.recipe(),
+        until,
+        first_day,
+        days or (),
+        horizon,
+        serving,
+        progress,
+    )
+    payload = [replay.to_json() for replay in replays]
+    lines = [line for each in payload for line in _judged_lines(each)]
+    return Replayed(payload, lines + [propensity.sentence(j, r.target) for r in replays for j in r.judged])
+
+
+def _judged_lines(replay: dict[str, Any]) -> list[str]:
+    """A table of one target and horizon: a line for each date and model."""
+    columns = ("auc", "average_precision", "lift_at_10", "brier", "level_error", "shape_error")
+    lines = ["\t".join(("target", "days", "as_of", "protocol", "customers", "base rate", "model", *columns))]
+    for cutoff in replay["cutoffs"]:
+        for model in cutoff["models"]:
+            named = " (named rule)" if model["name"] == cutoff["named_rule"] else ""
+            cells = ["" if model[name] is None else f"{model[name]:.3f}" for name in columns]
+            head = (replay["target"], str(replay["horizon_days"]), cutoff["as_of"], cutoff["protocol"])
+            lines.append(
+                "\t".join((*head, f"{cutoff['n']:,}", f"{cutoff['base_rate']:.3f}", model["name"] + named, *cells))
+            )
+    return lines
+
+
+def _recommenders(
+    loaded: nightly.Loaded, horizon: int | None, days: Sequence[date] | None, progress: Progress
+) -> Replayed:
+    asked = loaded.workspace.settings.recommend
+    window = horizon or asked.horizon
+    if "orders" not in loaded.store.tables:
+        raise NotReadyError("There are no suggestions: no sale names an item.", hint="It needs orders with an item_id.")
+    dates = days or replay_dates(loaded.observed_until, loaded.first_day, window)
+    cutoffs = []
+    for done, cutoff in enumerate(dates):
+        if cutoff + timedelta(days=window) > loaded.observed_until:
+            raise NotReadyError(
+                f"The {window} days from {cutoff} are not over: sales are known to {loaded.observed_until}.",
+                hint="Choose an earlier --as-of.",
+            )
+        progress("replaying", done, len(dates))
+        held = interactions(loaded.source, cutoff)
+        held = held.filter(held["item_id"].is_valid())
+        if not held.num_rows:
+            raise NotReadyError(
+                "There are no suggestions: no sale names an item.", hint="It needs orders with an item_id."
+            )
+        rows = evaluate_recommenders(
+            Interactions.from_table(held, cutoff), purchases(loaded.source, cutoff, window), asked.models
+        )
+        cutoffs.append({"as_of": cutoff.isoformat(), "models": rows})
+    payload = [{"target": RECOMMEND, "horizon_days": window, "cutoffs": cutoffs}]
+    return Replayed(payload, _table(cutoffs))
+
+
+def _table(cutoffs: Sequence[dict[str, Any]]) -> list[str]:
+    """Recall of each recommender at each date: all purchases, repeats, and new items."""
+    columns = ("recall@10", "recall@20", "repeat_recall@10", "explore_recall@10", "hit_rate@10")
+    lines = ["\t".join(("as_of", "recommender", *columns))]
+    for cutoff in cutoffs:
+        for row in cutoff["models"]:
+            cells = [f"{row[name]:.3f}" if row.get(name) is not None else "" for name in columns]
+            lines.append("\t".join((cutoff["as_of"], row["name"], *cells)))
+    return lines

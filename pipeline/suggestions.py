@@ -1,0 +1,184 @@
+"""Suggestions of a release: the recommender that was chosen, refitted on all sales so far, in words people read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.outcomes import interactions, purchases
+from features.source import Source, versions
+from models import recommenders
+from models.recommenders.interactions import Interactions
+from models.recommenders.reasons import sentences
+from models.recommenders.suggesting import suggest
+from serving.fallbacks import suggestion_id
+from serving.schemas import POPULAR, SIMILAR_ITEMS, SUGGESTIONS
+from serving.shelf import not_for_sale
+from training.recommendation import TrainedRecommender, train_recommender
+from warehouse.errors import RepriseError
+from warehouse.files import write_text
+from warehouse.progress import Progress
+from warehouse.workspace import Workspace
+
+SIMILAR_KEPT = 20
+POPULAR_KEPT = 200
+_USERS_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """Everything about suggestions that a release holds; `absent` says what is missing where there are none."""
+
+    suggestions: pa.Table | None = None
+    similar_items: pa.Table | None = None
+    popular: pa.Table | None = None
+    recommender: tuple[str, Mapping[str, npt.NDArray[Any]]] | None = None
+    absent: Mapping[str, str] | None = None
+
+
+def choose(
+    workspace: Workspace, source: Source, as_of: date, first_day: date, observed_until: date
+) -> TrainedRecommender:
+    """Judges the recommenders on closed windows and writes down which one serves."""
+    asked = workspace.settings.recommend
+    trained = train_recommender(
+        lambda cutoff: interactions(source, cutoff),
+        lambda cutoff: purchases(source, cutoff, asked.horizon),
+        as_of,
+        observed_until,
+        first_day,
+        asked.horizon,
+        asked.models,
+        workspace.settings.training.bootstrap_draws,
+        workspace.settings.training.seed,
+    )
+    _remember(workspace, trained, as_of)
+    return trained
+
+
+def nothing(workspace: Workspace, as_of: date) -> TrainedRecommender:
+    """Where there are no orders there is nothing to suggest; that, too, is written down."""
+    absent = {"what": "suggestions", "why": "there are no orders", "needs": "orders with an item_id"}
+    trained = TrainedRecommender(None, None, [], "No suggestions: there are no orders.", {}, absent)
+    _remember(workspace, trained, as_of)
+    return trained
+
+
+def _remember(workspace: Workspace, trained: TrainedRecommender, as_of: date) -> None:
+    chosen = {
+        "name": trained.name,
+        "as_of": as_of.isoformat(),
+        "why": trained.why,
+        "card": trained.card,
+        "metrics": trained.metrics,
+        "absent": trained.absent,
+    }
+    write_text(_chosen_path(workspace), json.dumps(chosen, ensure_ascii=False, indent=1) + "\n")
+
+
+def chosen(workspace: Workspace) -> dict[str, Any] | None:
+    """What `choose` wrote down last; None where nothing has been chosen yet."""
+    path = _chosen_path(workspace)
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise RepriseError(f"{path} is damaged.", hint="Delete it and run `reprise train recommend`.") from error
+    return found
+
+
+def _chosen_path(workspace: Workspace) -> Any:
+    return workspace.models / "recommend.json"
+
+
+def suggest_all(
+    workspace: Workspace, source: Source, as_of: date, release: str, users: pa.ChunkedArray, progress: Progress
+) -> Suggested:
+    """Suggestions for all `users`, similar items and what is popular, by the recommender that was chosen."""
+    choice = chosen(workspace)
+    if choice is None or choice["name"] is None:
+        absent = choice["absent"] if choice else None
+        return Suggested(
+            absent=absent or {"what": "suggestions", "why": "no recommender was chosen", "needs": "training"}
+        )
+    held = Interactions.from_table(_with_items(interactions(source, as_of)), as_of)
+    model = recommenders.create(choice["name"]).fit(held)
+    items = versions(source, "items", as_of) if "items" in source.tables else None
+    gone = not_for_sale(items, as_of, workspace.settings.time_zone)
+    allowed = ~np.isin(np.array(held.item_ids.to_pylist(), dtype=object), list(gone)) if gone else None
+    names = _names(items)
+    version = f"{choice['name']}-{as_of:%Y%m%d}"
+    parts = []
+    for start in range(0, len(users), _USERS_AT_ONCE):
+        ids = users.slice(start, _USERS_AT_ONCE).to_pylist()
+        found = suggest(model, ids, workspace.settings.recommend.k, allowed)
+        parts.append(_published(found, names, workspace.settings.language, as_of, version, release))
+        progress("suggestions", min(start + _USERS_AT_ONCE, len(users)), len(users))
+    return Suggested(
+        pa.concat_tables(parts) if parts else None,
+        _similar(model, held, allowed),
+        _popular(model, allowed),
+        (version, model.arrays()),
+    )
+
+
+def _with_items(table: pa.Table) -> pa.Table:
+    return table.filter(pc.is_valid(table.column("item_id")))
+
+
+def _names(items: pa.Table | None) -> dict[str, str]:
+    if items is None:
+        return {}
+    pairs = zip(items.column("item_id").to_pylist(), items.column("name").to_pylist(), strict=True)
+    return {item: name for item, name in pairs if name}
+
+
+def _published(
+    found: pa.Table, names: Mapping[str, str], language: str, as_of: date, version: str, release: str
+) -> pa.Table:
+    """Suggestions in the published schema: the reason as a sentence, each with its id."""
+    users, items = found.column("user_id").to_pylist(), found.column("item_id").to_pylist()
+    n = found.num_rows
+    columns = {
+        "reason": pa.array(sentences(found, language, names), pa.string()),
+        "suggestion_id": pa.array(
+            [suggestion_id(release, u, i) for u, i in zip(users, items, strict=True)], pa.string()
+        ),
+        "as_of": pa.repeat(pa.scalar(as_of, pa.date32()), n),
+        "model_version": pa.repeat(version, n),
+        "release": pa.repeat(release, n),
+    }
+    kept = {name: found.column(name) for name in ("user_id", "rank", "item_id", "strength", "source")}
+    return pa.table({**kept, **columns}).select(SUGGESTIONS.names).cast(SUGGESTIONS)
+
+
+def _similar(model: Any, held: Interactions, allowed: npt.NDArray[np.bool_] | None) -> pa.Table:
+    """For every item the items most like it."""
+    count = len(held.item_ids)
+    ranked = model.similar_items(np.arange(count), SIMILAR_KEPT, allowed)
+    rows, places = np.nonzero(ranked.items >= 0)
+    return pa.table(
+        {
+            "item_id": held.item_ids.take(pa.array(rows)).cast(pa.string()),
+            "rank": pa.array(places + 1, pa.int32()),
+            "similar_item_id": held.item_ids.take(pa.array(ranked.items[rows, places])).cast(pa.string()),
+            "strength": pa.array(ranked.strength[rows, places], pa.float64()),
+        }
+    ).cast(SIMILAR_ITEMS)
+
+
+def _popular(model: Any, allowed: npt.NDArray[np.bool_] | None) -> pa.Table:
+    """What a customer without a history is offered, best first."""
+    ranked = recommenders.create("popularity").fit(model.interactions).recommend([-1], POPULAR_KEPT, allowed)
+    kept = ranked.items[0] >= 0
+    ids = model.interactions.item_ids.take(pa.array(ranked.items[0][kept])).cast(pa.string())
+    return pa.table({"item_id": ids, "strength": pa.array(ranked.strength[0][kept], pa.float64())}).cast(POPULAR)

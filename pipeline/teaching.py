@@ -1,0 +1,156 @@
+"""Training in the nightly run: whether it is due, all targets and the recommender taught, what was learnt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pipeline import suggestions
+from training.propensity import Trained
+from training.tracking import Record, Tracker, prepare
+from training.trainer import TrainingReport, champions
+from warehouse.errors import RepriseError
+from warehouse.files import write_text
+from warehouse.progress import Progress
+from warehouse.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pipeline.nightly import Loaded
+
+RECOMMEND = "recommend"
+WHO = "reprise"
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a training gave, as rows for people and machines."""
+
+    as_of: date
+    rows: list[Row]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"as_of": self.as_of, "trained": self.rows}
+
+    def lines(self) -> list[str]:
+        return [f"{row['model']}: {row['why']}" for row in self.rows]
+
+
+def due(workspace: Workspace, as_of: date, settings: str) -> bool:
+    """Whether training is due: never done, done under other settings, or `retrain_every` days ago or more."""
+    told = _last(workspace)
+    if not told or told["settings"] != settings:
+        return True
+    last = date.fromisoformat(told["as_of"])
+    return not last <= as_of < last + timedelta(days=workspace.settings.training.retrain_every)
+
+
+def absent(workspace: Workspace) -> list[Mapping[str, str]]:
+    """What the last training of everything could not give, with what each needs."""
+    return list(_last(workspace).get("absent", []))
+
+
+def serving_versions(workspace: Workspace) -> list[str]:
+    """The versions of all models that serve, for names of releases."""
+    chosen = suggestions.chosen(workspace)
+    recommender = [f"{chosen['name']} {chosen['as_of']}"] if chosen else []
+    return [model.version for model in champions(workspace)] + recommender
+
+
+def train(
+    loaded: Loaded,
+    only: str | None,
+    settings: str,
+    progress: Progress,
+    step: Callable[[str], None],
+    tracker: Tracker | None = None,
+) -> list[Row]:
+    """Trains every declared target and the recommender, or `only` one of them; rows say what was learnt."""
+    rows: list[Row] = []
+    with tracker or prepare(loaded.workspace) as open_tracker:
+        if only != RECOMMEND:
+            report = loaded.trainer.train_all(loaded.as_of, open_tracker, only=only, who=WHO)
+            rows += [_row(trained) for trained in report.trained]
+            step(_told(report))
+            if only is None:
+                _remember(loaded, settings, report)
+        if only in (None, RECOMMEND):
+            rows.append(_recommender(loaded, open_tracker))
+            step(f"recommend: {rows[-1]['why']}")
+    if only is None:
+        step("logged to MLflow")
+    return rows
+
+
+def _row(trained: Trained) -> Row:
+    """One training for people: what was judged, and what serves from now on."""
+    judged = trained.judged
+    name = "lightgbm" if "lightgbm" in judged.contenders else judged.named_rule
+    told = judged.intervals[name]
+    return {
+        "model": f"{trained.target.name} {trained.horizon} d",
+        "target": trained.target.name,
+        "horizon_days": trained.horizon,
+        "serves": trained.serves.model.version if trained.serves else None,
+        "kind": trained.serves.model.kind if trained.serves else None,
+        "promoted": trained.promoted,
+        "why": trained.why,
+        "protocol": judged.protocol.to_json(),
+        "n": judged.n,
+        "base_rate": judged.base_rate,
+        "judged": {metric: {"value": i.value, "low": i.low, "high": i.high} for metric, i in told.items()},
+        "skipped": [each.to_json() for each in judged.skipped],
+    }
+
+
+def _told(report: TrainingReport) -> str:
+    names = ", ".join(f"{t.target.name} {t.horizon} d ({'model' if t.promoted else 'rule'})" for t in report.trained)
+    also = ", ".join(f"{name} {h} d" for name, h, _ in report.complements)
+    return f"trained {names}" + (f"; {also} as the complement" if also else "")
+
+
+def _remember(loaded: Loaded, settings: str, report: TrainingReport) -> None:
+    told = {"as_of": loaded.as_of.isoformat(), "settings": settings, "absent": [vars(each) for each in report.absent]}
+    write_text(_path(loaded.workspace), json.dumps(told, ensure_ascii=False, indent=1) + "\n")
+
+
+def _recommender(loaded: Loaded, tracker: Tracker) -> Row:
+    """Recommenders judged on closed windows; the one that serves is written down and logged."""
+    if "orders" not in loaded.store.tables:
+        trained = suggestions.nothing(loaded.workspace, loaded.as_of)
+    else:
+        manifest = loaded.store.manifest("orders")
+        first_day = manifest.first_day or loaded.first_day
+        until = loaded.store.observed_until("orders")
+        trained = suggestions.choose(loaded.workspace, loaded.source, loaded.as_of, first_day, until)
+    metrics = {
+        f"{row['role']}/{row['name']}/{name}".replace("@", "_at_"): value
+        for row in trained.metrics
+        for name, value in row.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    if trained.name is not None:
+        card = json.dumps(trained.card, ensure_ascii=False, indent=1)
+        params = {"serves": trained.name, "as_of": loaded.as_of.isoformat(), "why": trained.why[:500]}
+        tracker.log(
+            Record("recommend", f"{trained.name}-{loaded.as_of}", params, metrics, artifacts={"card.json": card})
+        )
+    return {"model": RECOMMEND, "serves": trained.name, "why": trained.why, "metrics": trained.metrics}
+
+
+def _path(workspace: Workspace) -> Any:
+    return workspace.models / "trained.json"
+
+
+def _last(workspace: Workspace) -> dict[str, Any]:
+    path = _path(workspace)
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise RepriseError(f"{path} is damaged.", hint="Delete it; training is then done again.") from error
+    return found
