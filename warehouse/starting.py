@@ -58,9 +58,12 @@ def init_workspace(
     mapping: dict[str, str] | None = None,
     ask: Ask | None = None,
     duplicates: str | None = None,
+    currency: str | None = None,
+    policies: dict[str, dict[str, Any]] | None = None,
 ) -> InitReport:
     """Writes `reprise.toml` into `directory` for these files (table: path). `mapping` says ours = theirs.
 
+    `policies` sets keys of tables, such as `{"orders": {"non_products": "^POSTAGE$"}}`.
     `ask(question, candidates)` is called for what cannot be inferred; without it the first candidate is taken and named
     in `assumed` and in the file's comments. An existing settings file is never overwritten.
     """
@@ -73,9 +76,9 @@ def init_workspace(
     sniffed = {table: sniff(Path(path), table, _said(table, mapping, shape)) for table, path in files.items()}
     _refuse_unknown_mapping(mapping or {}, sniffed)
     business = _time_zone(tz, shape, sniffed, choices)
-    sections = [_head(business, shape, choices)]
+    sections = [_head(business, currency, shape, choices)]
     for table, seen in sniffed.items():
-        sections.append(_table(root, table, seen, shape, duplicates, choices))
+        sections.append(_table(root, table, seen, _given(table, shape, policies, duplicates), shape, choices))
     sections += _defaults(set(files))
     noted = "".join(f"# assumed: {line}\n" for line in report.assumed)
     text = (
@@ -136,7 +139,7 @@ def _time_zone(tz: str | None, shape: Preset | None, sniffed: dict[str, Sniffed]
     return zone(name).key
 
 
-def _head(business: str, shape: Preset | None, choices: _Choices) -> str:
+def _head(business: str, currency: str | None, shape: Preset | None, choices: _Choices) -> str:
     lines = [
         "# Everything this workspace declares. Paths are relative to this file; your files are never changed.",
         f"time_zone = {_toml(business)}  # whose days, weeks and months count",
@@ -145,14 +148,24 @@ def _head(business: str, shape: Preset | None, choices: _Choices) -> str:
         lines.append(f"currency = {_toml(shape.currency)}  # the one currency of all amounts")
         lines.append(f"preset = {_toml(shape.name)}")
         choices.report.found.append(f"preset {shape.name}: {business}, {shape.currency}")
+    elif currency:
+        lines.append(f"currency = {_toml(currency)}  # the one currency of all amounts")
     else:
         lines.append('currency = "USD"  # only a name; amounts are never converted')
         choices.report.assumed.append("currency USD (a name only; change it in reprise.toml)")
     return "\n".join(lines) + "\n"
 
 
+def _given(
+    table: str, shape: Preset | None, policies: dict[str, dict[str, Any]] | None, duplicates: str | None
+) -> dict[str, Any]:
+    """The policies of a table that are said: by the preset, by the caller over it, by --duplicates over both."""
+    said = {**(shape.policies.get(table, {}) if shape else {}), **(policies or {}).get(table, {})}
+    return {**said, "duplicates": duplicates} if duplicates else said
+
+
 def _table(
-    root: Path, table: str, seen: Sniffed, shape: Preset | None, duplicates: str | None, choices: _Choices
+    root: Path, table: str, seen: Sniffed, policies: dict[str, Any], shape: Preset | None, choices: _Choices
 ) -> str:
     """The section of one table."""
     contract = CONTRACTS[table]
@@ -167,10 +180,7 @@ def _table(
             [Problem(seen.path.name, 1, None, f"columns {listed}", f"a column for {name}",
                      f"Name it: --map {name.split()[0]}=THEIRS.") for name in lacking],
         )  # fmt: skip
-    policies = dict(shape.policies.get(table, {})) if shape else {}
-    if duplicates:
-        policies["duplicates"] = duplicates
-    elif "duplicates" not in policies and table in ("orders", "events"):
+    if "duplicates" not in policies and table in ("orders", "events"):
         choices.report.assumed.append(f"{table}: rows equal in all columns are dropped (say --duplicates keep)")
     lines = [f"\n[tables.{table}]  # {contract.grain}", f"files = [{_toml(_relative(root, seen.path))}]"]
     lines += _form(seen, choices)

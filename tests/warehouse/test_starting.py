@@ -58,14 +58,16 @@ HEADERS = [
      {"user_id": "CustomerID", "ordered_at": "InvoiceDate", "order_id": "InvoiceNo", "item_id": "StockCode"}),
     ("orders", "customer_id,order_date,dollar_value,number_of_cds", "u,2025-01-01,1,1",
      {"user_id": "customer_id", "ordered_at": "order_date", "amount": "dollar_value", "quantity": "number_of_cds"}),
-    ("orders", "用户id,下单时间,买家实付金额", "u,2025-01-01,1", {"user_id": "用户id", "ordered_at": "下单时间", "amount": "买家实付金额"}),
+    ("orders", "用户id,下单时间,买家实付金额", "u,2025-01-01,1",
+     {"user_id": "用户id", "ordered_at": "下单时间", "amount": "买家实付金额"}),
     ("orders", "household_id,transaction_timestamp,basket_id,product_id,sales_value", "u,2025-01-01,1,i,1",
-     {"user_id": "household_id", "ordered_at": "transaction_timestamp", "order_id": "basket_id", "item_id": "product_id"}),
+     {"user_id": "household_id", "ordered_at": "transaction_timestamp", "item_id": "product_id"}),
     ("events", "userid,eventDate,eventName", "u,2025-01-01,view",
      {"user_id": "userid", "occurred_at": "eventDate", "event": "eventName"}),
     ("events", "userId,movieId,rating,timestamp,event", "u,1,5,1260759144,rate",
      {"user_id": "userId", "occurred_at": "timestamp", "item_id": "movieId", "rating": "rating"}),
-    ("users", "会员id,注册时间,性别,手机号", "u,2025-01-01,f,1", {"user_id": "会员id", "registered_at": "注册时间", "gender": "性别"}),
+    ("users", "会员id,注册时间,性别,手机号", "u,2025-01-01,f,1",
+     {"user_id": "会员id", "registered_at": "注册时间", "gender": "性别"}),
 ]  # fmt: skip
 
 
@@ -166,6 +168,14 @@ def test_what_cannot_be_a_workspace(tmp_path: Path) -> None:
     with pytest.raises(DataProblemError, match="expected a column for ordered_at"):
         init_workspace(tmp_path / "a", {"orders": path})
     assert not (tmp_path / "a" / "reprise.toml").exists()
+
+
+def test_policies_given_by_the_caller(tmp_path: Path) -> None:
+    path = _orders(tmp_path, "user_id,date,amount,sku\na,2025-01-01,1,POSTAGE\na,2025-01-01,1,x\n")
+    init_workspace(tmp_path / "w", {"orders": path}, currency="CNY", policies={"orders": {"non_products": "^POSTAGE$"}})
+    workspace = Workspace.open(tmp_path / "w")
+    assert (workspace.settings.currency, workspace.settings.tables["orders"].non_products) == ("CNY", "^POSTAGE$")
+    assert Store(workspace).load_new(LOADED_AT).files[0][1].set_aside == {"non-products": 1}
 
 
 def test_events_only(tmp_path: Path) -> None:
