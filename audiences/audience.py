@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audiences.assignment import CONTROL, TREATMENT, assign_arms
-from audiences.exports.tables import Mode, export_table, write_table
+from audiences.exports.writing import Mode, export_table, write_table
 from audiences.publishing import Changed, publish, recover, refuse_other_settings, refuse_shrunk_list
 from audiences.suppression import SuppressionList, Withheld, read_list, unmatched, withheld
 from features import rules
