@@ -105,6 +105,20 @@ class Rule:
         """Log-odds of y = 1 for each row."""
         return self.logistic.log_odds(self._raw(table))
 
+    def contributions(self, table: pa.Table) -> tuple[dict[str, Floats], float]:
+        """What each column adds to the log-odds of each row, and what every row starts from: together `log_odds`.
+
+        Order days count from the training mean of the rule's number, recency from 0 days. A rule that is no weighted
+        sum of columns gives all of it to its first column.
+        """
+        center = float(self.logistic.log_odds(np.array([self.logistic.center]))[0])
+        total = self.log_odds(table) - center
+        if self.name != "order_days_minus_recency":
+            return {self.columns[0]: total}, center
+        recency, frequency = self.columns
+        share = np.nan_to_num(-self.logistic.slope * _numbers(table, recency) / 1000)
+        return {recency: share, frequency: total - share}, center
+
     def predict(self, table: pa.Table) -> Floats:
         """Probability of y = 1 for each row."""
         return np.asarray(expit(self.log_odds(table)), dtype=np.float64)

@@ -72,8 +72,13 @@ def boost(
     settings: BoostingSettings,
     categorical: Sequence[int] = (),
     later: tuple[NDArray[np.float32], ArrayLike] | None = None,
+    start: NDArray[np.float64] | None = None,
+    later_start: NDArray[np.float64] | None = None,
 ) -> Boosted:
     """Trains on rows X (rows × features, float32) with labels 0 and 1.
+
+    `start` are log-odds that the trees are grown on top of, and that have to be added to theirs; `later_start` those
+    of the later rows.
 
     With `later`, rows of a later cutoff, training stops where their log loss no longer falls and only the best trees
     are kept; without, exactly `settings.rounds` trees are grown. Raises `DataProblemError` where y has one class.
@@ -87,12 +92,14 @@ def boost(
     if X.shape[0] != target.size:
         raise DataProblemError(f"{target.size} labels for {X.shape[0]} rows.")
     losses: dict[str, dict[str, list[float]]] = {}
-    training = _dataset(X, target, categorical, settings)
+    training = _dataset(X, target, categorical, settings, start=start)
     booster = lightgbm.train(
         settings.parameters(target.size),
         training,
         num_boost_round=settings.rounds,
-        valid_sets=[_dataset(later[0], labels(later[1]), categorical, settings, training)] if later else None,
+        valid_sets=[_dataset(later[0], labels(later[1]), categorical, settings, training, later_start)]
+        if later
+        else None,
         valid_names=["later"] if later else None,
         callbacks=[
             lightgbm.early_stopping(PATIENCE, verbose=False),
@@ -139,6 +146,7 @@ def _dataset(
     categorical: Sequence[int],
     settings: BoostingSettings,
     reference: lightgbm.Dataset | None = None,
+    start: NDArray[np.float64] | None = None,
 ) -> lightgbm.Dataset:
     shared = {
         "max_bin": _BINS,
@@ -148,8 +156,9 @@ def _dataset(
         "verbosity": -1,
     }
     return lightgbm.Dataset(
-        X, label=y, reference=reference, params=shared, categorical_feature=list(categorical), free_raw_data=True
-    )
+        X, label=y, reference=reference, params=shared, categorical_feature=list(categorical), free_raw_data=True,
+        init_score=start,
+    )  # fmt: skip
 
 
 def _text(booster: lightgbm.Booster, rounds: int) -> str:

@@ -35,7 +35,8 @@ Floats = NDArray[np.float64]
 class PropensityModel:
     """A fitted model of one (target, horizon); it never changes, and many threads may use it at once.
 
-    `kind` is "lightgbm" (needs `schema` and `trees`, LightGBM's text) or "rule" (needs `rule`). `population` is the
+    `kind` is "lightgbm" (needs `schema` and `trees`, LightGBM's text) or "rule" (needs `rule`). Trees may be grown on
+    top of a simple rule, `start`, whose log-odds are added to theirs. `population` is the
     text of the rule that says whom the model is about. `base_rate` is the share of y = 1 in training. With
     `outcome_negated` the answers are those of the opposite outcome: 1 − p.
     """
@@ -49,6 +50,7 @@ class PropensityModel:
     schema: FeatureSchema | None = None
     trees: str | None = None
     rule: Rule | None = None
+    start: Rule | None = None
     calibration: Calibration = IDENTITY
     outcome_negated: bool = False
     _booster: lightgbm.Booster | None = field(init=False, repr=False, compare=False, default=None)
@@ -66,7 +68,10 @@ class PropensityModel:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that the model reads; an absent one counts as missing."""
-        return self.schema.names if self.schema is not None else self.rule.columns if self.rule is not None else ()
+        if self.schema is None:
+            return self.rule.columns if self.rule is not None else ()
+        started = self.start.columns if self.start is not None else ()
+        return (*self.schema.names, *(name for name in started if name not in self.schema.names))
 
     def predict(self, table: pa.Table, threads: int = 1) -> Floats:
         """Probability of the outcome, above 0 and below 1, for every row of `table`, in its order.
@@ -96,7 +101,8 @@ class PropensityModel:
         if self.rule is not None:
             return self.rule.log_odds(table)
         booster, schema = self._tree_parts()
-        return raw_scores(booster, schema.encode(table), 1 if table.num_rows <= _FEW_ROWS else threads)
+        raw = raw_scores(booster, schema.encode(table), 1 if table.num_rows <= _FEW_ROWS else threads)
+        return raw if self.start is None else raw + self.start.log_odds(table)
 
     def _raw_contributions(self, table: pa.Table, threads: int) -> tuple[tuple[str, ...], Floats, Floats]:
         if self.rule is not None:
@@ -104,12 +110,20 @@ class PropensityModel:
             start = np.full(table.num_rows, center)
             return (self.rule.name,), (self.rule.log_odds(table) - start)[:, None], start
         booster, schema = self._tree_parts()
+        names = self.columns
         if table.num_rows == 0:
-            return schema.names, np.zeros((0, len(schema.names))), np.zeros(0)
+            return names, np.zeros((0, len(names))), np.zeros(0)
         found = np.asarray(
             booster.predict(schema.encode(table), pred_contrib=True, num_threads=threads), dtype=np.float64
         )
-        return schema.names, found[:, :-1], found[:, -1]
+        amounts, start = np.zeros((table.num_rows, len(names))), found[:, -1]
+        amounts[:, : len(schema.names)] = found[:, :-1]
+        if self.start is not None:
+            shares, center = self.start.contributions(table)
+            for name, share in shares.items():
+                amounts[:, names.index(name)] += share
+            start = start + center
+        return names, amounts, start
 
     def _tree_parts(self) -> tuple[lightgbm.Booster, FeatureSchema]:
         if self._booster is None or self.schema is None:
@@ -132,6 +146,7 @@ class PropensityModel:
             "schema": self.schema.to_json() if self.schema is not None else None,
             "schema_sha256": self.schema.fingerprint if self.schema is not None else None,
             "rule": self.rule.to_json() if self.rule is not None else None,
+            "start": self.start.to_json() if self.start is not None else None,
             "trees_sha256": _sha256(self.trees) if self.trees is not None else None,
         }
         if self.trees is not None:
@@ -174,6 +189,7 @@ class PropensityModel:
             schema=schema,
             trees=trees,
             rule=_part(document["rule"], Rule.from_json),
+            start=_part(document.get("start"), Rule.from_json),
             calibration=Calibration.from_json(document["calibration"]),
             outcome_negated=bool(document["outcome_negated"]),
         )

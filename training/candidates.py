@@ -11,15 +11,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from models.baselines import Rule
+from models.baselines import COLUMNS, MONEY, Rule
 from models.boosting import Boosted, boost, parse, raw_scores, sample_negatives
 from models.calibration import Calibration
 from models.encoding import FeatureSchema
 from models.propensity import PropensityModel
 from training.recipes import Recipe
 from training.snapshots import FOLDS, Pool, Sample
+from warehouse.errors import DataProblemError
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+_RULE_COLUMNS = (*(name for columns in COLUMNS.values() for name in columns), MONEY)
 CELLS_FOR_THREADS = 20_000_000
 """Below so many numbers the threads of one fit wait for one another longer than they work."""
 Part = TypeVar("Part")
@@ -29,12 +32,13 @@ FEWEST_ROUNDS = 10
 
 @dataclass(frozen=True)
 class Fitted:
-    """A recipe after its fit: trees with their schema, or a rule."""
+    """A recipe after its fit: trees with their schema and the rule they start from, if any; or a rule alone."""
 
     recipe: Recipe
     schema: FeatureSchema | None = None
     trees: Boosted | None = None
     rule: Rule | None = None
+    start: Rule | None = None
 
     def raw(self, table: pa.Table) -> Floats:
         """Log-odds of every row before calibration; trees fitted on sampled negatives are too high by a constant."""
@@ -42,8 +46,8 @@ class Fitted:
             return self.rule.log_odds(table)
         assert self.schema is not None
         assert self.trees is not None
-        assert self.recipe.trees is not None
-        return raw_scores(parse(self.trees.text), self.schema.encode(table), self.recipe.trees.threads)
+        raw = raw_scores(parse(self.trees.text), self.schema.encode(table), 1)
+        return raw if self.start is None else raw + self.start.log_odds(table)
 
     @property
     def rounds(self) -> int | None:
@@ -57,82 +61,108 @@ class Fitted:
         return PropensityModel(
             target, horizon, version, "rule" if self.rule is not None else "lightgbm", population, base_rate,
             schema=self.schema, trees=self.trees.text if self.trees is not None else None, rule=self.rule,
-            calibration=calibration,
+            start=self.start, calibration=calibration,
         )  # fmt: skip
 
 
 class Matrix:
-    """A pool as trees read it: encoded once, cut by rows as often as needed."""
+    """A pool as a recipe reads it: encoded once, cut by rows as often as needed."""
 
-    def __init__(self, rows: Pool, schema: FeatureSchema) -> None:
-        self.schema = schema
-        self.X = schema.encode(rows.table)
+    def __init__(self, rows: Pool, recipe: Recipe, horizon: int) -> None:
+        there = [name for name in recipe.features if name in rows.table.column_names]
+        self.recipe = recipe
+        self.horizon = horizon
+        self.schema = FeatureSchema.from_table(rows.table, there)
+        self.X = self.schema.encode(rows.table)
         self.y = rows.y
         self.folds = rows.folds
+        self._simple = rows.table.select([name for name in _RULE_COLUMNS if name in rows.table.column_names])
 
-    def fit(self, recipe: Recipe, chosen: NDArray[np.bool_] | None = None, later: Sample | None = None) -> Fitted:
-        """Trees on the chosen rows; with `later` their number is that of the lowest log loss on it."""
+    def fit(self, rounds: int | None = None, chosen: Flags | None = None, later: Sample | None = None) -> Fitted:
+        """Trees on the chosen rows: `rounds` of them, or with `later` as many as give the lowest log loss on it."""
+        recipe = self.recipe if rounds is None else with_rounds(self.recipe, rounds)
         assert recipe.trees is not None
         rows = np.flatnonzero(chosen) if chosen is not None else np.arange(self.y.size)
-        if rows.size * len(self.schema.names) < CELLS_FOR_THREADS:
-            recipe = one_thread(recipe)
-        assert recipe.trees is not None
         kept, share = sample_negatives(self.y[rows], recipe.max_rows, recipe.trees.seed)
         rows = rows[kept]
-        stopping = self._stopping(later, share, recipe) if later is not None else None
-        X, y = (self.X, self.y) if rows.size == self.y.size else (self.X[rows], self.y[rows])
-        boosted = boost(X, y, recipe.trees, self.schema.categorical, stopping)
-        if later is not None and boosted.rounds < FEWEST_ROUNDS:
-            boosted = boost(X, y, replace(recipe.trees, rounds=FEWEST_ROUNDS), self.schema.categorical)
-        return Fitted(recipe, self.schema, boosted)
+        whole = rows.size == self.y.size
+        X, y = (self.X, self.y) if whole else (self.X[rows], self.y[rows])
+        simple = self._simple if whole else self._simple.take(pa.array(rows))
+        start = self._start(simple, y)
+        started = start.log_odds(simple) if start is not None else None
+        trees = recipe.trees if X.size >= CELLS_FOR_THREADS and chosen is None else replace(recipe.trees, threads=1)
+        if later is None:
+            return Fitted(recipe, self.schema, boost(X, y, trees, self.schema.categorical, start=started), start=start)
+        stop = _thinned(later, share, trees.seed)
+        boosted = boost(
+            X, y, trees, self.schema.categorical, (self.schema.encode(stop.table), stop.y), started,
+            start.log_odds(stop.table) if start is not None else None,
+        )  # fmt: skip
+        if boosted.rounds < FEWEST_ROUNDS:
+            return self.fit(FEWEST_ROUNDS, chosen)
+        return Fitted(recipe, self.schema, boosted, start=start)
 
-    def _stopping(self, later: Sample, share: float, recipe: Recipe) -> tuple[NDArray[np.float32], Floats]:
-        """The later rows; negatives are thinned as in training, or log loss would measure the difference in level."""
-        X, y = self.schema.encode(later.table), later.y
-        if share < 1 and recipe.trees is not None:
-            kept = np.random.default_rng(recipe.trees.seed).random(y.size) < share
-            X, y = X[kept | (y == 1)], y[kept | (y == 1)]
-        return X, y
+    def _start(self, simple: pa.Table, y: Floats) -> Rule | None:
+        """The simple rule under the trees; None where the recipe has none or its columns are not there."""
+        if self.recipe.start is None:
+            return None
+        try:
+            return Rule.fit(self.recipe.start, simple, y, self.horizon)
+        except DataProblemError:
+            return None
 
-    def out_of_fold(self, recipe: Recipe) -> Floats:
+    def out_of_fold(self, rounds: int) -> Floats:
         """Raw log-odds of every row by trees that have seen nobody of its fold."""
         raw = np.zeros(self.y.size)
 
-        def one(held: NDArray[np.bool_]) -> None:
-            fitted = self.fit(one_thread(recipe), ~held)
+        def one(held: Flags) -> None:
+            fitted = self.fit(rounds, ~held)
             assert fitted.trees is not None
             raw[held] = raw_scores(parse(fitted.trees.text), self.X[held], 1)
+            if fitted.start is not None:
+                raw[held] += fitted.start.log_odds(self._simple.filter(pa.array(held)))
 
-        self._over_folds(recipe, one)
+        self._over_folds(one)
         return raw
 
-    def rounds_by_folds(self, recipe: Recipe) -> int:
+    def rounds_by_folds(self) -> int:
         """The number of trees with the lowest log loss over five folds of customers, each held out once."""
+        assert self.recipe.trees is not None
+        trees = replace(self.recipe.trees, threads=1)
 
-        def one(held: NDArray[np.bool_]) -> tuple[tuple[float, ...], int]:
-            trees = one_thread(recipe).trees
-            assert trees is not None
+        def one(held: Flags) -> tuple[tuple[float, ...], int]:
+            kept, other = self._simple.filter(pa.array(~held)), self._simple.filter(pa.array(held))
+            start = self._start(kept, self.y[~held])
+            margins = (start.log_odds(kept), start.log_odds(other)) if start is not None else (None, None)
             later = (self.X[held], self.y[held])
-            tried = boost(self.X[~held], self.y[~held], trees, self.schema.categorical, later)
+            tried = boost(self.X[~held], self.y[~held], trees, self.schema.categorical, later, *margins)
             return tried.losses, int(held.sum())
 
-        curves, sizes = zip(*self._over_folds(recipe, one), strict=True)
+        curves, sizes = zip(*self._over_folds(one), strict=True)
         shortest = min(len(curve) for curve in curves)
         mean = np.average([curve[:shortest] for curve in curves], axis=0, weights=sizes)
         return max(FEWEST_ROUNDS, int(np.argmin(mean)) + 1)
 
-    def _over_folds(self, recipe: Recipe, one: Callable[[NDArray[np.bool_]], Part]) -> list[Part]:
+    def _over_folds(self, one: Callable[[Flags], Part]) -> list[Part]:
         """The work of each fold, folds side by side: that keeps cores busier than the threads of one fit would."""
-        assert recipe.trees is not None
+        assert self.recipe.trees is not None
         held = [self.folds == fold for fold in range(FOLDS)]
-        with ThreadPoolExecutor(recipe.trees.threads) as workers:
+        with ThreadPoolExecutor(self.recipe.trees.threads) as workers:
             return list(workers.map(one, [rows for rows in held if rows.any() and not rows.all()]))
 
 
-def one_thread(recipe: Recipe) -> Recipe:
-    """The same recipe on one thread; the trees are the same."""
+def with_rounds(recipe: Recipe, rounds: int) -> Recipe:
+    """The recipe with its number of trees fixed."""
     assert recipe.trees is not None
-    return replace(recipe, trees=replace(recipe.trees, threads=1))
+    return replace(recipe, trees=replace(recipe.trees, rounds=rounds))
+
+
+def _thinned(later: Sample, share: float, seed: int) -> Sample:
+    """Negatives thinned as in training, or the log loss that stops the trees would measure a difference in level."""
+    if share >= 1:
+        return later
+    kept = (np.random.default_rng(seed).random(later.n) < share) | (later.y == 1)
+    return Sample(later.as_of, later.table.filter(pa.array(kept)), later.y[kept])
 
 
 def fit_rule(name: str, rows: Pool, horizon: int, recipe: Recipe) -> Fitted:

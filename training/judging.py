@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from features import rules
 from models.baselines import RULES
 from models.calibration import Calibration
-from models.encoding import FeatureSchema
 from training.candidates import Fitted, Matrix, fit_rule, rule_out_of_fold
 from training.evaluation import propensity as metrics
 from training.evaluation.intervals import Interval, Resample, metric_intervals, paired_interval, resample
@@ -178,25 +177,18 @@ class _Parts:
 
     def trees(self, name: str, recipe: Recipe) -> Contender:
         """Trees trained, stopped and calibrated before the judge's day, and their probabilities on it."""
-        there = [column for column in recipe.features if column in self.training.table.column_names]
-        matrix = Matrix(self.training, FeatureSchema.from_table(self.training.table, there))
+        matrix = Matrix(self.training, recipe, self.horizon)
         if self.stop is not None and self.calibrate is not None:
-            fitted = matrix.fit(recipe, later=self.stop)
+            fitted = matrix.fit(later=self.stop)
             calibration = Calibration.fit(fitted.raw(self.calibrate.table), self.calibrate.y)
         else:
-            fitted, calibration = cross_fitted(matrix, with_rounds(recipe, matrix.rounds_by_folds(recipe)))
+            fitted, calibration = cross_fitted(matrix, matrix.rounds_by_folds())
         return Contender(name, recipe, calibration.apply(fitted.raw(self.judged.table)), fitted.rounds)
 
 
-def with_rounds(recipe: Recipe, rounds: int) -> Recipe:
-    """The recipe with its number of trees fixed."""
-    assert recipe.trees is not None
-    return replace(recipe, trees=replace(recipe.trees, rounds=rounds))
-
-
-def cross_fitted(matrix: Matrix, recipe: Recipe) -> tuple[Fitted, Calibration]:
+def cross_fitted(matrix: Matrix, rounds: int) -> tuple[Fitted, Calibration]:
     """Trees on all rows of the matrix, and a calibration from predictions for customers not seen in their fit."""
-    return matrix.fit(recipe), Calibration.fit(matrix.out_of_fold(recipe), matrix.y)
+    return matrix.fit(rounds), Calibration.fit(matrix.out_of_fold(rounds), matrix.y)
 
 
 def _rules(parts: _Parts) -> tuple[dict[str, Contender], str]:

@@ -15,13 +15,12 @@ import numpy as np
 from features.catalogue import by_name
 from models.boosting import parse
 from models.calibration import Calibration
-from models.encoding import FeatureSchema
 from models.propensity import PropensityModel
 from training import gates
 from training.candidates import Fitted, Matrix, fit_rule
 from training.evaluation.propensity import auc
 from training.gates import LeakCheck, Verdict
-from training.judging import CHAMPION, TREES, Judged, cross_fitted, judge, with_rounds
+from training.judging import CHAMPION, TREES, Judged, cross_fitted, judge
 from training.protocol import Protocol
 from training.recipes import Recipe, rule_recipe
 from training.snapshots import Snapshots, pool
@@ -180,9 +179,7 @@ class _Refit:
     def trees(self, recipe: Recipe, rounds: int) -> Made:
         """Trees of the chosen number on all closed cutoffs, calibrated on predictions cross-fitted by customer."""
         rows = self._rows()
-        there = [name for name in recipe.features if name in rows.table.column_names]
-        matrix = Matrix(rows, FeatureSchema.from_table(rows.table, there))
-        fitted, calibration = cross_fitted(matrix, with_rounds(recipe, rounds))
+        fitted, calibration = cross_fitted(Matrix(rows, recipe, self.horizon), rounds)
         return self._made(recipe, fitted, calibration, float(rows.y.mean()))
 
     def rule(self, recipe: Recipe) -> Made:
@@ -208,15 +205,13 @@ def leak_check(
     """Shuffled labels may not be ranked, and no single feature may rank almost perfectly."""
     assert recipe.trees is not None
     assert judged.rounds is not None
-    rows = pool(snapshots.samples(target, horizon, judged.protocol.train))
-    names = [name for name in recipe.features if name in rows.table.column_names]
-    schema = FeatureSchema.from_table(rows.table, names)
-    matrix = Matrix(rows, schema)
+    matrix = Matrix(pool(snapshots.samples(target, horizon, judged.protocol.train)), recipe, horizon)
+    schema = matrix.schema
     X = schema.encode(judged.sample.table)
-    found = gates.check_single_features(X, names, judged.sample.y, schema.categorical)
+    found = gates.check_single_features(X, schema.names, judged.sample.y, schema.categorical)
     generator = np.random.default_rng(seed)
     matrix.y = generator.permutation(matrix.y)
-    fitted = matrix.fit(with_rounds(recipe, min(judged.rounds, SHUFFLED_ROUNDS)))
+    fitted = matrix.fit(min(judged.rounds, SHUFFLED_ROUNDS))
     shuffled = generator.permutation(judged.sample.y)
     ranked = auc(shuffled, Calibration().apply(fitted.raw(judged.sample.table)))
     positives = judged.sample.positives

@@ -8,7 +8,7 @@ from typing import Any
 
 from features.catalogue import available
 from models.boosting import BoostingSettings
-from training.recipes.default import DEFAULT_TREES
+from training.recipes.default import DEFAULT_START, DEFAULT_TREES
 from warehouse.errors import UsageError
 from warehouse.settings import TrainingSettings
 
@@ -16,6 +16,8 @@ from warehouse.settings import TrainingSettings
 @dataclass(frozen=True)
 class Recipe:
     """How one kind of model is made: trees with their settings and the features they read, or a simple rule.
+
+    `start` names the simple rule that trees are grown on top of, if any.
 
     `max_rows` bounds the rows of one fit: beyond it negatives are sampled, and calibration, which sees all rows,
     brings the level back. Two recipes are the same exactly when their JSON is equal; seed and threads are no part.
@@ -25,6 +27,7 @@ class Recipe:
     trees: BoostingSettings | None = None
     features: tuple[str, ...] = ()
     rule: str | None = None
+    start: str | None = None
     max_rows: int = 1_000_000
 
     def to_json(self) -> dict[str, Any]:
@@ -37,6 +40,7 @@ class Recipe:
             "trees": trees,
             "features": list(self.features),
             "rule": self.rule,
+            "start": self.start,
             "max_rows": self.max_rows,
         }
 
@@ -46,7 +50,12 @@ class Recipe:
         trees = document["trees"]
         made = BoostingSettings(**trees, seed=settings.seed, threads=settings.threads) if trees is not None else None
         return cls(
-            str(document["name"]), made, tuple(document["features"]), document["rule"], int(document["max_rows"])
+            str(document["name"]),
+            made,
+            tuple(document["features"]),
+            document["rule"],
+            document["start"],
+            int(document["max_rows"]),
         )
 
     def same_as(self, other: Recipe | None) -> bool:
@@ -54,7 +63,7 @@ class Recipe:
         return other is not None and self.to_json() == other.to_json()
 
 
-RECIPES: Mapping[str, BoostingSettings] = {"default": DEFAULT_TREES}
+RECIPES: Mapping[str, tuple[BoostingSettings, str | None]] = {"default": (DEFAULT_TREES, DEFAULT_START)}
 
 
 def tree_recipe(settings: TrainingSettings, tables: Collection[str], name: str = "default") -> Recipe:
@@ -64,13 +73,14 @@ def tree_recipe(settings: TrainingSettings, tables: Collection[str], name: str =
     """
     if name not in RECIPES:
         raise UsageError(f'There is no recipe "{name}".', hint=f"There are: {', '.join(RECIPES)}.")
-    trees = replace(RECIPES[name], rounds=settings.rounds, seed=settings.seed, threads=settings.threads)
+    named, start = RECIPES[name]
+    trees = replace(named, rounds=settings.rounds, seed=settings.seed, threads=settings.threads)
     columns = tuple(
         feature.name
         for feature in available(tables)
         if feature.family not in settings.exclude_families and (settings.use_protected or not feature.protected)
     )
-    return Recipe(name, trees, columns)
+    return Recipe(name, trees, columns, start=start)
 
 
 def rule_recipe(name: str) -> Recipe:
