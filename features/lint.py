@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from features.statements import last_select
+
 SHIMS = frozenset({"days_between", "day_number", "iso_dow"})
 """Functions of ours with the same name and meaning on every engine (`warehouse.engine`)."""
 
@@ -86,7 +88,7 @@ def check_sql(text: str) -> list[str]:
         problems.append("A date is written into the text; bind it as a value.")
     if "::" in bare:
         problems.append("`::` casts are not shared; write cast(… as …).")
-    if "*" in _last_list(bare).replace(" * ", ""):
+    if any(item.strip().endswith("*") for item in last_select(bare).items):
         problems.append("The last select does not list its columns.")
     if bare != bare.lower():
         problems.append("Keywords and names are written in lower case.")
@@ -98,15 +100,3 @@ def check_sql(text: str) -> list[str]:
 def _names_a_query(name: str, code: str) -> bool:
     """Whether `name (` opens a common table expression with columns; those are not calls."""
     return re.search(rf"\b{name}\s+as\s+\(", code) is not None
-
-
-def _last_list(code: str) -> str:
-    """The column list of the last select that is not inside brackets."""
-    depth, outer = 0, []
-    for character in code:
-        depth += (character == "(") - (character == ")")
-        outer.append(character if depth == 0 else " ")
-    flat = "".join(outer)
-    start = flat.rfind("select")
-    end = flat.find("\nfrom", start)
-    return flat[start : end if end >= 0 else len(flat)].replace("count", "")

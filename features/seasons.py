@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import cache
 
 import pyarrow as pa
 
@@ -43,6 +44,7 @@ def _span(first: date, last: date) -> list[date]:
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
+@cache
 def festival_days() -> pa.Table:
     """One row per day of a festival: `day` (number) and `festival`. No day belongs to two.
 

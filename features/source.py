@@ -235,7 +235,9 @@ def register_visible(
     cutoff = instant(as_of, source.time_zone)
     for table in tables:
         visible = _visible(connection, source, table, part.get(table), cutoff)
-        connection.execute(f"create or replace temp view {prefix}{table} as {visible}")
+        # Versions are few and found by ranking: found once and kept. Other rows are read as they are needed.
+        kind = "table" if CONTRACTS[table].versioned else "view"
+        connection.execute(f"create or replace temp {kind} {prefix}{table} as {visible}")
 
 
 def register_part(

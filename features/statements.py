@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -19,6 +20,7 @@ from features.windows import parameters
 FOLDER = Path(__file__).parent / "sql"
 _PARAMETER = re.compile(r":([a-z_][a-z0-9_]*)")
 _COMMENT = re.compile(r"--[^\n]*")
+_NAME = re.compile(r"\b[a-z_][a-z0-9_]*\b")
 _READ = re.compile(r"\b(?:from|join)\s+([a-z_]+)")
 
 Values: TypeAlias = Mapping[str, object]
@@ -45,6 +47,22 @@ class Statement:
     def reads(self) -> frozenset[str]:
         """Names after `from` and `join`: tables, staging and its own common table expressions."""
         return frozenset(_READ.findall(self.body))
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """The columns that its last select lists."""
+        return tuple(_NAME.findall(item)[-1] for item in last_select(self.body).items)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every name in it."""
+        return frozenset(_NAME.findall(self.body))
+
+    def narrowed(self, wanted: frozenset[str]) -> Statement:
+        """The statement without the columns that nobody wants, so that what they are made of is not read either."""
+        last = last_select(self.body)
+        kept = [item for item, name in zip(last.items, self.outputs, strict=True) if name in wanted]
+        return Statement(self.name, last.before + ",".join(kept) + last.after)
 
     def keep(self, connection: duckdb.DuckDBPyConnection, as_of: date, values: Values | None = None) -> None:
         """Runs it as of a date and keeps the rows as a temporary table of its name."""
@@ -92,7 +110,41 @@ def staging_for(wanted: Iterable[Statement], acts: str) -> list[Statement]:
                 visit(read)
             ordered[name] = Statement(name, known[name].text)
 
-    for statement in wanted:
+    readers = list(wanted)
+    for statement in readers:
         for name in sorted(statement.reads):
             visit(name)
-    return list(ordered.values())
+    return _narrowed([*ordered.values()], readers)
+
+
+def _narrowed(staging: Sequence[Statement], readers: Sequence[Statement]) -> list[Statement]:
+    """The staging statements with only the columns that a later one or a reader names."""
+    later = list(readers)
+    for statement in reversed(staging):
+        wanted = frozenset[str]().union(*(reader.words for reader in later if statement.name in reader.reads))
+        later.append(statement.narrowed(wanted))
+    return later[len(readers) :][::-1]
+
+
+@dataclass(frozen=True)
+class LastSelect:
+    """The last select outside brackets: the text before its list, the items of the list, and the text after it."""
+
+    before: str
+    items: tuple[str, ...]
+    after: str
+
+
+def last_select(code: str) -> LastSelect:
+    """Cuts a statement at the list of its last select."""
+    depth, outer = 0, []
+    for character in code:
+        depth -= character == ")"
+        outer.append(character if depth == 0 else " ")
+        depth += character == "("
+    flat = "".join(outer)
+    start = flat.rfind("select") + len("select")
+    end = flat.find("\nfrom", start) if "\nfrom" in flat[start:] else len(flat)
+    commas = [start - 1, *(n for n in range(start, end) if flat[n] == ","), end]
+    items = tuple(code[a + 1 : b] for a, b in pairwise(commas))
+    return LastSelect(code[:start], items, code[end:])

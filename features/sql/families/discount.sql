@@ -1,21 +1,29 @@
 -- one row per customer as of :as_of
+with full_price as (
+    select
+        entity_id,
+        max(case when discount = 0 then day end) as full_price_day
+    from order_days
+    group by entity_id
+)
+
 select
-    entity_id,
-    cast(sum(discount) filter (where day >= :w90) as double) / nullif(cast(sum(amount + discount) filter (where day >= :w90) as double), 0) as discount_share_90d,
-    cast(sum(discount) filter (where day >= :w180) as double) / nullif(cast(sum(amount + discount) filter (where day >= :w180) as double), 0) as discount_share_180d,
-    cast(sum(discount) filter (where day >= :w365) as double) / nullif(cast(sum(amount + discount) filter (where day >= :w365) as double), 0) as discount_share_365d,
-    cast(sum(discount) as double) / nullif(cast(sum(amount + discount) as double), 0) as discount_share_lifetime,
-    cast(sum(discount_order_count) filter (where day >= :w90) as double) / nullif(cast(sum(order_count) filter (where day >= :w90) as double), 0) as discount_order_share_90d,
-    cast(sum(discount_order_count) filter (where day >= :w180) as double) / nullif(cast(sum(order_count) filter (where day >= :w180) as double), 0) as discount_order_share_180d,
-    cast(sum(discount_order_count) filter (where day >= :w365) as double) / nullif(cast(sum(order_count) filter (where day >= :w365) as double), 0) as discount_order_share_365d,
-    cast(sum(discount_order_count) as double) / nullif(cast(sum(order_count) as double), 0) as discount_order_share_lifetime,
-    cast(sum(coupon_order_count) filter (where day >= :w90) as double) / nullif(cast(sum(order_count) filter (where day >= :w90) as double), 0) as coupon_order_share_90d,
-    cast(sum(coupon_order_count) filter (where day >= :w365) as double) / nullif(cast(sum(order_count) filter (where day >= :w365) as double), 0) as coupon_order_share_365d,
-    cast(sum(coupon_order_count) as double) / nullif(cast(sum(order_count) as double), 0) as coupon_order_share_lifetime,
-    sum(discount) filter (where day >= :w30) as discount_amount_30d,
-    sum(discount) filter (where day >= :w90) as discount_amount_90d,
-    sum(discount) filter (where day >= :w365) as discount_amount_365d,
-    sum(discount) as discount_amount_lifetime,
-    :as_of - max(case when discount = 0 then day end) as days_since_last_full_price_order_day
-from order_days
-group by entity_id
+    windows.entity_id,
+    cast(discount_amount_90d as double) / cast(amount_90d + discount_amount_90d as double) as discount_share_90d,
+    cast(discount_amount_180d as double) / cast(amount_180d + discount_amount_180d as double) as discount_share_180d,
+    cast(discount_amount_365d as double) / cast(amount_365d + discount_amount_365d as double) as discount_share_365d,
+    cast(discount_amount_lifetime as double) / cast(amount_lifetime + discount_amount_lifetime as double) as discount_share_lifetime,
+    discount_order_count_90d / cast(order_count_90d as double) as discount_order_share_90d,
+    discount_order_count_180d / cast(order_count_180d as double) as discount_order_share_180d,
+    discount_order_count_365d / cast(order_count_365d as double) as discount_order_share_365d,
+    discount_order_count_lifetime / cast(order_count_lifetime as double) as discount_order_share_lifetime,
+    coupon_order_count_90d / cast(order_count_90d as double) as coupon_order_share_90d,
+    coupon_order_count_365d / cast(order_count_365d as double) as coupon_order_share_365d,
+    coupon_order_count_lifetime / cast(order_count_lifetime as double) as coupon_order_share_lifetime,
+    discount_amount_30d,
+    discount_amount_90d,
+    discount_amount_365d,
+    discount_amount_lifetime,
+    :as_of - full_price_day as days_since_last_full_price_order_day
+from order_windows as windows
+inner join full_price on windows.entity_id = full_price.entity_id

@@ -4,9 +4,9 @@ with spans as (
         entity_id,
         min(day) as first_day,
         max(last_day) as last_day,
-        max(case when days_back = 2 then day end) as second_last_day,
-        max(case when days_back = 3 then day end) as third_last_day
-    from gaps
+        max(previous_day) as second_last_day,
+        max(second_previous_day) as third_last_day
+    from order_days
     group by entity_id
 )
 

@@ -3,14 +3,14 @@ with spread as (
     select
         entity_id,
         max(last_day) as last_day,
-        count(gap) as gap_count,
-        sum(gap) as gap_sum,
-        sum(gap * gap) as gap_squares,
-        median(gap) as median_gap,
-        min(gap) as shortest_gap,
-        max(gap) as longest_gap,
-        max(case when days_back = 1 then gap end) as last_gap
-    from gaps
+        count(previous_day) as gap_count,
+        sum(day - previous_day) as gap_sum,
+        sum((day - previous_day) * (day - previous_day)) as gap_squares,
+        median(day - previous_day) as median_gap,
+        min(day - previous_day) as shortest_gap,
+        max(day - previous_day) as longest_gap,
+        max(case when following_day is null then day - previous_day end) as last_gap
+    from order_days
     group by entity_id
 ),
 

@@ -14,19 +14,9 @@ with given_back as (
     group by entity_id
 ),
 
-sold as (
-    select
-        entity_id,
-        sum(amount) filter (where day >= :w365) as amount_365d,
-        sum(amount) as amount_lifetime,
-        sum(line_count) as line_count
-    from order_days
-    group by entity_id
-),
-
 together as (
     select
-        coalesce(sold.entity_id, given_back.entity_id) as entity_id,
+        coalesce(windows.entity_id, given_back.entity_id) as entity_id,
         coalesce(return_count_30d, 0) as return_count_30d,
         coalesce(return_count_90d, 0) as return_count_90d,
         coalesce(return_count_365d, 0) as return_count_365d,
@@ -34,12 +24,12 @@ together as (
         coalesce(return_amount_90d, 0) as return_amount_90d,
         coalesce(return_amount_365d, 0) as return_amount_365d,
         coalesce(return_amount_lifetime, 0) as return_amount_lifetime,
-        last_day,
+        given_back.last_day,
         coalesce(amount_365d, 0) as amount_365d,
         coalesce(amount_lifetime, 0) as amount_lifetime,
-        line_count
-    from sold
-    full outer join given_back on sold.entity_id = given_back.entity_id
+        line_count_lifetime as line_count
+    from order_windows as windows
+    full outer join given_back on windows.entity_id = given_back.entity_id
 )
 
 select

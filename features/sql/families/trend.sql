@@ -1,29 +1,33 @@
 -- one row per customer as of :as_of
-with periods as (
+with sums as (
     select
         entity_id,
-        cast(floor((:as_of - 1 - day) / 30) as int) as age,
-        day,
-        order_count,
-        amount
-    from order_days
+        coalesce(order_count_30d, 0) as order_count_30d,
+        coalesce(order_count_60d, 0) as order_count_60d,
+        coalesce(order_count_90d, 0) as order_count_90d,
+        coalesce(order_count_120d, 0) as order_count_120d,
+        coalesce(order_count_150d, 0) as order_count_150d,
+        coalesce(order_count_180d, 0) as order_count_180d,
+        coalesce(cast(amount_30d as double), 0) as amount_30d,
+        coalesce(cast(amount_60d as double), 0) as amount_60d,
+        coalesce(cast(amount_90d as double), 0) as amount_90d,
+        coalesce(cast(amount_120d as double), 0) as amount_120d,
+        coalesce(cast(amount_150d as double), 0) as amount_150d,
+        coalesce(cast(amount_180d as double), 0) as amount_180d,
+        coalesce(cast(amount_365d as double), 0) as amount_365d
+    from order_windows
 )
 
+-- The least-squares slope over the six periods of 30 days, written with the sums of the windows that end at :as_of.
 select
     entity_id,
-    coalesce(sum((2.5 - age) * order_count) filter (where age < 6), 0) / 17.5 as order_count_slope_180d,
-    coalesce(cast(sum((2.5 - age) * amount) filter (where age < 6) as double), 0) / 17.5 as amount_slope_180d,
-    coalesce(sum(order_count) filter (where day >= :w30), 0)
-        - coalesce(sum(order_count) filter (where day >= :w60 and day < :w30), 0) as order_count_change_30d,
-    coalesce(sum(amount) filter (where day >= :w30), 0)
-        - coalesce(sum(amount) filter (where day >= :w60 and day < :w30), 0) as amount_change_30d,
-    coalesce(sum(order_count) filter (where day >= :w90), 0)
-        - coalesce(sum(order_count) filter (where day >= :w180 and day < :w90), 0) as order_count_change_90d,
-    coalesce(sum(amount) filter (where day >= :w90), 0)
-        - coalesce(sum(amount) filter (where day >= :w180 and day < :w90), 0) as amount_change_90d,
-    coalesce(sum(order_count) filter (where day >= :w30), 0)
-        / cast(nullif(sum(order_count) filter (where day >= :w180), 0) as double) as recent_order_share_180d,
-    coalesce(cast(sum(amount) filter (where day >= :w90) as double), 0)
-        / nullif(cast(sum(amount) filter (where day >= :w365) as double), 0) as recent_amount_share_365d
-from periods
-group by entity_id
+    (order_count_30d + order_count_60d + order_count_90d + order_count_120d + order_count_150d
+        - 2.5 * order_count_180d) / 17.5 as order_count_slope_180d,
+    (amount_30d + amount_60d + amount_90d + amount_120d + amount_150d - 2.5 * amount_180d) / 17.5 as amount_slope_180d,
+    2 * order_count_30d - order_count_60d as order_count_change_30d,
+    2 * amount_30d - amount_60d as amount_change_30d,
+    2 * order_count_90d - order_count_180d as order_count_change_90d,
+    2 * amount_90d - amount_180d as amount_change_90d,
+    order_count_30d / cast(nullif(order_count_180d, 0) as double) as recent_order_share_180d,
+    amount_90d / nullif(amount_365d, 0) as recent_amount_share_365d
+from sums

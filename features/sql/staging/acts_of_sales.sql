@@ -6,6 +6,6 @@ from order_days
 union
 select
     entity_id,
-    last_day
+    last_day as day
 from order_days
 where last_day > day

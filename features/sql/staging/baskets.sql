@@ -1,28 +1,14 @@
 -- one row per order sold before :as_of; lines without an order_id make one order a day
-with summed as (
-    select
-        entity_id,
-        min(day * 24 + hour) as first_hour,
-        max(day) as last_day,
-        cast(sum(amount) as decimal(18, 4)) as amount,
-        cast(sum(discount) as decimal(18, 4)) as discount,
-        cast(sum(quantity) as decimal(18, 4)) as unit_count,
-        cast(count(*) as int) as line_count,
-        max(coupon_id) as coupon_id,
-        min(channel) as channel
-    from sale_lines
-    group by entity_id, order_id, order_day
-)
-
 select
     entity_id,
-    cast(floor(first_hour / 24) as int) as day,
-    first_hour - 24 * cast(floor(first_hour / 24) as int) as hour,
-    last_day,
-    amount,
-    discount,
-    unit_count,
-    line_count,
-    coupon_id,
-    channel
-from summed
+    min(day) as day,
+    min(day * 24 + hour) - 24 * min(day) as hour,
+    max(day) as last_day,
+    cast(sum(amount) as decimal(18, 4)) as amount,
+    cast(sum(discount) as decimal(18, 4)) as discount,
+    cast(sum(quantity) as decimal(18, 4)) as unit_count,
+    cast(count(*) as int) as line_count,
+    max(coupon_id) as coupon_id,
+    min(channel) as channel
+from sale_lines
+group by entity_id, order_id, order_day
