@@ -7,7 +7,7 @@ from typing import Any, Literal
 from training.backtest import interval_json, judged_json, sentence
 from training.evaluation import propensity as metrics
 from training.judging import TREES
-from training.propensity import Trained, in_words
+from training.propensity import Made, Trained, drivers, in_words
 
 PROTOCOLS = {
     "full": "trained, stopped, calibrated and judged on four dates a horizon apart",
@@ -27,28 +27,29 @@ WORDS = {
 SHOWN_DRIVERS = 10
 
 
-def card(trained: Trained) -> dict[str, Any]:
-    """The card as plain values; `markdown` is the same for reading."""
+def card(trained: Trained, made: Made | None = None) -> dict[str, Any]:
+    """The card of one model of a training, of the candidate unless another is given, as plain values."""
+    made = made or trained.candidate
     best = TREES if TREES in trained.judged.contenders else trained.judged.named_rule
     return {
-        "version": trained.model.version,
+        "version": made.model.version,
         "target": trained.target.name,
         "horizon_days": trained.horizon,
         "as_of": trained.as_of.isoformat(),
-        "kind": trained.model.kind,
-        "population": trained.model.population,
+        "kind": made.model.kind,
+        "population": made.model.population,
         "outcome": trained.target.outcome,
-        "base_rate": trained.model.base_rate,
+        "base_rate": made.model.base_rate,
         "data_fingerprint": trained.inputs["data_fingerprint"],
-        "recipe": trained.candidate.recipe.to_json(),
+        "recipe": made.recipe.to_json(),
         "rounds": trained.judged.rounds,
-        "calibration": trained.model.calibration.to_json(),
+        "calibration": made.model.calibration.to_json(),
         "judged_model": best,
         "judged": judged_json(trained.judged, trained.target),
         "gains": metrics.gains(trained.judged.sample.y, trained.judged.p(best), 20),
         "drivers": [
             {"feature": name, "share": share, "en": in_words(name, "en"), "zh": in_words(name, "zh")}
-            for name, share in trained.drivers
+            for name, share in drivers(made.model)
         ],
         "promoted": trained.promoted,
         "serves": trained.serves.model.version if trained.serves else None,
@@ -76,15 +77,16 @@ def notes(trained: Trained) -> list[str]:
     return said
 
 
-def markdown(trained: Trained, language: Literal["en", "zh"] = "en") -> str:
+def markdown(trained: Trained, made: Made | None = None, language: Literal["en", "zh"] = "en") -> str:
     """The card for reading, in plain words."""
+    made = made or trained.candidate
     judged, protocol = trained.judged, trained.judged.protocol
     lines = [
         f"# {trained.target.name}, next {trained.horizon} days",
         "",
-        f"Version `{trained.model.version}`, as of {trained.as_of}. {trained.why}",
+        f"Version `{made.model.version}`, as of {trained.as_of}. {trained.why}",
         "",
-        f"- Asked about: customers with `{trained.model.population}`",
+        f"- Asked about: customers with `{made.model.population}`",
         f"- y = 1: {_outcome(trained)}",
         f"- Judged on {protocol.judge}: {judged.n:,} customers, {judged.base_rate:.1%} of them y = 1",
         f"- Protocol: {protocol.kind} ({PROTOCOLS[protocol.kind]})",
@@ -99,8 +101,8 @@ def markdown(trained: Trained, language: Literal["en", "zh"] = "en") -> str:
         *_decile_table(trained),
         "",
     ]
-    if trained.drivers:
-        lines += ["## What drives it", "", *_driver_lines(trained, language), ""]
+    if drivers(made.model):
+        lines += ["## What drives it", "", *_driver_lines(made, language), ""]
     lines += ["## To know", "", *(f"- {note}" for note in notes(trained))]
     lines.append(f"- Leak check: {'clean' if trained.leaks.clean else ' '.join(trained.leaks.problems)}")
     return "\n".join(lines) + "\n"
@@ -160,8 +162,8 @@ def _decile_table(trained: Trained) -> list[str]:
     return rows
 
 
-def _driver_lines(trained: Trained, language: Literal["en", "zh"]) -> list[str]:
-    return [f"- {share:.0%} {in_words(name, language)}" for name, share in trained.drivers[:SHOWN_DRIVERS]]
+def _driver_lines(made: Made, language: Literal["en", "zh"]) -> list[str]:
+    return [f"- {share:.0%} {in_words(name, language)}" for name, share in drivers(made.model)[:SHOWN_DRIVERS]]
 
 
 def calibration_figure(trained: Trained) -> dict[str, Any]:

@@ -72,11 +72,6 @@ class Trained:
     def model(self) -> PropensityModel:
         return self.candidate.model
 
-    @property
-    def drivers(self) -> list[tuple[str, float]]:
-        """Features of the trees by their share of the total gain, largest first; empty for a rule."""
-        return drivers(self.candidate.model)
-
 
 def train_target(
     snapshots: Snapshots,

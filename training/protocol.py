@@ -7,7 +7,7 @@ one horizon apart, so that each part's labels have ended when the next part's fe
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
@@ -58,6 +58,22 @@ class Protocol:
             "stop": self.stop.isoformat() if self.stop else None,
             "train": [cutoff.isoformat() for cutoff in self.train],
         }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Protocol:
+        """What `to_json` wrote."""
+
+        def day(text: str | None) -> date | None:
+            return date.fromisoformat(text) if text else None
+
+        return cls(
+            document["protocol"],
+            int(document["horizon_days"]),
+            date.fromisoformat(document["judge"]),
+            day(document["calibrate"]),
+            day(document["stop"]),
+            tuple(date.fromisoformat(text) for text in document["train"]),
+        )
 
 
 def step_days(horizon: int) -> int:

@@ -17,11 +17,12 @@ from training import cards, gates, protocol, targets
 from training.propensity import RECIPE_FILE, Made, Trained, train_target
 from training.protocol import Protocol
 from training.recipes import Recipe, tree_recipe
+from training.records import log
 from training.registry import Registry
 from training.snapshots import Snapshots
 from training.targets import Absent, Target
 from training.time_trial import changed_rows
-from training.tracking import Alias, Logged, Record, Tracker
+from training.tracking import Logged, Tracker
 from warehouse.errors import NotReadyError, RepriseError
 from warehouse.files import write_text
 from warehouse.progress import Progress, silent
@@ -150,7 +151,7 @@ class Trainer:
             self.keep(made, declared, who or _who())
             trained.append(made)
             if tracker is not None:
-                waiting |= log(tracker, made, self.registry)
+                waiting |= log(tracker, made, self._directory)
         self.progress("training", len(pairs), len(pairs))
         served = {(t.target.name, t.horizon) for t in trained}
         complements = tuple(
@@ -179,13 +180,15 @@ class Trainer:
         rate = float(sample.y.mean()) if sample.n else 1 - trained.model.base_rate
         return {"target": target.name, "population": target.population(trained.horizon), "base_rate": rate}
 
+    def _directory(self, made: Made) -> Path:
+        return self.registry.directory(made.model.target, made.model.horizon_days, made.model.version)
+
     def _add(self, made: Made, trained: Trained, complements: Sequence[dict[str, object]]) -> Path:
         def write(folder: Path) -> None:
             made.write(folder, trained.inputs)
             write_text(folder / COMPLEMENTS_FILE, json.dumps(list(complements), ensure_ascii=False, indent=1) + "\n")
-            if made is trained.candidate or trained.judged.rounds is None:
-                write_text(folder / CARD_FILE, cards.markdown(trained))
-                write_text(folder / CARD_JSON, json.dumps(cards.card(trained), ensure_ascii=False, indent=1) + "\n")
+            write_text(folder / CARD_FILE, cards.markdown(trained, made))
+            write_text(folder / CARD_JSON, json.dumps(cards.card(trained, made), ensure_ascii=False, indent=1) + "\n")
 
         return self.registry.add(trained.target.name, trained.horizon, made.model.version, write)
 
@@ -233,91 +236,3 @@ def complement(model: PropensityModel, target: str, population: str, base_rate: 
         calibration=mirrored,
         outcome_negated=not model.outcome_negated,
     )
-
-
-def log(tracker: Tracker, trained: Trained, registry: Registry) -> dict[str, Future[Logged]]:
-    """Queues the records of one training: the candidate with all that was found, and what serves in its stead."""
-    sent = {trained.model.version: tracker.log(_record(trained, registry))}
-    other = trained.serves
-    if other is not None and other.model.version != trained.model.version:
-        folder = registry.directory(trained.target.name, trained.horizon, other.model.version)
-        record = Record(
-            "propensity",
-            other.model.version,
-            {"kind": other.model.kind, "recipe": other.recipe.name, "why": trained.why[:500]},
-            {},
-            {"version": other.model.version},
-            model_name=f"{trained.target.name}_{trained.horizon}d",
-            model_files=folder,
-            alias="champion",
-        )
-        sent[other.model.version] = tracker.log(record)
-    return sent
-
-
-def _record(trained: Trained, registry: Registry) -> Record:
-    version, name = trained.model.version, f"{trained.target.name}_{trained.horizon}d"
-    serves = trained.serves is not None and trained.serves.model.version == version
-    alias: Alias = "champion" if serves else "challenger"
-    card = cards.card(trained)
-    return Record(
-        "propensity",
-        version,
-        _params(trained),
-        _metrics(trained),
-        {"version": version, "target": trained.target.name, "promoted": str(trained.promoted).lower()},
-        {
-            "card.md": cards.markdown(trained),
-            "card.json": json.dumps(card, ensure_ascii=False, indent=1),
-            "inputs.json": json.dumps(trained.inputs, ensure_ascii=False, indent=1, sort_keys=True),
-            "deciles.json": json.dumps(card["judged"]["deciles"], indent=1),
-            "gains.json": json.dumps(card["gains"]),
-            "drivers.json": json.dumps(card["drivers"], ensure_ascii=False, indent=1),
-            "calibration.plotly.json": json.dumps(cards.calibration_figure(trained)),
-        },
-        name,
-        registry.directory(trained.target.name, trained.horizon, version),
-        alias,
-    )
-
-
-def _params(trained: Trained) -> dict[str, str]:
-    planned = trained.judged.protocol.to_json()
-    recipe = trained.candidate.recipe.to_json()
-    params = {
-        "target": trained.target.name,
-        "as_of": trained.as_of.isoformat(),
-        "kind": trained.model.kind,
-        "population": trained.model.population,
-        "data_fingerprint": str(trained.inputs["data_fingerprint"]),
-        "rounds": str(trained.judged.rounds),
-        "named_rule": trained.judged.named_rule,
-        "features": str(len(trained.model.columns)),
-        "seed": str(trained.inputs["settings"]["seed"]),
-        "why": trained.why[:500],
-        **{key: str(value) for key, value in planned.items()},
-        **{f"recipe.{key}": str(value) for key, value in (recipe["trees"] or {"rule": recipe["rule"]}).items()},
-    }
-    return {key: value[:6000] for key, value in params.items()}
-
-
-def _metrics(trained: Trained) -> dict[str, float | None]:
-    found: dict[str, float | None] = {"n": trained.judged.n, "base_rate": trained.judged.base_rate}
-    for model, intervals in trained.judged.intervals.items():
-        for metric, interval in intervals.items():
-            found |= {
-                f"{model}/{metric}": interval.value,
-                f"{model}/{metric}.low": interval.low,
-                f"{model}/{metric}.high": interval.high,
-            }
-    for other, compared in trained.judged.differences.items():
-        for metric, interval in compared.items():
-            found |= {
-                f"{TREES_MINUS}{other}/{metric}": interval.value,
-                f"{TREES_MINUS}{other}/{metric}.low": interval.low,
-                f"{TREES_MINUS}{other}/{metric}.high": interval.high,
-            }
-    return found
-
-
-TREES_MINUS = "lightgbm-minus-"
