@@ -57,8 +57,7 @@ class Guard:
         except ProblemError as problem:
             await reply.problem(problem)
         except Exception as error:
-            logger.error("%s in %s", type(error).__name__, _where(error))
-            await reply.problem(ProblemError(500, "Something went wrong here; the log of the service says where."))
+            await reply.problem(unforeseen(error))
         finally:
             metrics.count(scope["method"], scope["path"], reply.status)
 
@@ -91,6 +90,12 @@ def check_body(model: type[BaseModel], body: bytes, content_type: str) -> BaseMo
         raise ProblemError(400, str(error)) from error
     except ValidationError as error:
         raise from_validation(error, model) from None
+
+
+def unforeseen(error: Exception) -> ProblemError:
+    """The problem of an error nobody foresaw; the log gets its kind and place, for its text may hold what was sent."""
+    logger.error("%s in %s", type(error).__name__, _where(error))
+    return ProblemError(500, "Something went wrong here; the log of the service says where.")
 
 
 class _Reply:

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 
 from serving import metrics
+from serving.canary import CanaryTimeoutError
 from serving.manifest import ReleaseError
 from serving.problems import ProblemError
 from serving.publication import current_release
@@ -89,7 +90,7 @@ class Holder:
                     raise ReleaseError(f"The folder {name} holds the release {opened.id}.")
                 warm_up(opened)
             except RepriseError as error:
-                self._refused = marker
+                self._refused = None if isinstance(error, CanaryTimeoutError) else marker
                 metrics.event("release_refused")
                 logger.error("release %s refused: %s", name, error.message)
                 return False

@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 from features.rules import Field
 from models.propensity import PropensityModel
 from models.recommenders.plain_arrays import read_arrays, write_arrays
+from serving.canary import try_in_subprocess
 from serving.columns import Columns, SortedRows
 from serving.complements import Complement, Key, Model, base_models
 from serving.manifest import ReleaseError, check_files, write_manifest
@@ -136,8 +137,6 @@ def open_release(directory: Path, key: bytes | None = None, canary: bool = True)
     """
     check_files(directory, key)
     if canary:
-        from serving.canary import try_in_subprocess
-
         try_in_subprocess(directory)
     try:
         return _opened(directory)

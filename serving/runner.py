@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -70,10 +71,12 @@ def serve(
     host: str | None = None,
     port: int | None = None,
     bare: bool = False,
-    quiet: bool = False,
+    output: Path | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Running:
     """Starts the service of a workspace; host and port are those of its settings if not given.
+
+    What the service prints goes to the file `output`, or where this process prints if not given.
 
     `NotReadyError` where nothing has been published, `RepriseError` where the port is taken, `UsageError` where others
     could reach the service and no token guards it.
@@ -82,16 +85,16 @@ def serve(
     current_directory(workspace.releases)
     _check_reach(host, environment)
     _check_port(host, port)
-    output = subprocess.DEVNULL if quiet else None
-    process = subprocess.Popen(
-        _command(host, port, bare),
-        cwd=workspace.root,
-        env=_environment(workspace, environment),
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-    )
+    with output.open("ab") if output else nullcontext() as log:
+        process = subprocess.Popen(
+            _command(host, port, bare),
+            cwd=workspace.root,
+            env=_environment(workspace, environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT if log else None,
+            start_new_session=True,
+        )
     return Running(process, host, port)
 
 

@@ -9,7 +9,7 @@ import bentoml
 import serving.quick_start  # noqa: F401 - before anything imports LightGBM
 from serving import questions
 from serving.access import tokens_from_environment
-from serving.guard import Guard
+from serving.guard import Guard, unforeseen
 from serving.holder import Holder, key_from_environment, releases_from_environment
 from serving.lookups import BODIES, StrictJSON, mounted_app
 from serving.problems import ProblemError, problem_response
@@ -58,6 +58,8 @@ def _answered(question: Any, request: Any) -> Any:
         return StrictJSON(question(HOLDER.release, request))
     except ProblemError as problem:
         return problem_response(problem)
+    except Exception as error:
+        return problem_response(unforeseen(error))
 
 
 Service.add_asgi_middleware(Guard, bodies=BODIES, tokens=tokens_from_environment())  # type: ignore[attr-defined]

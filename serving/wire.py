@@ -26,8 +26,7 @@ class _Strict(BaseModel):
 
 
 def _is_day(text: str) -> str:
-    if date.fromisoformat(text) < date(1970, 1, 1):
-        raise ValueError("days begin with 1970-01-01")
+    date.fromisoformat(text)
     return text
 
 
@@ -35,7 +34,9 @@ Id: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_ID, pattern=ID
 Text: TypeAlias = Annotated[str, Field(max_length=1000)]
 Number: TypeAlias = int | float | Annotated[str, Field(max_length=40)]
 Day: TypeAlias = Annotated[
-    str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", json_schema_extra={"format": "date"}), AfterValidator(_is_day)
+    str,
+    Field(pattern=r"^(19[7-9]|20[0-9])[0-9]-[01][0-9]-[0-3][0-9]$", json_schema_extra={"format": "date"}),
+    AfterValidator(_is_day),
 ]
 
 _TYPES: dict[str, Any] = {"id": Id, "text": Text, "time": Annotated[str, Field(min_length=10, max_length=40)]}

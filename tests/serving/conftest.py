@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -224,6 +225,14 @@ def releases(contents: ReleaseContents, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="session")
 def release(releases: Path) -> Release:
     return open_release(releases / "r1", canary=False)
+
+
+@pytest.fixture(scope="session")
+def free_port() -> int:
+    with socket.socket() as probing:
+        probing.bind(("127.0.0.1", 0))
+        port: int = probing.getsockname()[1]
+        return port
 
 
 class Client:

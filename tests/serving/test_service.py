@@ -1,0 +1,125 @@
+"""The real service: BentoML in a process of its own, asked over HTTP, swapped while it answers."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from serving import wire
+from serving.publication import publish
+from serving.release import Release, ReleaseContents, write_release
+from serving.runner import Running, serve
+from warehouse.settings import Settings
+from warehouse.workspace import Workspace
+
+LINE = {"user_id": "u1", "ordered_at": "2024-05-01T10:00:00Z", "amount": 3}
+JSON = {"content-type": "application/json"}
+CANARY = "canary-4711"
+
+
+@pytest.fixture(scope="module")
+def workspace(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    root = tmp_path_factory.mktemp("served")
+    shutil.copytree(releases, root / "releases")
+    return Workspace(root, Settings())
+
+
+@pytest.fixture(scope="module")
+def running(workspace: Workspace, free_port: int) -> Iterator[Running]:
+    started = serve(workspace, port=free_port, output=workspace.root / "service.log")
+    try:
+        started.wait_ready()
+        yield started
+        assert started.stop() == 0
+    finally:
+        started.stop()
+
+
+@pytest.fixture(scope="module")
+def http(running: Running) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=running.url, timeout=60) as asking:
+        yield asking
+
+
+@pytest.mark.parametrize("user", ["007", "a/b", "小明", "nobody"])
+def test_get_equals_the_release(http: httpx.Client, release: Release, user: str) -> None:
+    told = http.get(f"/v1/users/{quote(user, safe='')}/scores").json()
+    assert told["user_id"] == user
+    assert told["scores"] == release.scores.of(user) or not told["known"]
+
+
+def test_both_bodies_are_understood(http: httpx.Client) -> None:
+    scored = http.post("/v1/score", json={"as_of": "2024-06-01", "orders": [LINE]})
+    assert [user.user_id for user in wire.LineScores.model_validate_json(scored.content).users] == ["u1"]
+    wire.Audience.model_validate_json(http.post("/v1/audience", json={"rule": "everyone"}).content)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "more", "status"),
+    [
+        ("GET", "/nothing", {}, 404),
+        ("GET", "/docs.json", {}, 404),
+        ("GET", "/v1/users/007/suggestions?k=0", {}, 422),
+        ("GET", "/v1/users/007/suggestions?k=101", {}, 422),
+        ("DELETE", "/v1/release", {}, 405),
+        ("GET", "/v1/score", {}, 405),
+        ("POST", "/v1/score", {"content": b"{}", "headers": {"content-type": "text/plain"}}, 415),
+        ("POST", "/v1/score", {"content": b"\x80", "headers": {"content-type": "application/vnd.bentoml+pickle"}}, 415),
+        ("POST", "/v1/score", {"content": b'{"as_of": NaN}', "headers": JSON}, 400),
+        ("POST", "/v1/score", {"json": {"as_of": "2024-06-01", "x": CANARY}}, 422),
+        ("POST", "/v1/score", {"json": {"as_of": "2024-06-01", "orders": [{**LINE, "amount": CANARY}]}}, 422),
+        ("POST", "/v1/score", {"json": {"as_of": "2024-06-01", "orders": [LINE] * 1001}}, 422),
+        ("POST", "/v1/audience", {"json": {"rule": "nothing > 3"}}, 422),
+    ],
+)
+def test_every_error_is_a_problem(http: httpx.Client, method: str, path: str, more: Any, status: int) -> None:
+    response = http.request(method, path, **more)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert wire.Problem.model_validate_json(response.content).status == status
+    assert CANARY not in response.text
+
+
+def test_a_body_of_40_megabytes_is_refused_unread(http: httpx.Client) -> None:
+    with suppress(httpx.WriteError, httpx.ReadError):  # the connection may be reset while we still send
+        assert http.post("/v1/score", content=b" " * 40_000_000, headers=JSON).status_code == 413
+    assert http.get("/livez").status_code == 200
+
+
+def test_pages_are_ours(http: httpx.Client) -> None:
+    for path in ("/", "/docs"):
+        page = http.get(path).text
+        assert "Reprise" in page
+        assert "://" not in page
+        assert "<script" not in page
+    assert http.get("/v1/openapi.json").json()["info"]["title"] == "Reprise"
+
+
+def test_a_release_published_meanwhile_is_served(
+    http: httpx.Client, workspace: Workspace, contents: ReleaseContents
+) -> None:
+    write_release(workspace.releases / "r2", replace(contents, release="r2", previous="r1"))
+    publish(workspace.releases, "r2")
+    seen, deadline = set(), time.monotonic() + 120
+    while "r2" not in seen and time.monotonic() < deadline:
+        response = http.get("/v1/users/007/scores")
+        assert response.status_code == 200
+        seen.add(response.json()["release"])
+    assert {"r2"} <= seen <= {"r1", "r2"}
+    assert http.get("/v1/release").json()["previous"] == "r1"
+
+
+def test_no_id_and_no_value_reaches_log_or_metrics(http: httpx.Client, workspace: Workspace) -> None:
+    http.get(f"/v1/users/{CANARY}/scores")
+    http.post("/v1/score", json={"as_of": "2024-06-01", "orders": [{**LINE, "user_id": f" {CANARY}"}]})
+    assert CANARY not in http.get("/metrics").text
+    assert CANARY not in (workspace.root / "service.log").read_text()
