@@ -7,6 +7,7 @@ turns whatever error comes out into a problem that repeats no input value.
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
@@ -156,6 +157,9 @@ def _check_path(scope: Scope) -> None:
         unquote_to_bytes(raw.split(b"?")[0]).decode("utf-8")
     except UnicodeDecodeError as error:
         raise ProblemError(400, "The path is not UTF-8.") from error
+    if not scope["path"].isprintable() and any(unicodedata.category(letter) == "Cc" for letter in scope["path"]):
+        where = {"where": "path", "message": "a control character"}
+        raise ProblemError(422, "The path is not as it must be.", [where])
     if scope["path"].startswith(HIDDEN):
         raise ProblemError(404, _detail(404))
 

@@ -103,6 +103,10 @@ class Release:
         path = self.directory / "features.parquet"
         return pq.read_table(path, filters=[("entity_id", "==", user_id)])
 
+    def golden(self) -> pa.Table:
+        """The golden rows: some users' features, with the probability each model gave them when released."""
+        return pq.read_table(self.directory / "golden.parquet")
+
     def recommender_arrays(self) -> dict[str, np.ndarray]:
         """The arrays of the recommender; none where there is no recommender."""
         return read_arrays(self.directory / "recommender.npz") if self.recommender else {}

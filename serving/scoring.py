@@ -147,7 +147,5 @@ def score_lines(
 
 
 def warm_up(release: Release) -> None:
-    """Scores one user from the release's own features, so that no request pays for the first time."""
-    first = release.features().slice(0, 1)
-    if first.num_rows:
-        score(release.models, first, as_of=release.as_of, release=release.id, reference=release.scores.reference)
+    """Scores the release's golden rows once, so that no request pays for the first time."""
+    score(release.models, release.golden(), as_of=release.as_of, release=release.id, reference=release.scores.reference)

