@@ -36,6 +36,9 @@ PEOPLE = ("orders", "events", "users", "contacts", "tags")
 PART_ROWS = 400_000
 """Buckets are joined to parts of about this many order and event rows: small parts cost time, large ones memory."""
 
+_NOT_ATTRIBUTES = frozenset({"source_key", "point_in_time", "registered_local_at"})
+"""Columns that are ours without being of the contract."""
+
 _TYPES = {
     "id": "varchar",
     "text": "varchar",
@@ -285,14 +288,15 @@ def register_window(
 def versions(source: Source, table: Literal["users", "items", "tags"], as_of: date) -> pa.Table:
     """The versions of a table that serve rules and display: those known at `as_of`, else the first there is.
 
-    One row per person, item, or person and tag, with `point_in_time`: whether the version was known.
+    One row per person, item, or person and tag, with `point_in_time`: whether the version was known. Columns that are
+    not of the contract are kept.
     """
     cutoff = instant(as_of, source.time_zone)
     relations = [source.items()] if table == "items" else [part.get(table) for part in source.parts()]
     found = []
     with connect(source.folders, memory_limit=source.memory_limit) as connection:
         for relation in relations:
-            sql = _versions(connection, source, table, relation, cutoff)
+            sql = _versions(connection, source, table, relation, cutoff, open_columns=True)
             found.append(connection.sql(sql).to_arrow_table())
     return pa.concat_tables(found)
 
@@ -313,8 +317,17 @@ def _columns(table: str) -> Iterable[tuple[str, str]]:
         yield column.name, _TYPES[column.kind]
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, source: Source, table: str, relation: Relation | None) -> str:
-    """SQL that reads a relation with every column of the contract; unknown where the relation has none."""
+def _rows(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    table: str,
+    relation: Relation | None,
+    open_columns: bool = False,
+) -> str:
+    """SQL that reads a relation with every column of the contract, unknown where the relation has none.
+
+    `open_columns` adds what else there is: attributes that only this workspace has.
+    """
     if relation is None:
         empty = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in _columns(table))
         return f"(select {empty} where false)"
@@ -327,14 +340,17 @@ def _rows(connection: duckdb.DuckDBPyConnection, source: Source, table: str, rel
         have = pq.read_schema(relation[0]).names
         files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in relation)
         origin = f"read_parquet([{files}])"
-    kept = ", ".join(f"cast({name if name in have else 'null'} as {kind}) as {name}" for name, kind in _columns(table))
-    return f"(select {kept} from {origin})"
+    kept = [f"cast({name if name in have else 'null'} as {kind}) as {name}" for name, kind in _columns(table)]
+    if open_columns:
+        ours = {name for name, _ in _columns(table)} | _NOT_ATTRIBUTES
+        kept += ['"' + name.replace('"', '""') + '"' for name in have if name not in ours]
+    return f"(select {', '.join(kept)} from {origin})"
 
 
 def _with_wall_time(relation: Relation, time_zone: str) -> pa.Table:
     """Users with `registered_local_at`: what the clocks of the business zone showed at registration."""
     users = pq.ParquetDataset(list(relation)).read() if isinstance(relation, tuple) else relation
-    if "registered_at" not in users.column_names:
+    if "registered_at" not in users.column_names or "registered_local_at" in users.column_names:
         return users
     registered = users["registered_at"].cast(pa.timestamp("us"))
     wall = zone_rules(time_zone).to_wall(registered.cast(pa.int64()).fill_null(0).to_numpy())
@@ -357,7 +373,12 @@ def _known(source: Source, table: str, cutoff: datetime) -> str:
 
 
 def _versions(
-    connection: duckdb.DuckDBPyConnection, source: Source, table: str, relation: Relation | None, cutoff: datetime
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    table: str,
+    relation: Relation | None,
+    cutoff: datetime,
+    open_columns: bool = False,
 ) -> str:
     """SQL of one row per key: the latest known version, else the first one; equals are ordered by their values."""
     key = ", ".join(_key(table))
@@ -367,7 +388,7 @@ def _versions(
         f"row_number() over (partition by {key} order by {known} desc, case when {known} then recorded_at end desc "
         f"nulls last, recorded_at nulls last, {rest})"
     )
-    rows = _rows(connection, source, table, relation)
+    rows = _rows(connection, source, table, relation, open_columns)
     return (
         f"select * exclude (version_rank) from (select *, {known} as point_in_time, {rank} as version_rank "
         f"from {rows} as all_versions where {_key(table)[0]} is not null) as ranked where version_rank = 1"

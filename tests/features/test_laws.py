@@ -48,7 +48,7 @@ def _altered(row: dict[str, Any], rng: np.random.Generator, cutoff: datetime) ->
     return changed
 
 
-def _other_future(world: World, seed: int) -> World:
+def other_future(world: World, seed: int) -> World:
     """The same past: hidden rows are dropped, altered or doubled."""
     rng = np.random.default_rng(seed)
     cutoff = instant(world.as_of, world.zone)
@@ -70,7 +70,7 @@ def _other_future(world: World, seed: int) -> World:
 def _leaks(seed: int) -> list[str]:
     world = make_world(seed, USERS)
     now = build_features(world.source(), world.as_of)
-    other = build_features(_other_future(world, seed + 1).source(), world.as_of)
+    other = build_features(other_future(world, seed + 1).source(), world.as_of)
     return differences(now, other)
 
 
