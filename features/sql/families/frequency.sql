@@ -3,8 +3,15 @@ with seasons as (
     select
         entity_id,
         sum(order_count) filter (where day >= :w395 and day < :w335) as order_count_same_season_last_year,
-        count(distinct cast(floor((:as_of - 1 - day) / 30) as int)) filter (where day >= :w360)
-            as active_month_count_360d
+        -- days are in order, so a period is counted at its first day
+        count(*) filter (
+            where
+                day >= :w360
+                and (
+                    previous_day is null
+                    or floor((:as_of - 1 - day) / 30) <> floor((:as_of - 1 - previous_day) / 30)
+                )
+        ) as active_month_count_360d
     from order_days
     group by entity_id
 )
