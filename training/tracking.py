@@ -10,6 +10,7 @@ import json
 import math
 import os
 import selectors
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -80,7 +82,7 @@ class Tracker:
 
     def __init__(self, workspace: Workspace) -> None:
         self.uri = workspace.tracking_uri
-        self._check_server()
+        self._check_store()
         local = workspace.root / "mlflow-artifacts" if self.uri.startswith("sqlite:") else None
         self._told = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         roots = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
@@ -181,8 +183,10 @@ class Tracker:
             hint="Check [training] tracking_uri in reprise.toml. Published releases are served without MLflow.",
         )
 
-    def _check_server(self) -> None:
-        """Tells a dead or hanging server before any work is done for it."""
+    def _check_store(self) -> None:
+        """Tells a damaged local store, or a dead or hanging server, before any work is done for it."""
+        if self.uri.startswith("sqlite:///"):
+            _check_database(Path(self.uri.removeprefix("sqlite:///")))
         if not self.uri.startswith(("http://", "https://")):
             return
         try:
@@ -196,6 +200,20 @@ class Tracker:
                 hint="Start it, or correct [training] tracking_uri in reprise.toml. "
                 "Published releases are served without MLflow.",
             ) from error
+
+
+def _check_database(path: Path) -> None:
+    """`RepriseError` where the file is there and is no SQLite database; it is only read."""
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            database.execute("pragma schema_version").fetchone()
+    except sqlite3.Error as error:
+        raise RepriseError(
+            f"{path} is no SQLite database that can be read ({error}).",
+            hint="Move it away to begin a new tracking store; models and releases do not depend on it.",
+        ) from error
 
 
 def prepare(workspace: Workspace) -> Tracker:
