@@ -75,6 +75,6 @@ def test_a_server_that_never_answers_is_told_within_seconds(tmp_path, monkeypatc
 def test_a_damaged_store_is_told_and_left_as_it_is(tmp_path):
     damaged = tmp_path / "mlflow.db"
     damaged.write_bytes(b"this is no database" * 100)
-    with pytest.raises(RepriseError, match="mlflow.db is no SQLite database"):
+    with pytest.raises(RepriseError, match=r"mlflow\.db is no SQLite database"):
         Tracker(workspace(tmp_path))
     assert damaged.read_bytes() == b"this is no database" * 100
