@@ -10,46 +10,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.relations import Relation as Relation
+from features.relations import columns, rows
 from features.statements import statements
 from warehouse.clock import instant
-from warehouse.contracts import CONTRACTS, Column
+from warehouse.contracts import CONTRACTS
 from warehouse.engine import connect
-from warehouse.wall_time import zone_rules
 
 if TYPE_CHECKING:
     from warehouse.store import Store
 
 Acts = Literal["sales", "events"] | tuple[str, ...]
-Relation: TypeAlias = pa.Table | tuple[Path, ...]
-"""Rows of one table in the store's schema: in memory, or in Parquet files."""
 
 PEOPLE = ("orders", "events", "users", "contacts", "tags")
 """The tables about people that features read; each is cut into parts by person."""
 
 PART_ROWS = 400_000
 """Buckets are joined to parts of about this many order and event rows: small parts cost time, large ones memory."""
-
-_NOT_ATTRIBUTES = frozenset({"source_key", "point_in_time", "registered_local_at"})
-"""Columns that are ours without being of the contract."""
-
-_TYPES = {
-    "id": "varchar",
-    "text": "varchar",
-    "time": "timestamp",
-    "money": "decimal(18, 4)",
-    "quantity": "decimal(18, 4)",
-    "number": "double",
-    "year": "int",
-    "flag": "boolean",
-    "list": "varchar[]",
-}
 
 
 class Source(Protocol):
@@ -259,7 +242,7 @@ def register_part(
         "union select entity_id as id from seen_users where is_customer)"
     )
     for table in PEOPLE:
-        others = ", ".join(f"seen.{name}" for name, _ in _columns(table) if name != "entity_id")
+        others = ", ".join(f"seen.{name}" for name, _ in columns(table) if name != "entity_id")
         connection.execute(
             f"create or replace temp view {table} as select customers.entity_id, {others} from seen_{table} as seen "
             "inner join customers on seen.entity_id = customers.id"
@@ -278,9 +261,9 @@ def register_window(
     start, end = _literal(instant(first, source.time_zone)), _literal(instant(last, source.time_zone))
     for table in ("orders", "events"):
         happened = CONTRACTS[table].happened
-        rows = _rows(connection, source, table, part.get(table))
+        every = rows(connection, table, part.get(table), source.time_zone)
         connection.execute(
-            f"create or replace temp view {table} as select * from {rows} as all_rows "
+            f"create or replace temp view {table} as select * from {every} as all_rows "
             f"where {happened} >= {start} and {happened} < {end} and entity_id is not null"
         )
 
@@ -305,63 +288,7 @@ def _literal(moment: datetime) -> str:
     return f"timestamp '{moment:%Y-%m-%d %H:%M:%S}'"
 
 
-def _columns(table: str) -> Iterable[tuple[str, str]]:
-    """Name and SQL type of every column a view has, in the order of the contract."""
-    contract = CONTRACTS[table]
-    if contract.entity is not None:
-        yield "entity_id", "varchar"
-    extra = [name for name in ("recorded_at", "local_at") if name not in contract.names]
-    if table == "users":
-        extra.append("registered_local_at")
-    for column in (*contract.columns, *(Column(name, "time") for name in extra)):
-        yield column.name, _TYPES[column.kind]
-
-
-def _rows(
-    connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    table: str,
-    relation: Relation | None,
-    open_columns: bool = False,
-) -> str:
-    """SQL that reads a relation with every column of the contract, unknown where the relation has none.
-
-    `open_columns` adds what else there is: attributes that only this workspace has.
-    """
-    if relation is None:
-        empty = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in _columns(table))
-        return f"(select {empty} where false)"
-    if table == "users":
-        relation = _with_wall_time(relation, source.time_zone)
-    if not isinstance(relation, tuple):
-        connection.register(f"raw_{table}", relation)
-        have, origin = relation.column_names, f"raw_{table}"
-    else:
-        have = pq.read_schema(relation[0]).names
-        files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in relation)
-        origin = f"read_parquet([{files}])"
-    kept = [f"cast({name if name in have else 'null'} as {kind}) as {name}" for name, kind in _columns(table)]
-    if open_columns:
-        ours = {name for name, _ in _columns(table)} | _NOT_ATTRIBUTES
-        kept += ['"' + name.replace('"', '""') + '"' for name in have if name not in ours]
-    return f"(select {', '.join(kept)} from {origin})"
-
-
-def _with_wall_time(relation: Relation, time_zone: str) -> pa.Table:
-    """Users with `registered_local_at`: what the clocks of the business zone showed at registration."""
-    users = pq.ParquetDataset(list(relation)).read() if isinstance(relation, tuple) else relation
-    if "registered_at" not in users.column_names or "registered_local_at" in users.column_names:
-        return users
-    registered = users["registered_at"].cast(pa.timestamp("us"))
-    wall = zone_rules(time_zone).to_wall(registered.cast(pa.int64()).fill_null(0).to_numpy())
-    local = pc.if_else(
-        pc.is_valid(registered), pa.array(wall).cast(pa.timestamp("us")), pa.scalar(None, pa.timestamp("us"))
-    )
-    return users.append_column("registered_local_at", local)
-
-
-def _key(table: str) -> tuple[str, ...]:
-    return {"users": ("entity_id",), "items": ("item_id",), "tags": ("entity_id", "tag")}[table]
+_KEYS = {"users": ("entity_id",), "items": ("item_id",), "tags": ("entity_id", "tag")}
 
 
 def _known(source: Source, table: str, cutoff: datetime) -> str:
@@ -381,17 +308,17 @@ def _versions(
     open_columns: bool = False,
 ) -> str:
     """SQL of one row per key: the latest known version, else the first one; equals are ordered by their values."""
-    key = ", ".join(_key(table))
+    key = ", ".join(_KEYS[table])
     known = _known(source, table, cutoff)
-    rest = ", ".join(f"{name} nulls last" for name, _ in _columns(table) if name not in _key(table))
+    rest = ", ".join(f"{name} nulls last" for name, _ in columns(table) if name not in _KEYS[table])
     rank = (
         f"row_number() over (partition by {key} order by {known} desc, case when {known} then recorded_at end desc "
         f"nulls last, recorded_at nulls last, {rest})"
     )
-    rows = _rows(connection, source, table, relation, open_columns)
+    every = rows(connection, table, relation, source.time_zone, open_columns)
     return (
         f"select * exclude (version_rank) from (select *, {known} as point_in_time, {rank} as version_rank "
-        f"from {rows} as all_versions where {_key(table)[0]} is not null) as ranked where version_rank = 1"
+        f"from {every} as all_versions where {_KEYS[table][0]} is not null) as ranked where version_rank = 1"
     )
 
 
@@ -402,10 +329,8 @@ def _visible(
     at = _literal(cutoff)
     if not CONTRACTS[table].versioned:
         happened = CONTRACTS[table].happened
-        rows = _rows(connection, source, table, relation)
-        return (
-            f"select * from {rows} as all_rows where {happened} < {at} and recorded_at < {at} and entity_id is not null"
-        )
+        every = rows(connection, table, relation, source.time_zone)
+        return f"select * from {every} as seen where {happened} < {at} and recorded_at < {at} and entity_id is not null"
     known = f"select * from ({_versions(connection, source, table, relation, cutoff)}) as latest where point_in_time"
     if table == "tags":
         return f"{known} and (expires_at is null or expires_at > {at})"
