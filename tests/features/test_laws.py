@@ -100,7 +100,7 @@ def test_planted_leaks_are_caught(leak: str, monkeypatch: pytest.MonkeyPatch) ->
     assert any(_leaks(seed) for seed in range(6))
 
 
-@settings(SLOW, max_examples=6)
+@settings(SLOW, max_examples=4)
 @given(SEEDS, st.integers(2, 7))
 def test_the_number_of_parts_changes_nothing(seed: int, parts: int) -> None:
     world = make_world(seed, USERS)
@@ -109,7 +109,7 @@ def test_the_number_of_parts_changes_nothing(seed: int, parts: int) -> None:
     assert differences(build_features(world.source(), world.as_of), build_features(parted, world.as_of)) == []
 
 
-@settings(SLOW, max_examples=6)
+@settings(SLOW, max_examples=4)
 @given(SEEDS)
 def test_the_order_of_rows_changes_nothing(seed: int) -> None:
     world = make_world(seed, USERS)
@@ -123,7 +123,7 @@ def test_the_order_of_rows_changes_nothing(seed: int) -> None:
     )
 
 
-@settings(SLOW, max_examples=6)
+@settings(SLOW, max_examples=4)
 @given(SEEDS)
 def test_one_customer_alone_is_what_it_is_among_all(seed: int) -> None:
     world = make_world(seed, USERS)
@@ -139,7 +139,7 @@ def test_one_customer_alone_is_what_it_is_among_all(seed: int) -> None:
         assert differences(whole.filter(pc.equal(whole["entity_id"], who)), alone, 1e-9) == []
 
 
-@settings(SLOW, max_examples=5)
+@settings(SLOW, max_examples=3)
 @given(SEEDS)
 def test_numbers_are_finite_or_unknown(seed: int) -> None:
     world = make_world(seed, USERS)
