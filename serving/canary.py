@@ -61,16 +61,14 @@ def _reason(code: int, complaint: bytes) -> str:
 
 def main(directory: Path) -> int:
     """Loads the models and compares the golden rows; the exit code says whether all is well."""
-    import pyarrow.parquet as pq
-
     import serving.quick_start  # noqa: F401
-    from serving.release import check_golden, load_models
+    from serving.release import check_golden, load_models, read
 
     # SIGPROF ends the process even inside C code, where a Python timeout would wait.
     signal.setitimer(signal.ITIMER_PROF, WORK_SECONDS)
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     try:
-        check_golden(load_models(directory), pq.read_table(directory / "golden.parquet"))
+        check_golden(load_models(directory), read(directory / "golden.parquet"))
     except Exception as error:
         message = error.message if isinstance(error, ReleaseError) else f"{type(error).__name__} while loading"
         print(message, file=sys.stderr)

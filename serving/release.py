@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.rules import Field
@@ -96,16 +97,18 @@ class Release:
 
     def features(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The feature table, or only some of its columns: one row per user, sorted by `entity_id`."""
-        return pq.read_table(self.directory / "features.parquet", columns=None if columns is None else list(columns))
+        return read(self.directory / "features.parquet", columns)
 
     def features_of(self, user_id: str) -> pa.Table:
         """The feature row of one user; no row for an unknown one."""
-        path = self.directory / "features.parquet"
-        return pq.read_table(path, filters=[("entity_id", "==", user_id)])
+        with pq.ParquetFile(self.directory / "features.parquet") as file:
+            ids = file.schema_arrow.get_field_index("entity_id")
+            groups = [k for k in range(file.num_row_groups) if _may_hold(file.metadata.row_group(k), ids, user_id)]
+            return file.read_row_groups(groups).filter(pc.field("entity_id") == user_id)
 
     def golden(self) -> pa.Table:
         """The golden rows: some users' features, with the probability each model gave them when released."""
-        return pq.read_table(self.directory / "golden.parquet")
+        return read(self.directory / "golden.parquet")
 
     def recommender_arrays(self) -> dict[str, np.ndarray]:
         """The arrays of the recommender; none where there is no recommender."""
@@ -173,6 +176,12 @@ def load_models(directory: Path) -> dict[Key, Model]:
     return {**loaded, **tied}
 
 
+def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A Parquet file, or some of its columns; without Arrow's datasets, which take longer to import than to read."""
+    with pq.ParquetFile(path) as file:
+        return file.read(columns=None if columns is None else list(columns))
+
+
 def check_golden(models: Mapping[Key, Model], golden: pa.Table) -> None:
     """Raises `ReleaseError` where a model does not give the golden rows the probabilities it gave when released."""
     for key, model in base_models(models).items():
@@ -180,6 +189,12 @@ def check_golden(models: Mapping[Key, Model], golden: pa.Table) -> None:
         found = model.predict(golden)
         if not np.allclose(found, wanted, rtol=0, atol=GOLDEN_TOLERANCE):
             raise ReleaseError(f"The model {model_folder(key)} does not give its golden rows their probabilities.")
+
+
+def _may_hold(group: pq.RowGroupMetaData, column: int, value: str) -> bool:
+    """Whether a value can be in a row group, by the group's own statistics."""
+    told = group.column(column).statistics
+    return told is None or not told.has_min_max or told.min <= value <= told.max
 
 
 def _golden_column(key: Key) -> str:
@@ -267,8 +282,8 @@ def _opened(directory: Path) -> Release:
     as_of, settings = date.fromisoformat(told["as_of"]), Settings.model_validate(told["settings"])
     tables = _read_folder(directory / "tables")
     models, declared = load_models(directory), [(target, horizon) for target, horizon in told["models"]]
-    scores = pq.read_table(directory / "scores.parquet", schema=SCORES)
-    users = pq.read_table(directory / "features.parquet", columns=["entity_id"])["entity_id"]
+    scores = read(directory / "scores.parquet").cast(SCORES)
+    users = read(directory / "features.parquet", ["entity_id"])["entity_id"]
     return Release(
         directory=directory,
         id=told["release"],
@@ -276,9 +291,9 @@ def _opened(directory: Path) -> Release:
         settings=settings,
         models={key: models[key] for key in declared},
         scores=Columns.from_long(users, scores, declared),
-        suggestions=SortedRows("user_id", pq.read_table(directory / "suggestions.parquet", schema=SUGGESTIONS)),
-        similar_items=SortedRows("item_id", pq.read_table(directory / "similar_items.parquet", schema=SIMILAR_ITEMS)),
-        popular=_pairs(pq.read_table(directory / "popular.parquet", schema=POPULAR)),
+        suggestions=SortedRows("user_id", read(directory / "suggestions.parquet").cast(SUGGESTIONS)),
+        similar_items=SortedRows("item_id", read(directory / "similar_items.parquet").cast(SIMILAR_ITEMS)),
+        popular=_pairs(read(directory / "popular.parquet").cast(POPULAR)),
         recommender=told["recommender"],
         tables=tables,
         populations=_read_folder(directory / "populations"),
@@ -295,4 +310,4 @@ def _pairs(popular: pa.Table) -> tuple[tuple[str, float | None], ...]:
 
 
 def _read_folder(folder: Path) -> dict[str, pa.Table]:
-    return {path.stem: pq.read_table(path) for path in sorted(folder.glob("*.parquet"))}
+    return {path.stem: read(path) for path in sorted(folder.glob("*.parquet"))}
