@@ -122,7 +122,7 @@ def _dates(trained: Trained) -> str:
 
 def _metric_table(trained: Trained) -> list[str]:
     judged = trained.judged
-    shown = [name for name in judged.contenders if name in judged.intervals]
+    shown = [name for name, found in judged.intervals.items() if len(found) == len(WORDS)]
     rows = ["## How good", "", "| | " + " | ".join(_model_name(name, trained) for name in shown) + " |"]
     rows.append("|---|" + "---|" * len(shown))
     for metric, words in WORDS.items():

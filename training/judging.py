@@ -32,7 +32,7 @@ TREES = "lightgbm"
 CHAMPION = "champion"
 FEWEST_IN_SLICE = 50
 COMPARED = ("average_precision", "auc")
-INTERVAL_USERS = 4_000
+INTERVAL_USERS = 3_000
 """Draws are made on at most so many customers and scaled (see `intervals`): more would only cost time."""
 
 
@@ -136,10 +136,18 @@ def judge(
     sample = parts.judged
     ids = np.asarray(sample.table.column("entity_id").to_pylist(), dtype=object).astype(str)
     draws = resample(ids, sample.y, settings.bootstrap_draws, settings.seed, INTERVAL_USERS)
-    intervals = metric_intervals(draws, {name: c.p for name, c in contenders.items() if name != CHAMPION})
+    intervals = _intervals(draws, contenders, named_rule)
     return Judged(
         protocol, skipped, sample, contenders, named_rule, intervals, _differences(draws, contenders, named_rule), draws
     )
+
+
+def _intervals(draws: Resample, contenders: Mapping[str, Contender], named_rule: str) -> dict[str, dict[str, Interval]]:
+    """Intervals of every metric of the trees and the named rule, and of the compared metrics of the other rules."""
+    whole = {name: c.p for name, c in contenders.items() if name in (TREES, named_rule)}
+    rest = {name: c.p for name, c in contenders.items() if name not in (*whole, CHAMPION)}
+    found = {**metric_intervals(draws, whole), **metric_intervals(draws, rest, COMPARED)}
+    return {name: found[name] for name in contenders if name in found}
 
 
 def _differences(

@@ -28,7 +28,7 @@ class Recipe:
     features: tuple[str, ...] = ()
     rule: str | None = None
     start: str | None = None
-    max_rows: int = 1_000_000
+    max_rows: int = 40_000
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, from which `from_json` makes an equal recipe."""
