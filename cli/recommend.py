@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
     def recommend(
         context: typer.Context,
         user: Annotated[str, typer.Argument(help="A customer's id; unknown ids get what is popular.")],
-        k: Annotated[int, typer.Option(min=1, max=100, help="How many.")] = 10,
+        k: Annotated[int, typer.Option("-k", "--k", min=1, max=100, help="How many.")] = 10,
     ) -> None:
         """What to offer a customer, with the reason of each suggestion."""
         shell = session(context)

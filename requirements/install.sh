@@ -34,7 +34,7 @@ rm -rf .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 # The fast installer first, with its own certificates, then with the machine's; where it cannot reach the registry as
 # pip is set up to do, pip itself.
-install=(.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements/lock.txt)
+install=(.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r requirements/lock.txt)
 if ! "${install[@]}" 2>/dev/null && ! "${install[@]}" --system-certs; then
     say "falling back to pip, which takes some minutes"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt

@@ -21,7 +21,8 @@ ALLOWED = {
 }  # fmt: skip
 ALLOWED["console"] = ALLOWED["pipeline"] | {"pipeline"}
 ALLOWED["cli"] = ALLOWED["console"] | {"console"}
-FORBIDDEN_NAMES = {"utils", "common", "helpers", "intake", "datasets", "tables", "records"}
+NAMES_OF_NOTHING = {"utils", "common", "helpers"}
+NAMES_OF_OTHERS = {"intake", "datasets", "tables", "records"}
 
 
 def imported(tree: ast.AST) -> set[str]:
@@ -68,7 +69,11 @@ def test_the_settings_folder_of_mlflow_does_not_shadow_the_package() -> None:
 
 def test_no_room_is_named_for_nothing() -> None:
     named = {path.stem for package in ALLOWED for path in (ROOT / package).rglob("*") if path.suffix in ("", ".py")}
-    assert not named & FORBIDDEN_NAMES
+    assert not named & NAMES_OF_NOTHING
+
+
+def test_no_top_level_folder_has_the_name_of_a_package_that_others_import() -> None:
+    assert not {path.name for path in ROOT.iterdir() if path.is_dir()} & NAMES_OF_OTHERS
 
 
 def test_tests_are_no_packages() -> None:
