@@ -9,10 +9,9 @@ from datetime import date
 from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias
 
 import duckdb
-import numpy.typing as npt
 import pyarrow as pa
 
 from features.windows import parameters
@@ -72,13 +71,10 @@ class Statement:
         """Its rows as of a date."""
         return connection.sql(self._sql, params=self._bound(as_of, values)).to_arrow_table()
 
-    def columns(
-        self, connection: duckdb.DuckDBPyConnection, as_of: date, wanted: Sequence[str]
-    ) -> Mapping[str, npt.NDArray[Any]]:
-        """These expressions of its columns as of a date, by name; arrays with NULLs are masked."""
+    def columns(self, connection: duckdb.DuckDBPyConnection, as_of: date, wanted: Sequence[str]) -> pa.Table:
+        """These expressions of its columns as of a date."""
         sql = f"select {', '.join(wanted)} from ({self._sql}) as {self.name}_rows"
-        found: Any = connection.execute(sql, self._bound(as_of, None)).fetchnumpy()
-        return cast(Mapping[str, npt.NDArray[Any]], found)
+        return connection.sql(sql, params=self._bound(as_of, None)).to_arrow_table()
 
     @cached_property
     def _sql(self) -> str:

@@ -387,3 +387,11 @@ def test_without_order_ids_a_day_is_an_order(one: Build) -> None:
     rows = [sale("u1", at(moment), 5) for moment in ("2024-06-23 09:00", "2024-06-23 21:00", "2024-06-24 09:00")]
     found = one({"orders": rows}, AS_OF)
     assert (found["order_count_lifetime"], found["lines_per_order_lifetime"]) == (2, 1.5)
+
+
+def test_a_category_nobody_told_is_unknown_beside_one_that_was_told(one: Build) -> None:
+    users = [
+        {"user_id": who, "recorded_at": at("2024-05-01"), "gender": told} for who, told in (("u1", None), ("u2", "f"))
+    ]
+    assert one({"users": users}, AS_OF)["gender"] is None
+    assert one({"users": users}, AS_OF, who="u2")["gender"] == "f"
