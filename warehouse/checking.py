@@ -8,7 +8,7 @@ first. Duplicates are found later, among the accepted rows of a whole table.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -54,24 +54,30 @@ class Checker:
     """Judges batches of text rows of one table: a few raw lines of a request as well as a block of a file.
 
     Columns the contract does not know are ignored, except in open-ended tables, which keep them as text.
-    `loaded_at` is the only clock: a naive UTC instant. An engine of its own is kept until `close`.
+    `loaded_at` is the only clock: a naive UTC instant. Given a `connection` of `engine.connect`, it works there, and
+    may be made for every request; without, an engine of its own is kept until `close`.
     """
 
     def __init__(
-        self, contract: Contract, table_settings: TableSettings, settings: Settings, loaded_at: datetime, file: str = ""
+        self,
+        contract: Contract,
+        table_settings: TableSettings,
+        settings: Settings,
+        loaded_at: datetime,
+        file: str = "",
+        connection: duckdb.DuckDBPyConnection | None = None,
     ) -> None:
         self.contract = contract
         self.policy = table_settings
         self.settings = settings
         self.loaded_at = loaded_at
         self.file = file or contract.name
-        self._engine = connect(memory_limit=settings.memory_limit)
-        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._connection = connection
+        self._engine = ExitStack()
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._engine.__exit__(None, None, None)
-            self._connection = None
+        """Ends the engine of its own, if it has one."""
+        self._engine.close()
 
     def __enter__(self) -> Checker:
         return self
@@ -118,7 +124,7 @@ class Checker:
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         if self._connection is None:
-            self._connection = self._engine.__enter__()
+            self._connection = self._engine.enter_context(connect(memory_limit=self.settings.memory_limit))
         cursor = self._connection.cursor()
         try:
             yield cursor

@@ -12,23 +12,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from warehouse.checking import Checked, Checker, merged
 from warehouse.contracts import CONTRACTS
-from warehouse.engine import connect
 from warehouse.errors import DataProblemError, Problem
 from warehouse.files import atomic_file, sha256
-from warehouse.layout import ANONYMOUS, EVENT_IDS, FILE, bucket_name, file_schema
+from warehouse.layout import EVENT_IDS, FILE, file_schema
 from warehouse.manifest import SourceFile, TableManifest
 from warehouse.progress import Progress
 from warehouse.reading import LINE, header, read_batches
 from warehouse.settings import Settings, TableName
+from warehouse.spooling import Spool
 
 MAX_NULL_LIKE_SHARE = 0.005
-_BUCKET = "__bucket__"
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,10 @@ class Job:
 
 @dataclass
 class Staged:
-    """The checked rows of a job, parted by bucket in a folder of their own, and what is known of each file."""
+    """The checked rows of a job, with a folder of their own, and what is known of each file."""
 
     folder: Path
+    spool: Spool = field(init=False)
     sources: list[SourceFile] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     open_columns: tuple[str, ...] = ()
@@ -59,7 +60,14 @@ def settings_hash(settings: Settings, table: TableName) -> str:
     return hashlib.sha256(f"{policy}|{shared}".encode()).hexdigest()[:16]
 
 
-def stage(job: Job, settings: Settings, folder: Path, rejects: Path, progress: Progress) -> Staged:
+def stage(
+    job: Job,
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    rejects: Path,
+    progress: Progress,
+) -> Staged:
     """Reads and checks every file of the job; problems are gathered, not raised."""
     contract, policy = CONTRACTS[job.table], settings.tables[job.table]
     staged = Staged(folder)
@@ -73,18 +81,24 @@ def stage(job: Job, settings: Settings, folder: Path, rejects: Path, progress: P
                 Problem(path.name, None, None, error.message, "a readable file", error.hint or "")
             ]
             continue
-        with Checker(contract, policy, settings, loaded_at, path.name) as checker:
-            missing = checker.missing(names) if names else [_no_rows(path.name)]
-            opened.update(checker.open_columns(names))
+        checker = Checker(contract, policy, settings, loaded_at, path.name, connection)
+        missing = checker.missing(names) if names else [_no_rows(path.name)]
+        opened.update(checker.open_columns(names))
         staged.problems += missing
         if not missing:
             readable.append((number, name, path, loaded_at, names))
     staged.open_columns = tuple(sorted(opened))
-    with _writers(folder, file_schema(contract, staged.open_columns), settings.buckets) as write:
+    schema = file_schema(contract, staged.open_columns)
+    with Spool(connection, folder, schema, settings.buckets) as staged.spool, _ids(folder / EVENT_IDS) as keep_ids:
+
+        def take(checked: Checked, number: int) -> None:
+            staged.spool.add(checked.accepted, number)
+            keep_ids(checked.door, number)
+
         for number, name, path, loaded_at, names in readable:
-            with Checker(contract, policy, settings, loaded_at, path.name) as checker:
-                source = _stage_file(checker, (number, name, path), names, write, staged, rejects, progress)
-            staged.sources.append(source)
+            checker = Checker(contract, policy, settings, loaded_at, path.name, connection)
+            staged.sources.append(_stage_file(checker, (number, name, path), names, take, staged, rejects, progress))
+        staged.spool.finish()
     return staged
 
 
@@ -223,46 +237,16 @@ def _reject_file(target: Path, names: list[str]) -> Iterator[Callable[[pa.Table]
 
 
 @contextmanager
-def _writers(folder: Path, schema: pa.Schema, buckets: int) -> Iterator[Callable[[Checked, int], None]]:
-    """Parts checked rows by bucket into one growing file each."""
-    full = schema.append(pa.field(FILE, pa.int32()))
+def _ids(target: Path) -> Iterator[Callable[[pa.Table, int], None]]:
+    """A growing file of what is judged over a whole load, made only if there is any."""
     with ExitStack() as stack:
-        connection = stack.enter_context(connect())
-        writers: dict[str, pq.ParquetWriter] = {}
+        writers: list[pq.ParquetWriter] = []
 
-        def writer(name: str, kind: pa.Schema) -> pq.ParquetWriter:
-            if name not in writers:
-                writers[name] = stack.enter_context(pq.ParquetWriter(folder / name, kind, compression="lz4"))
-            return writers[name]
-
-        def write(checked: Checked, number: int) -> None:
-            rows = checked.accepted
-            for name in schema.names:
-                if name not in rows.column_names:
-                    rows = rows.append_column(name, pa.nulls(rows.num_rows, schema.field(name).type))
-            rows = (
-                rows.append_column(FILE, pa.array([number] * rows.num_rows, pa.int32())).select(full.names).cast(full)
-            )
-            connection.register("accepted", rows)
-            parted = connection.sql(
-                f"select *, coalesce(bucket_of(entity_id, {buckets}), -1)::integer as {_BUCKET}"
-                f" from accepted order by {_BUCKET}"
-            ).to_arrow_table()
-            for bucket, start, count in _runs(parted):
-                name = bucket_name(bucket) if bucket >= 0 else ANONYMOUS
-                writer(name, full).write_table(parted.slice(start, count).select(full.names).cast(full))
-            if checked.door.num_rows:
-                door = checked.door.append_column(FILE, pa.array([number] * checked.door.num_rows, pa.int32()))
-                writer(EVENT_IDS, door.schema).write_table(door)
+        def write(door: pa.Table, number: int) -> None:
+            if door.num_rows:
+                rows = door.append_column(FILE, pa.repeat(pa.scalar(number, pa.int32()), door.num_rows))
+                if not writers:
+                    writers.append(stack.enter_context(pq.ParquetWriter(target, rows.schema, compression="lz4")))
+                writers[0].write_table(rows)
 
         yield write
-
-
-def _runs(parted: pa.Table) -> list[tuple[int, int, int]]:
-    """The stretches of equal bucket of a table sorted by it: bucket, start, length."""
-    counts = parted.column(_BUCKET).value_counts().to_pylist()
-    runs, start = [], 0
-    for entry in sorted(counts, key=lambda entry: int(entry["values"])):
-        runs.append((int(entry["values"]), start, int(entry["counts"])))
-        start += int(entry["counts"])
-    return runs

@@ -1,12 +1,13 @@
 """From checked rows to a new version of a table: join with what is there, drop duplicates, sort, write.
 
-Memory is bounded by one bucket of the table, and beyond that the engine spills. Nothing is published here: a version is
-a folder, and the store swaps its pointer when every table is ready.
+Memory is bounded by a few buckets of the table, and beyond that the engine spills. Nothing is published here: a version
+is a folder, and the store swaps its pointer when every table is ready.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,7 +18,6 @@ import pyarrow.parquet as pq
 
 from warehouse.casting import quoted
 from warehouse.contracts import CONTRACTS
-from warehouse.engine import connect
 from warehouse.errors import DataProblemError, Problem
 from warehouse.files import atomic_directory, sha256, write_text
 from warehouse.layout import ANONYMOUS, EVENT_IDS, FILE, WHOLE, bucket_name, file_schema, listed, order_of
@@ -25,102 +25,149 @@ from warehouse.loading import Job, Staged
 from warehouse.manifest import TableManifest
 from warehouse.progress import Progress
 from warehouse.rulebook import KEY
-from warehouse.settings import Settings, TableSettings
+from warehouse.settings import Settings
+from warehouse.spooling import BUCKET, bucket_number, runs
 
 _ROW_GROUP = 65_536
+_AT_ONCE = 600_000
 _COPY = "__copy__"
 
 
-def write_version(job: Job, staged: Staged, settings: Settings, target: Path, progress: Progress) -> TableManifest:
+def write_version(
+    job: Job,
+    staged: Staged,
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    target: Path,
+    progress: Progress,
+) -> TableManifest:
     """Merges staged rows with those of the base into the folder of a new version."""
-    contract, policy = CONTRACTS[job.table], settings.tables[job.table]
-    schema = file_schema(contract, staged.open_columns)
-    folders = [staged.folder, target.parent, *([job.base_folder] if job.base_folder else [])]
-    with atomic_directory(target) as folder, connect(folders, memory_limit=settings.memory_limit) as connection:
-        merge = _Merge(connection, job, staged, policy, schema, folder)
-        names = [(WHOLE, ANONYMOUS)] if contract.entity is None else []
-        if contract.entity is not None:
-            names += [(bucket_name(k), bucket_name(k)) for k in range(settings.buckets)] + [(ANONYMOUS, ANONYMOUS)]
-        for done, (published, staged_name) in enumerate(names):
-            merge.one(published, staged_name)
-            progress(f"{job.table}: sorting", done + 1, len(names))
+    with atomic_directory(target) as folder, closing(connection.cursor()) as cursor:
+        merge = _Merge(cursor, job, staged, settings, folder)
+        for done, group in enumerate(groups := merge.groups(), 1):
+            merge.write(group)
+            progress(f"{job.table}: sorting", done, len(groups))
         merge.event_ids()
-        manifest = merge.manifest(target.name, settings)
+        manifest = merge.manifest(target.name)
         write_text(folder / "manifest.json", manifest.to_json())
     return manifest
 
 
 class _Merge:
-    """The buckets of one new version, one after the other."""
+    """The buckets of one new version, as many at a time as there is room for."""
 
     def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        job: Job,
-        staged: Staged,
-        policy: TableSettings,
-        schema: pa.Schema,
-        folder: Path,
+        self, connection: duckdb.DuckDBPyConnection, job: Job, staged: Staged, settings: Settings, folder: Path
     ) -> None:
-        self.connection, self.job, self.staged, self.policy = connection, job, staged, policy
-        self.schema, self.folder = schema, folder
+        self.connection, self.job, self.staged, self.folder = connection, job, staged, folder
+        self.contract, self.policy = CONTRACTS[job.table], settings.tables[job.table]
+        self.schema = file_schema(self.contract, staged.open_columns)
+        self.buckets = settings.buckets
+        self.nobody = WHOLE if self.contract.entity is None else ANONYMOUS
         self.copies: dict[int, int] = {}
         self.rows = self.entities = self.anonymous = 0
-        self.daily: dict[str, int] = {}
+        self.daily: dict[date, int] = {}
         self.contents: dict[str, str] = {}
 
-    def one(self, published: str, staged_name: str) -> None:
-        """Writes one file of the version, sorted by entity, then time, then the other columns."""
-        parts = []
-        if self.job.base_folder is not None:
-            parts.append(self._select(self.job.base_folder / published, "0"))
-        if (self.staged.folder / staged_name).exists():
-            parts.append(self._select(self.staged.folder / staged_name, FILE))
-        with pq.ParquetWriter(self.folder / published, self.schema, compression="zstd", compression_level=3) as writer:
-            if parts:
-                self._merge(parts)
-                order = order_of(CONTRACTS[self.job.table], self.schema)
-                keep = f"where {_COPY} = 1" if self.policy.duplicates == "drop" else ""
-                rows = self.connection.sql(
-                    f"select {', '.join(map(quoted, self.schema.names))} from merged {keep}"
-                    f" order by {', '.join(f'{quoted(name)} nulls last' for name in order)}"
-                )
-                for batch in _even(rows.to_arrow_reader(_ROW_GROUP), self.schema):
-                    writer.write_table(batch, row_group_size=_ROW_GROUP)
-                    self.rows += batch.num_rows
-                self._count(published, keep)
-        self.contents[published] = sha256(self.folder / published)
+    def _name(self, bucket: int) -> str:
+        return bucket_name(bucket) if bucket < self.buckets else self.nobody
 
-    def _select(self, path: Path, number: str) -> str:
-        have = set(pq.read_schema(path).names)
+    def groups(self) -> list[list[int]]:
+        """The numbers of the buckets, parted so that no group has more than `_AT_ONCE` rows if it has two buckets."""
+        buckets = [*(range(self.buckets) if self.contract.entity is not None else ()), self.buckets]
+        base = {k: pq.read_metadata(path).num_rows for k in buckets if (path := self._base(k))}
+        if self.staged.spool.rows + sum(base.values()) <= _AT_ONCE and self.staged.spool.table is not None:
+            return [buckets]
+        self.staged.spool.part_all()
+        self.staged.spool.finish()
+        groups: list[list[int]] = [[]]
+        room = _AT_ONCE
+        for bucket in buckets:
+            size = base.get(bucket, 0) + self.staged.spool.sizes.get(bucket, 0)
+            if groups[-1] and size > room:
+                groups.append([])
+                room = _AT_ONCE
+            groups[-1].append(bucket)
+            room -= size
+        return groups
+
+    def _base(self, bucket: int) -> Path | None:
+        return self.job.base_folder / self._name(bucket) if self.job.base_folder is not None else None
+
+    def write(self, group: list[int]) -> None:
+        """Writes a file for each bucket of the group, sorted by entity, then time, then the other columns."""
+        self._gather(group)
+        kept = self._without_copies()
+        order = [BUCKET, *map(quoted, order_of(self.contract, self.schema))]
+        rows = self.connection.sql(
+            f"select {', '.join(map(quoted, self.schema.names))}, {BUCKET} from ({kept})"
+            f" order by {', '.join(f'{name} nulls last' for name in order)}"
+        ).to_arrow_reader(_ROW_GROUP)
+        text = [field.name for field in self.schema if pa.types.is_string(field.type)]
+        parts = parted(rows, group)
+        for bucket in group:
+            path = self.folder / self._name(bucket)
+            with pq.ParquetWriter(
+                path, self.schema, compression="zstd", compression_level=1, use_dictionary=text
+            ) as writer:
+                for table in even(next(parts), self.schema):
+                    writer.write_table(table, row_group_size=_ROW_GROUP)
+                    self._count(table, bucket)
+            self.contents[path.name] = sha256(path)
+        self.entities += self.connection.execute("select count(distinct entity_id) from gathered").fetchall()[0][0]
+
+    def _gather(self, group: list[int]) -> None:
+        """The rows of the group, old and new, as the view `gathered`."""
+        spooled = self.staged.spool.table
+        parts = []
+        if old := [path for bucket in group if (path := self._base(bucket))]:
+            parts.append(self._select(listed(old), set(pq.read_schema(old[0]).names), "0"))
+        if spooled is not None:
+            self.connection.register("spooled", spooled)
+            parts.append(self._select("spooled", set(self.schema.names), FILE))
+        elif new := [self.staged.spool.part(bucket) for bucket in group if self.staged.spool.sizes.get(bucket)]:
+            parts.append(self._select(listed(new), set(self.schema.names), FILE))
+        if not parts:
+            self.connection.register("spooled", self.staged.spool.schema.empty_table())
+            parts.append(self._select("spooled", set(self.schema.names), FILE))
+        self.connection.execute(f"create or replace temp view gathered as {' union all '.join(parts)}")
+
+    def _select(self, source: str, have: set[str], number: str) -> str:
         columns = [
             quoted(field.name) if field.name in have else f"null::varchar as {quoted(field.name)}"
             for field in self.schema
         ]
-        return f"select {', '.join(columns)}, {number}::integer as {FILE} from {listed([path])}"
+        bucket = bucket_number(self.buckets)
+        return f"select {', '.join(columns)}, {number}::integer as {FILE}, {bucket} as {BUCKET} from {source}"
 
-    def _merge(self, parts: list[str]) -> None:
+    def _without_copies(self) -> str:
+        """Counts the rows that were there before, and says how to read the others."""
+        # Copies are few: ranking only rows whose key occurs again spares the engine a window over all.
         self.connection.execute(
-            "create or replace temp table merged as"
-            f" select *, row_number() over (partition by {KEY}, entity_id order by {FILE}) as {_COPY}"
-            f" from ({' union all '.join(parts)})"
+            f"create or replace temp table again as select {KEY} from gathered group by {KEY} having count(*) > 1"
         )
-        for file, copies in self.connection.execute(
-            f"select {FILE}, count(*) from merged where {_COPY} > 1 group by {FILE}"
-        ).fetchall():
-            self.copies[file] = self.copies.get(file, 0) + copies
+        self.connection.execute(
+            f"create or replace temp table ranked as"
+            f" select *, row_number() over (partition by {KEY}, entity_id order by {FILE}) as {_COPY}"
+            f" from gathered where {KEY} in (select {KEY} from again)"
+        )
+        copies = self.connection.execute(
+            f"select {FILE}, count(*) from ranked where {_COPY} > 1 group by {FILE}"
+        ).fetchall()
+        for file, count in copies:
+            self.copies[file] = self.copies.get(file, 0) + count
+        if self.policy.duplicates == "keep" or not copies:
+            return "from gathered"
+        return (
+            f"select * from gathered where {KEY} not in (select {KEY} from again)"
+            f" union all select * exclude {_COPY} from ranked where {_COPY} = 1"
+        )
 
-    def _count(self, published: str, keep: str) -> None:
-        entities, rows = self.connection.execute(
-            f"select count(distinct entity_id), count(*) from merged {keep}"
-        ).fetchall()[0]
-        self.entities += entities
-        self.anonymous += rows if published == ANONYMOUS else 0
-        for day, count in self.connection.execute(
-            f"select cast(local_at as date)::varchar, count(*) from merged {keep} group by 1"
-        ).fetchall():
-            if day is not None:
-                self.daily[day] = self.daily.get(day, 0) + count
+    def _count(self, table: pa.Table, bucket: int) -> None:
+        self.rows += table.num_rows
+        self.anonymous += table.num_rows if self._name(bucket) == ANONYMOUS else 0
+        for entry in table.column("local_at").cast(pa.date32(), safe=False).drop_null().value_counts().to_pylist():
+            self.daily[entry["values"]] = self.daily.get(entry["values"], 0) + entry["counts"]
 
     def event_ids(self) -> None:
         """Keeps the ids of acts, and refuses an id that stands for two different rows."""
@@ -152,7 +199,7 @@ class _Merge:
         kept = self.connection.sql(f"select event_id, {KEY}, line, 0::integer as {FILE} from ids order by all")
         pq.write_table(kept.to_arrow_table(), self.folder / EVENT_IDS, compression="zstd")
 
-    def manifest(self, version: str, settings: Settings) -> TableManifest:
+    def manifest(self, version: str) -> TableManifest:
         base = self.job.base
         dropped = self.policy.duplicates == "drop"
         fresh = []
@@ -178,22 +225,41 @@ class _Merge:
             columns=tuple(name for name in CONTRACTS[self.job.table].names if name in present),
             open_columns=self.staged.open_columns,
             sources=sources,
-            first_day=date.fromisoformat(days[0]) if days else None,
-            observed_until=date.fromisoformat(days[-1]) + timedelta(days=1) if days else None,
+            first_day=days[0] if days else None,
+            observed_until=days[-1] + timedelta(days=1) if days else None,
             loaded_at=max(source.loaded_at for source in sources),
-            daily=dict(sorted(self.daily.items())),
+            daily={day.isoformat(): self.daily[day] for day in days},
             contents=self.contents,
             accepted_drift=base.accepted_drift if base else (),
         )
 
 
-def _even(reader: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.Table]:
+def parted(reader: pa.RecordBatchReader, buckets: list[int]) -> Iterator[Iterator[pa.Table]]:
+    """The rows of each of the buckets, in this order, from rows sorted by `BUCKET`."""
+    pieces = (
+        (bucket, pa.Table.from_batches([batch.slice(start, count)]))
+        for batch in reader
+        for bucket, start, count in runs(batch.column(BUCKET))
+    )
+    waiting = next(pieces, None)
+
+    def of(bucket: int) -> Iterator[pa.Table]:
+        nonlocal waiting
+        while waiting is not None and waiting[0] == bucket:
+            yield waiting[1]
+            waiting = next(pieces, None)
+
+    for bucket in buckets:
+        yield of(bucket)
+
+
+def even(tables: Iterator[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
     """The same rows in tables of exactly `_ROW_GROUP` rows, so that equal rows make equal bytes."""
     waiting: list[pa.Table] = []
     rows = 0
-    for batch in reader:
-        waiting.append(pa.Table.from_batches([batch]).cast(schema))
-        rows += batch.num_rows
+    for given in tables:
+        waiting.append(given.select(schema.names).cast(schema))
+        rows += given.num_rows
         while rows >= _ROW_GROUP:
             table = pa.concat_tables(waiting)
             yield table.slice(0, _ROW_GROUP).combine_chunks()

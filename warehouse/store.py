@@ -12,6 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from warehouse import layout, loading
@@ -242,19 +243,22 @@ class Store:
         settings = self._workspace.settings
         self._root.mkdir(parents=True, exist_ok=True)
         made: dict[str, TableManifest] = {}
-        with tempfile.TemporaryDirectory(prefix=".writing-", dir=self._root) as scratch:
+        with (
+            tempfile.TemporaryDirectory(prefix=".writing-", dir=self._root) as scratch,
+            connect([self._root], memory_limit=settings.memory_limit) as connection,
+        ):
             staged = {}
             for job in jobs:
                 folder = Path(scratch) / job.table
                 folder.mkdir()
-                staged[job.table] = loading.stage(job, settings, folder, self._root / "rejects", progress)
+                staged[job.table] = loading.stage(job, settings, connection, folder, self._root / "rejects", progress)
             _raise_all([problem for each in staged.values() for problem in each.problems])
             for job in jobs:
                 version = self._next_version(job.table)
                 target = self._root / job.table / version
-                made[job.table] = write_version(job, staged[job.table], settings, target, progress)
-                shutil.rmtree(staged[job.table].folder)
-        notes = self._judge(made, before, accept_drift)
+                made[job.table] = write_version(job, staged.pop(job.table), settings, connection, target, progress)
+                shutil.rmtree(Path(scratch) / job.table)
+            notes = self._judge(connection, made, before, accept_drift)
         return made, notes
 
     def _next_version(self, table: str) -> str:
@@ -264,14 +268,17 @@ class Store:
         return f"{max(taken, default=0) + 1:06d}"
 
     def _judge(
-        self, made: dict[str, TableManifest], before: dict[str, TableManifest], accept_drift: str | None
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        made: dict[str, TableManifest],
+        before: dict[str, TableManifest],
+        accept_drift: str | None,
     ) -> list[str]:
         """The gates over whole tables; returns what is worth knowing, raises for what stops the load."""
         surprises = {table: drift(before.get(table), manifest) for table, manifest in made.items()}
         tables = {**{t: self.manifest(t) for t in self._current() if t not in made}, **made}
         files = {table: self._all_files(manifest) for table, manifest in tables.items()}
-        with connect([self._root], memory_limit=self._workspace.settings.memory_limit) as connection:
-            notes, unknown = compare_ids(connection, tables, files, frozenset(made))
+        notes, unknown = compare_ids(connection, tables, files, frozenset(made))
         for table, problems in unknown.items():
             surprises.setdefault(table, []).extend(problems)
         found = [problem for problems in surprises.values() for problem in problems]
