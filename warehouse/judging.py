@@ -21,6 +21,8 @@ from warehouse.wall_time import zone_rules
 
 ROW = "__row__"
 _NULL_LIKE = ("null", "nan", "none", "n/a", "na", "nil", "undefined", "unknown", "0", "-")
+# Of a date, a date and time, and those with three or six digits of a second.
+_PLAIN_LENGTHS = (10, 19, 23, 26)
 _ORDERS_STORED = {
     "kind": "case when is_return then 'return' else 'sale' end",
     "amount": "case when is_return then -abs(paid) else paid end",
@@ -94,17 +96,30 @@ class Judgement:
     def _times(self) -> dict[str, pa.Array]:
         """Every time column as UTC instants; NULL where the text is no time."""
         columns = [c.name for c in self._contract.columns if c.kind == "time" and c.name in self._places]
-        if not columns:
-            return {}
+        walls: dict[str, pa.ChunkedArray] = {}
         select = []
         for name in columns:
+            alike = None if self._policy.time_format else plain_times(self._rows.column(self._places[name]))
+            if alike is not None:
+                walls[name] = alike
+                continue
             wall, offset = casting.wall_and_offset(self._text(name), self._policy.time_format)
             select += [f"epoch_us({wall}) as {quoted(name)}", f"{offset} as {quoted('offset_' + name)}"]
-        found = self._cursor.sql(f"select {', '.join(select)} from raw order by {ROW}").to_arrow_table()
-        return {name: self._instants(found, name) for name in columns}
+        found = (
+            self._cursor.sql(f"select {', '.join(select)} from raw order by {ROW}").to_arrow_table()
+            if select
+            else pa.table({})
+        )
+        zoneless = pa.nulls(self._rows.num_rows, pa.int32())
+        return {
+            name: self._instants(name, walls[name], zoneless)
+            if name in walls
+            else self._instants(name, found.column(name), found.column(f"offset_{name}"))
+            for name in columns
+        }
 
-    def _instants(self, found: pa.Table, name: str) -> pa.Array:
-        wall, offset = (found.column(column) for column in (name, f"offset_{name}"))
+    def _instants(self, name: str, wall: pa.ChunkedArray, offset: pa.ChunkedArray | pa.Array) -> pa.Array:
+        """UTC instants of wall times with their offsets, in seconds, where they are known."""
         unread, naive = np.asarray(wall.is_null()), np.asarray(offset.is_null())
         walls, offsets = wall.fill_null(0).to_numpy(), offset.fill_null(0).to_numpy().astype(np.int64)
         from_wall, skipped, twice = self._source_zone.to_utc(walls)
@@ -219,6 +234,21 @@ class Judgement:
             f"select {ROW}, concat_ws('; ', {', '.join(said)}) as reason from judged where broken <> 0 order by {ROW}"
         ).to_arrow_table()
         return self._rows.take(found.column(ROW)).append_column("reason", found.column("reason"))
+
+
+def plain_times(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Microseconds of wall times all written alike, as 2011-06-01 08:26:00, NULL where empty; None where any is not.
+
+    What most files hold, read many times faster than by the expressions that read every form.
+    """
+    texts = pc.if_else(pc.equal(texts, ""), None, texts)
+    lengths = pc.min_max(pc.binary_length(texts)).as_py()
+    if lengths["min"] != lengths["max"] or lengths["min"] not in _PLAIN_LENGTHS:
+        return None
+    try:
+        return texts.cast(pa.timestamp("us")).cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
 
 
 def _money_of_orders(policy: TableSettings) -> list[str]:
