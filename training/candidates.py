@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from models.baselines import COLUMNS, MONEY, Rule
-from models.boosting import Boosted, boost, parse, raw_scores, sample_negatives
+from models.boosting import Binned, Boosted, boost, parse, raw_scores, sample_negatives
 from models.calibration import Calibration
 from models.encoding import FeatureSchema
 from models.propensity import PropensityModel
@@ -74,6 +74,7 @@ class Matrix:
         self.horizon = horizon
         self.schema = FeatureSchema.from_table(rows.table, there)
         self.X = self.schema.encode(rows.table)
+        self._binned: Binned | None = None
         self.y = rows.y
         self.folds = rows.folds
         self._simple = rows.table.select([name for name in _RULE_COLUMNS if name in rows.table.column_names])
@@ -86,21 +87,29 @@ class Matrix:
         kept, share = sample_negatives(self.y[rows], recipe.max_rows, recipe.trees.seed)
         rows = rows[kept]
         whole = rows.size == self.y.size
-        X, y = (self.X, self.y) if whole else (self.X[rows], self.y[rows])
+        y = self.y if whole else self.y[rows]
         simple = self._simple if whole else self._simple.take(pa.array(rows))
         start = self._start(simple, y)
         started = start.log_odds(simple) if start is not None else None
-        trees = recipe.trees if X.size >= CELLS_FOR_THREADS and chosen is None else replace(recipe.trees, threads=1)
+        many = y.size * self.X.shape[1] >= CELLS_FOR_THREADS
+        trees = recipe.trees if many and chosen is None else replace(recipe.trees, threads=1)
+        X = (self._bins(), None if whole else rows)
         if later is None:
-            return Fitted(recipe, self.schema, boost(X, y, trees, self.schema.categorical, start=started), start=start)
+            return Fitted(recipe, self.schema, boost(X, y, trees, start=started), start=start)
         stop = _thinned(later, share, trees.seed)
         boosted = boost(
-            X, y, trees, self.schema.categorical, (self.schema.encode(stop.table), stop.y), started,
+            X, y, trees, (), (self.schema.encode(stop.table), stop.y), started,
             start.log_odds(stop.table) if start is not None else None,
         )  # fmt: skip
         if boosted.rounds < FEWEST_ROUNDS:
             return self.fit(FEWEST_ROUNDS, chosen)
         return Fitted(recipe, self.schema, boosted, start=start)
+
+    def _bins(self) -> Binned:
+        if self._binned is None:
+            assert self.recipe.trees is not None
+            self._binned = Binned(self.X, self.schema.categorical, self.recipe.trees.threads)
+        return self._binned
 
     def _start(self, simple: pa.Table, y: Floats) -> Rule | None:
         """The simple rule under the trees; None where the recipe has none or its columns are not there."""
@@ -114,6 +123,8 @@ class Matrix:
     def out_of_fold(self, rounds: int) -> Floats:
         """Raw log-odds of every row by trees that have seen nobody of its fold."""
         raw = np.zeros(self.y.size)
+
+        self._bins()
 
         def one(held: Flags) -> None:
             fitted = self.fit(rounds, ~held)
@@ -129,13 +140,14 @@ class Matrix:
         """The number of trees with the lowest log loss over five folds of customers, each held out once."""
         assert self.recipe.trees is not None
         trees = replace(self.recipe.trees, threads=1)
+        binned = self._bins()
 
         def one(held: Flags) -> tuple[tuple[float, ...], int]:
             kept, other = self._simple.filter(pa.array(~held)), self._simple.filter(pa.array(held))
             start = self._start(kept, self.y[~held])
             margins = (start.log_odds(kept), start.log_odds(other)) if start is not None else (None, None)
             later = (self.X[held], self.y[held])
-            tried = boost(self.X[~held], self.y[~held], trees, self.schema.categorical, later, *margins)
+            tried = boost((binned, np.flatnonzero(~held)), self.y[~held], trees, (), later, *margins)
             return tried.losses, int(held.sum())
 
         curves, sizes = zip(*self._over_folds(one), strict=True)

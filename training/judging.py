@@ -6,7 +6,7 @@ What is judged is the model before the refit, and so the recipe. Nobody is judge
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -74,6 +74,7 @@ class Judged:
     intervals: Mapping[str, Mapping[str, Interval]]
     differences: Mapping[str, Mapping[str, Interval]]
     draws: Resample
+    matrix: Matrix | None = field(default=None, repr=False)
 
     @property
     def n(self) -> int:
@@ -123,22 +124,32 @@ def judge(
 ) -> Judged:
     """Carries out the protocol as far as the judge. `champion` is refitted as a recipe beside the challenger."""
     protocol, skipped = usable_protocol(snapshots, target, horizon, planned, settings.min_positives)
-    parts = _Parts.of(snapshots, target, horizon, protocol)
+    parts = _Parts.of(snapshots, target, horizon, protocol, recipe.max_rows)
+    matrix = None
     contenders, named_rule = _rules(parts)
     if protocol.kind != "too_short":
-        contenders[TREES] = parts.trees(TREES, recipe)
+        matrix = Matrix(parts.training, recipe, horizon)
+        contenders[TREES] = parts.trees(TREES, matrix)
         if champion is not None and not champion.same_as(recipe):
             contenders[CHAMPION] = (
                 replace(contenders[champion.rule], name=CHAMPION)
                 if champion.rule in contenders
-                else parts.trees(CHAMPION, champion)
+                else parts.trees(CHAMPION, Matrix(parts.training, champion, horizon))
             )
     sample = parts.judged
     ids = np.asarray(sample.table.column("entity_id").to_pylist(), dtype=object).astype(str)
     draws = resample(ids, sample.y, settings.bootstrap_draws, settings.seed, INTERVAL_USERS)
     intervals = _intervals(draws, contenders, named_rule)
     return Judged(
-        protocol, skipped, sample, contenders, named_rule, intervals, _differences(draws, contenders, named_rule), draws
+        protocol,
+        skipped,
+        sample,
+        contenders,
+        named_rule,
+        intervals,
+        _differences(draws, contenders, named_rule),
+        draws,
+        matrix,
     )
 
 
@@ -175,23 +186,22 @@ class _Parts:
     calibrate: Sample | None
 
     @classmethod
-    def of(cls, snapshots: Snapshots, target: Target, horizon: int, protocol: Protocol) -> _Parts:
+    def of(cls, snapshots: Snapshots, target: Target, horizon: int, protocol: Protocol, most_rows: int) -> _Parts:
         def at(cutoff: date | None) -> Sample | None:
             return snapshots.sample(target, horizon, cutoff) if cutoff else None
 
         judged = snapshots.sample(target, horizon, protocol.judge)
         training = [snapshots.sample(target, horizon, cutoff) for cutoff in protocol.train] or [judged]
-        return cls(protocol, horizon, judged, pool(training), at(protocol.stop), at(protocol.calibrate))
+        return cls(protocol, horizon, judged, pool(training, most_rows), at(protocol.stop), at(protocol.calibrate))
 
-    def trees(self, name: str, recipe: Recipe) -> Contender:
+    def trees(self, name: str, matrix: Matrix) -> Contender:
         """Trees trained, stopped and calibrated before the judge's day, and their probabilities on it."""
-        matrix = Matrix(self.training, recipe, self.horizon)
         if self.stop is not None and self.calibrate is not None:
             fitted = matrix.fit(later=self.stop)
             calibration = Calibration.fit(fitted.raw(self.calibrate.table), self.calibrate.y)
         else:
             fitted, calibration = cross_fitted(matrix, matrix.rounds_by_folds())
-        return Contender(name, recipe, calibration.apply(fitted.raw(self.judged.table)), fitted.rounds)
+        return Contender(name, matrix.recipe, calibration.apply(fitted.raw(self.judged.table)), fitted.rounds)
 
 
 def cross_fitted(matrix: Matrix, rounds: int) -> tuple[Fitted, Calibration]:

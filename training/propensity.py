@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 
 from features.catalogue import by_name
 from models.boosting import parse
@@ -23,13 +25,15 @@ from training.gates import LeakCheck, Verdict
 from training.judging import CHAMPION, TREES, Judged, cross_fitted, judge
 from training.protocol import Protocol
 from training.recipes import Recipe, rule_recipe
-from training.snapshots import Snapshots, pool
+from training.snapshots import Pool, Snapshots, pool
 from training.targets import Target
 from warehouse.files import write_text
 from warehouse.settings import TrainingSettings
 
 Role = Literal["challenger", "rule", "refreshed"]
 SHUFFLED_ROUNDS = 50
+FEW_FOR_LEAKS = 5_000
+"""Customers on whom single features are tried: one that knows the outcome shows on far fewer."""
 RECIPE_FILE = "recipe.json"
 INPUTS_FILE = "inputs.json"
 
@@ -100,7 +104,7 @@ def train_target(
             target, horizon, as_of, judged, made, serves, False, _too_short(judged, settings), LeakCheck(), inputs
         )
     made = refit.trees(recipe, judged.rounds)
-    leaks = leak_check(snapshots, target, horizon, judged, recipe, settings.seed) + (unchanged or LeakCheck())
+    leaks = leak_check(judged, settings.seed) + (unchanged or LeakCheck())
     verdict = _verdict(judged, recipe, champion, leaks)
     if verdict.promote:
         serves = made
@@ -173,19 +177,19 @@ class _Refit:
 
     def trees(self, recipe: Recipe, rounds: int) -> Made:
         """Trees of the chosen number on all closed cutoffs, calibrated on predictions cross-fitted by customer."""
-        rows = self._rows()
+        rows = self._rows(recipe.max_rows)
         fitted, calibration = cross_fitted(Matrix(rows, recipe, self.horizon), rounds)
         return self._made(recipe, fitted, calibration, float(rows.y.mean()))
 
     def rule(self, recipe: Recipe) -> Made:
         """A rule with its map fitted on all closed cutoffs."""
         assert recipe.rule is not None
-        rows = self._rows()
+        rows = self._rows(recipe.max_rows)
         fitted = fit_rule(recipe.rule, rows, self.horizon, recipe)
         return self._made(recipe, fitted, Calibration(), float(rows.y.mean()))
 
-    def _rows(self) -> Any:
-        return pool(self.snapshots.samples(self.target, self.horizon, self.judged.protocol.closed))
+    def _rows(self, most_rows: int) -> Pool:
+        return pool(self.snapshots.samples(self.target, self.horizon, self.judged.protocol.closed), most_rows)
 
     def _made(self, recipe: Recipe, fitted: Fitted, calibration: Calibration, base_rate: float) -> Made:
         key = hashlib.sha256(_json({**self.inputs, "made": recipe.to_json()}).encode()).hexdigest()[:6]
@@ -194,17 +198,16 @@ class _Refit:
         return Made(fitted.model(self.target.name, self.horizon, version, population, base_rate, calibration), recipe)
 
 
-def leak_check(
-    snapshots: Snapshots, target: Target, horizon: int, judged: Judged, recipe: Recipe, seed: int
-) -> LeakCheck:
+def leak_check(judged: Judged, seed: int) -> LeakCheck:
     """Shuffled labels may not be ranked, and no single feature may rank almost perfectly."""
-    assert recipe.trees is not None
     assert judged.rounds is not None
-    matrix = Matrix(pool(snapshots.samples(target, horizon, judged.protocol.train)), recipe, horizon)
-    schema = matrix.schema
-    X = schema.encode(judged.sample.table)
-    found = gates.check_single_features(X, schema.names, judged.sample.y, schema.categorical)
+    assert judged.matrix is not None
+    schema = judged.matrix.schema
+    some = slice(0, None, max(1, judged.n // FEW_FOR_LEAKS))
+    X = schema.encode(judged.sample.table.take(pa.array(np.arange(judged.n)[some])))
+    found = gates.check_single_features(X, schema.names, judged.sample.y[some], schema.categorical)
     generator = np.random.default_rng(seed)
+    matrix = copy(judged.matrix)
     matrix.y = generator.permutation(matrix.y)
     fitted = matrix.fit(min(judged.rounds, SHUFFLED_ROUNDS))
     shuffled = generator.permutation(judged.sample.y)

@@ -69,11 +69,26 @@ class Pool:
     folds: NDArray[np.int64]
 
 
-def pool(samples: Iterable[Sample]) -> Pool:
-    """All rows of the samples in their order."""
+def pool(samples: Iterable[Sample], most_rows: int | None = None) -> Pool:
+    """All rows of the samples in their order; beyond twice `most_rows`, those of a random part of the customers.
+
+    A part is only taken as long as it holds half of `most_rows` positives: where they are rare, all rows stay, and
+    it is the fit that samples negatives.
+    """
     given = list(samples)
+    rows, positives = sum(sample.n for sample in given), sum(sample.positives for sample in given)
+    if most_rows is not None and rows > 2 * most_rows:
+        share = max(2 * most_rows / rows, min(1.0, most_rows / 2 / max(positives, 1)))
+        given = [_of_customers(sample, share) for sample in given]
     table = pa.concat_tables([sample.table for sample in given], promote_options="permissive")
     return Pool(table, np.concatenate([sample.y for sample in given]), fold_of(table.column("entity_id")))
+
+
+def _of_customers(sample: Sample, share: float) -> Sample:
+    """The rows of a random share of the customers, the same ones at every cutoff."""
+    ids = sample.table.column("entity_id").to_pylist()
+    kept = np.array([zlib.crc32(f"part:{i}".encode()) < share * 2**32 for i in ids], dtype=bool)
+    return Sample(sample.as_of, sample.table.filter(pa.array(kept)), sample.y[kept])
 
 
 def fold_of(entity_ids: pa.ChunkedArray) -> NDArray[np.int64]:

@@ -116,6 +116,9 @@ class TrainingSettings(_Section):
     rounds: int = Field(
         default=400, ge=10, le=5000, description="At most so many trees; the number is chosen by stopping."
     )
+    max_rows: int = Field(
+        default=100_000, ge=1_000, description="A fit sees at most so many rows; beyond it rows are sampled."
+    )
     bootstrap_draws: int = Field(default=1000, ge=100, le=10000)
     min_positives: int = Field(default=50, ge=2, description="A cutoff with fewer positives or negatives is skipped.")
     use_protected: bool = Field(default=False, description="Let gender and birth year into models.")

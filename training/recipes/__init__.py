@@ -28,7 +28,7 @@ class Recipe:
     features: tuple[str, ...] = ()
     rule: str | None = None
     start: str | None = None
-    max_rows: int = 40_000
+    max_rows: int = 100_000
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, from which `from_json` makes an equal recipe."""
@@ -80,7 +80,7 @@ def tree_recipe(settings: TrainingSettings, tables: Collection[str], name: str =
         for feature in available(tables)
         if feature.family not in settings.exclude_families and (settings.use_protected or not feature.protected)
     )
-    return Recipe(name, trees, columns, start=start)
+    return Recipe(name, trees, columns, start=start, max_rows=settings.max_rows)
 
 
 def rule_recipe(name: str) -> Recipe:
