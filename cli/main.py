@@ -112,6 +112,8 @@ def main() -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Threads that wait sleep: spinning would take the cores from the others that work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(call(sys.argv[1:]))
 
 

@@ -196,9 +196,14 @@ def _dataset(
         "verbosity": -1,
     }
     return lightgbm.Dataset(
-        X, label=y, reference=reference, params=shared, categorical_feature="auto" if reference is not None else list(categorical), free_raw_data=True,
+        X,
+        label=y,
+        reference=reference,
+        params=shared,
+        categorical_feature=list(categorical) if reference is None else "auto",
+        free_raw_data=True,
         init_score=start,
-    )  # fmt: skip
+    )
 
 
 def _text(booster: lightgbm.Booster, rounds: int) -> str:

@@ -37,6 +37,14 @@ TABLES = {
     "tags": "tags.csv",
     "identities": "identities.csv",
 }
+QUICK = """
+[training]
+# So that the demo ends within a minute: fewer past dates, customers, trees and draws than by default (12, 100000, 400, 1000).
+max_cutoffs = 2
+max_rows = 6000
+rounds = 60
+bootstrap_draws = 200
+"""
 _CLIPPED = 300
 
 
@@ -129,8 +137,7 @@ def _adapted(settings: Path, shop: ShopReport) -> None:
     text = settings.read_text(encoding="utf-8")
     text = re.sub(r'(?m)^currency = ".*?"', f'currency = "{shop.currency}"', text, count=1)
     text = text.replace("[tables.orders]", f"[tables.orders]\nnon_products = '{shop.non_products}'\n#", 1)
-    text += "\n[training]\n# Fewer past dates than the default of 12, to be quick.\nmax_cutoffs = 3\n"
-    write_text(settings, text)
+    write_text(settings, text + QUICK)
 
 
 def _examples(release: Release) -> list[tuple[str, str, dict[str, Any] | None]]:
