@@ -131,144 +131,123 @@ def scan(folder: Path, out: Path) -> None:
 
 
 def with_pandas(folder: Path, out: Path) -> None:
+    """As a careful user of pandas 3 writes it: whole numbers as keys, filtered windows, named built-in aggregations."""
     import pandas as pd
 
-    seen = (
-        (pc.field("kind") == "sale")
-        & (pc.field("ordered_at") < pa.scalar(CUTOFF, pa.timestamp("us")))
-        & (pc.field("recorded_at") < pa.scalar(CUTOFF, pa.timestamp("us")))
-    )
-    table = pq.read_table(files(folder), columns=READ, filters=seen).drop_columns(["kind", "recorded_at", "ordered_at"])
-    table = table.filter(pc.greater(table["amount"].cast("float64"), 0.0))
-    encoded = table["entity_id"].combine_chunks().dictionary_encode()
-    names = np.unique(np.asarray(encoded.dictionary.to_pylist()))
-    position = np.searchsorted(names, np.asarray(encoded.dictionary.to_pylist()))
-    users = position[encoded.indices.to_numpy()].astype(np.int32)
-    code = {
-        name: table[name].combine_chunks().dictionary_encode().indices.to_numpy() for name in ("order_id", "item_id")
-    }
+    wanted = [("kind", "==", "sale"), ("ordered_at", "<", CUTOFF), ("recorded_at", "<", CUTOFF)]
+    read = pd.read_parquet(files(folder), columns=READ, filters=wanted, dtype_backend="pyarrow")
+    who, names = pd.factorize(read["entity_id"])
     lines = pd.DataFrame(
         {
-            "user": users,
-            "day": (table["local_at"].cast("int64").to_numpy() // 86_400_000_000).astype(np.int32),
-            "order": code["order_id"],
-            "item": code["item_id"],
-            "amount": table["amount"].cast("float64").to_numpy(),
+            "user": who,
+            "order": pd.factorize(read["order_id"])[0],
+            "item": pd.factorize(read["item_id"])[0],
+            "day": (read["local_at"].astype("int64[pyarrow]") // 86_400_000_000).astype("int32"),
+            "amount": read["amount"].astype("float64[pyarrow]").astype("float64"),
         }
     )
-    del table, encoded, users, code
+    del read
+    lines = lines[lines["amount"] > 0]
 
-    baskets = (
-        lines.groupby(["user", "order"], sort=False)
-        .agg(day=("day", "min"), last_day=("day", "max"), amount=("amount", "sum"))
-        .reset_index()
+    baskets = lines.groupby(["user", "order"], sort=False, as_index=False).agg(
+        day=("day", "min"), last_day=("day", "max"), amount=("amount", "sum")
     )
-    days = (
-        baskets.groupby(["user", "day"], sort=True)
-        .agg(last_day=("last_day", "max"), orders=("amount", "size"), amount=("amount", "sum"))
-        .reset_index()
+    days = baskets.groupby(["user", "day"], as_index=False).agg(
+        last_day=("last_day", "max"), orders=("order", "size"), amount=("amount", "sum")
     )
-    every = np.arange(len(names))
-    made: dict[str, Any] = {"entity_id": names}
-    user, day, orders, money = (days[c].to_numpy() for c in ("user", "day", "orders", "amount"))
+    by_user = days.groupby("user")
+    days["gap"] = by_user["day"].diff()
+    days["back"] = by_user.cumcount(ascending=False)
+    days["age"] = (TODAY - 1 - days["day"]) // 30
 
-    def total(mask: Any, values: Any) -> Any:
-        return np.bincount(user[mask], values[mask] if values is not None else None, len(every)).astype(np.float64)
-
-    grouped = days.groupby("user", sort=True)
-    first, last = grouped["day"].min().to_numpy(), grouped["last_day"].max().to_numpy()
-    gap = grouped["day"].diff()
-    back = grouped.cumcount(ascending=False).to_numpy()
-
-    def nth(n: int, values: Any) -> Any:
-        found = np.full(len(every), np.nan)
-        found[user[back == n]] = values[back == n]
-        return found
-
-    made["days_since_last_order"] = TODAY - last
-    made["days_since_first_order"] = TODAY - first
-    made["days_since_second_last_order_day"] = TODAY - nth(1, day)
-    made["days_since_third_last_order_day"] = TODAY - nth(2, day)
-    made["days_between_first_and_last_order"] = last - first
-    made["recency_share_of_tenure"] = (TODAY - last) / (TODAY - first)
-    inside = {w: day >= TODAY - w for w in (*WINDOWS, 335, 360, 395)}
-    always = np.ones(len(days), bool)
+    wide = by_user.agg(
+        first=("day", "min"),
+        last=("last_day", "max"),
+        order_count_lifetime=("orders", "sum"),
+        order_day_count_lifetime=("day", "size"),
+        amount_lifetime=("amount", "sum"),
+        first_order_day_amount=("amount", "first"),
+        last_order_day_amount=("amount", "last"),
+        average_days_between_orders=("gap", "mean"),
+        median_days_between_orders=("gap", "median"),
+        days_between_orders_deviation=("gap", "std"),
+        shortest_days_between_orders=("gap", "min"),
+        longest_days_between_orders=("gap", "max"),
+        last_days_between_orders=("gap", "last"),
+    )
+    counted = []
     for w in WINDOWS:
-        made[f"order_count_{w}d"] = total(inside[w], orders)
-        made[f"amount_{w}d"] = total(inside[w], money)
-    made["order_count_lifetime"] = total(always, orders)
-    made["amount_lifetime"] = total(always, money)
-    for w in (30, 90, 180, 365):
-        made[f"order_day_count_{w}d"] = total(inside[w], None)
-    made["order_day_count_lifetime"] = total(always, None)
-    made["order_count_same_season_last_year"] = total(inside[395] & ~inside[335], orders)
-    age = (TODAY - 1 - day) // 30
-    recent = pd.DataFrame({"user": user, "age": age})[inside[360]].drop_duplicates()
-    made["active_month_count_360d"] = np.bincount(recent["user"], minlength=len(every)).astype(float)
-    made["orders_per_30_days_lifetime"] = made["order_count_lifetime"] * 30 / (TODAY - first)
+        inside = days[days["day"] >= TODAY - w].groupby("user")
+        sums = {f"order_count_{w}d": ("orders", "sum"), f"amount_{w}d": ("amount", "sum")}
+        if w in (30, 90, 180, 365):
+            sums[f"order_day_count_{w}d"] = ("day", "size")
+        counted.append(inside.agg(**sums))
+    season = days[(days["day"] >= TODAY - 395) & (days["day"] < TODAY - 335)]
+    counted.append(season.groupby("user")["orders"].sum().rename("order_count_same_season_last_year"))
+    months = days.loc[days["day"] >= TODAY - 360, ["user", "age"]].drop_duplicates()
+    counted.append(months.groupby("user").size().rename("active_month_count_360d"))
+    half = days[days["age"] < 6]
+    weighted = half[["orders", "amount"]].mul((2.5 - half["age"]) / 17.5, axis=0).groupby(half["user"]).sum()
+    counted.append(weighted.set_axis(["order_count_slope_180d", "amount_slope_180d"], axis=1))
 
-    gaps = gap.groupby(days["user"])
-    average, middle, spread = gaps.mean().to_numpy(), gaps.median().to_numpy(), gaps.std().to_numpy()
-    last_gap = nth(0, gap.to_numpy())
-    made["average_days_between_orders"] = average
-    made["median_days_between_orders"] = middle
-    made["days_between_orders_deviation"] = spread
-    made["shortest_days_between_orders"] = gaps.min().to_numpy()
-    made["longest_days_between_orders"] = gaps.max().to_numpy()
-    made["last_days_between_orders"] = last_gap
-    made["days_between_orders_variation"] = spread / average
-    made["overdue_ratio"] = (TODAY - last) / middle
-    made["days_overdue"] = TODAY - last - middle
-    made["last_gap_ratio"] = last_gap / average
-
-    for w in (90, 365):
-        with np.errstate(invalid="ignore"):
-            made[f"average_order_value_{w}d"] = made[f"amount_{w}d"] / made[f"order_count_{w}d"]
-    made["average_order_value_lifetime"] = made["amount_lifetime"] / made["order_count_lifetime"]
-    per_order = baskets.groupby("user", sort=True)["amount"]
-    made["highest_order_amount_lifetime"] = per_order.max().to_numpy()
-    made["lowest_order_amount_lifetime"] = per_order.min().to_numpy()
-    made["median_order_amount_lifetime"] = per_order.median().to_numpy()
-    made["order_amount_deviation_lifetime"] = per_order.std().round(6).to_numpy()
-    starts = gap.isna().to_numpy()
-    made["first_order_day_amount"] = money[starts]
-    made["last_order_day_amount"] = nth(0, money)
-    made["amount_per_30_days_lifetime"] = made["amount_lifetime"] * 30 / (TODAY - first)
-
-    items = lines.groupby(["user", "item"], sort=False).agg(
+    items = lines.groupby(["user", "item"], sort=False, as_index=False).agg(
         first=("day", "min"), last=("day", "max"), lines=("day", "size"), amount=("amount", "sum")
     )
-    items = items.reset_index()
-    owner, met, left, counted = (items[c].to_numpy() for c in ("user", "first", "last", "lines"))
-
-    def how_many(mask: Any, weights: Any = None) -> Any:
-        return np.bincount(owner[mask], None if weights is None else weights[mask], len(every)).astype(np.float64)
-
+    del lines
     for w in (30, 90, 180, 365):
-        made[f"item_count_{w}d"] = how_many(left >= TODAY - w)
-    made["item_count_lifetime"] = how_many(left > 0)
+        counted.append(items[items["last"] >= TODAY - w].groupby("user").size().rename(f"item_count_{w}d"))
     for w in (30, 90):
-        made[f"new_item_count_{w}d"] = how_many(met >= TODAY - w)
-    again = left > met
-    line_count = how_many(left > 0, counted)
-    made["repeat_item_count_lifetime"] = how_many(again)
-    made["repeat_item_share_lifetime"] = made["repeat_item_count_lifetime"] / made["item_count_lifetime"]
-    made["repeat_line_share_lifetime"] = how_many(again, counted) / line_count
-    tops = items.groupby("user", sort=True)[["lines", "amount"]].max()
-    made["top_item_line_share_lifetime"] = tops["lines"].to_numpy() / line_count
-    made["top_item_amount_share_lifetime"] = tops["amount"].to_numpy() / made["amount_lifetime"]
+        counted.append(items[items["first"] >= TODAY - w].groupby("user").size().rename(f"new_item_count_{w}d"))
+    again = items[items["last"] > items["first"]].groupby("user")
+    counted.append(again.agg(repeat_item_count_lifetime=("item", "size"), repeat_lines=("lines", "sum")))
+    per_item = items.groupby("user").agg(
+        item_count_lifetime=("item", "size"),
+        lines=("lines", "sum"),
+        top_lines=("lines", "max"),
+        top_amount=("amount", "max"),
+    )
+    per_order = baskets.groupby("user").agg(
+        highest_order_amount_lifetime=("amount", "max"),
+        lowest_order_amount_lifetime=("amount", "min"),
+        median_order_amount_lifetime=("amount", "median"),
+        order_amount_deviation_lifetime=("amount", "std"),
+    )
+    wide = pd.concat([wide, pd.concat(counted, axis=1).reindex(wide.index).fillna(0), per_item, per_order], axis=1)
 
-    half = age < 6
-    made["order_count_slope_180d"] = total(half, (2.5 - age) * orders) / 17.5
-    made["amount_slope_180d"] = total(half, (2.5 - age) * money) / 17.5
-    for name, values in (("order_count", orders), ("amount", money)):
-        for near, far in ((30, 60), (90, 180)):
-            before = total(inside[far] & ~inside[near], values)
-            made[f"{name}_change_{near}d"] = total(inside[near], values) - before
-    with np.errstate(invalid="ignore"):
-        made["recent_order_share_180d"] = made["order_count_30d"] / made["order_count_180d"]
-        made["recent_amount_share_365d"] = made["amount_90d"] / made["amount_365d"]
-    pd.DataFrame(made).to_parquet(out, compression="zstd")
+    since_last, since_first = TODAY - wide["last"], TODAY - wide["first"]
+    made = {
+        "entity_id": pd.Series(names[wide.index], wide.index),
+        "days_since_last_order": since_last,
+        "days_since_first_order": since_first,
+        "days_since_second_last_order_day": TODAY - days[days["back"] == 1].set_index("user")["day"],
+        "days_since_third_last_order_day": TODAY - days[days["back"] == 2].set_index("user")["day"],
+        "days_between_first_and_last_order": wide["last"] - wide["first"],
+        "recency_share_of_tenure": since_last / since_first,
+        "orders_per_30_days_lifetime": wide["order_count_lifetime"] * 30 / since_first,
+        "days_between_orders_variation": wide["days_between_orders_deviation"] / wide["average_days_between_orders"],
+        "overdue_ratio": since_last / wide["median_days_between_orders"],
+        "days_overdue": since_last - wide["median_days_between_orders"],
+        "last_gap_ratio": wide["last_days_between_orders"] / wide["average_days_between_orders"],
+        "average_order_value_90d": wide["amount_90d"] / wide["order_count_90d"],
+        "average_order_value_365d": wide["amount_365d"] / wide["order_count_365d"],
+        "average_order_value_lifetime": wide["amount_lifetime"] / wide["order_count_lifetime"],
+        "order_amount_deviation_lifetime": wide["order_amount_deviation_lifetime"].round(6),
+        "amount_per_30_days_lifetime": wide["amount_lifetime"] * 30 / since_first,
+        "repeat_item_share_lifetime": wide["repeat_item_count_lifetime"] / wide["item_count_lifetime"],
+        "repeat_line_share_lifetime": wide["repeat_lines"] / wide["lines"],
+        "top_item_line_share_lifetime": wide["top_lines"] / wide["lines"],
+        "top_item_amount_share_lifetime": wide["top_amount"] / wide["amount_lifetime"],
+        "order_count_change_30d": 2 * wide["order_count_30d"] - wide["order_count_60d"],
+        "order_count_change_90d": 2 * wide["order_count_90d"] - wide["order_count_180d"],
+        "amount_change_30d": 2 * wide["amount_30d"] - wide["amount_60d"],
+        "amount_change_90d": 2 * wide["amount_90d"] - wide["amount_180d"],
+        "recent_order_share_180d": wide["order_count_30d"] / wide["order_count_180d"],
+        "recent_amount_share_365d": wide["amount_90d"] / wide["amount_365d"],
+    }
+    rest = wide.drop(
+        columns=["first", "last", "repeat_lines", "lines", "top_lines", "top_amount", *(made.keys() & wide)]
+    )
+    pd.concat([pd.DataFrame(made), rest], axis=1).to_parquet(out, compression="zstd", index=False)
 
 
 def with_polars(folder: Path, out: Path) -> None:
