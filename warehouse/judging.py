@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import numpy as np
@@ -15,7 +15,7 @@ from warehouse.casting import literal, quoted, words
 from warehouse.contracts import Column, Contract
 from warehouse.errors import Problem
 from warehouse.reading import LINE
-from warehouse.rulebook import KEY, Rule, asides, rules
+from warehouse.rulebook import KEY, MAX_ID, Rule, asides, rules
 from warehouse.settings import Settings, TableSettings
 from warehouse.wall_time import zone_rules
 
@@ -59,13 +59,33 @@ class Judgement:
         ours = [*contract.columns, *contract.door]
         place = {name: i for i, name in enumerate(rows.column_names)}
         self._places = {c.name: place[theirs] for c in ours if (theirs := policy.columns.get(c.name, c.name)) in place}
-        self._rules = rules(contract, policy, settings, set(self._places), loaded_at)
+        self._fill = {name: _fill(rows.column(i)) for i, name in enumerate(rows.column_names) if name != LINE}
+        clean = frozenset(name for name, i in self._places.items() if is_clean(rows.column(i)))
+        self._rules = rules(contract, policy, settings, set(self._places), loaded_at, clean)
         self._judge()
         self._broken = self._any_broken()
 
     def _text(self, ours: str) -> str:
         """The text of one of our columns, empty as NULL."""
-        return f"nullif(c{self._places[ours]}, '')"
+        place = self._places[ours]
+        match self._fill[self._rows.column_names[place]]:
+            case "all":
+                return f"c{place}"
+            case "none":
+                return "null::varchar"
+        return f"nullif(c{place}, '')"
+
+    def _key(self) -> str:
+        """A hash of the whole row: of the columns that have a value in it, in the order of their names."""
+        names = self._rows.column_names
+        parts = []
+        for name in sorted(self._fill):
+            place, label = names.index(name), literal(f"{name}=")
+            if self._fill[name] == "all":
+                parts.append(f"{label}, c{place}, chr(31)")
+            elif self._fill[name] == "some":
+                parts.append(f"case when c{place} <> '' then concat({label}, c{place}, chr(31)) end")
+        return f"md5_number_lower(concat({', '.join(parts) or literal('')}))"
 
     def _judge(self) -> None:
         """One row per row of the batch: typed values, the policy that sets it aside, and a bit for each broken rule."""
@@ -76,8 +96,6 @@ class Judgement:
         for name, instants in self._times().items():
             combined = combined.append_column(f"t_{name}", instants)
         self._cursor.register("combined", combined)
-        # Sorted by name and without empty values, so that neither the order of columns nor an added empty one matters.
-        parts = [f"{literal(name + '=')} || nullif(c{names.index(name)}, '')" for name in sorted(names) if name != LINE]
         texts = "".join(f", {self._text(name)} as x_{name}" for name in self._places)
         bits = " + ".join(f"case when {rule.broken} then {1 << i} else 0 end" for i, rule in enumerate(self._rules))
         values = ", ".join(f"v_{column.name}" for column in (*store_columns(self._contract), *self._contract.door))
@@ -88,7 +106,7 @@ class Judgement:
             typed as (select *, {", ".join(self._typed())} from texts),
             sided as (select *, {asides(self._contract, self._policy)} as aside from typed)
             select {ROW}, {values}{orders}, aside,
-                md5_number_lower(concat_ws(chr(31), {", ".join(parts)})) as {KEY},
+                {self._key()} as {KEY},
                 case when aside is null then ({bits or 0})::bigint else 0 end as broken
             from sided
         """)
@@ -234,6 +252,27 @@ class Judgement:
             f"select {ROW}, concat_ws('; ', {', '.join(said)}) as reason from judged where broken <> 0 order by {ROW}"
         ).to_arrow_table()
         return self._rows.take(found.column(ROW)).append_column("reason", found.column("reason"))
+
+
+def _fill(texts: pa.ChunkedArray) -> Literal["all", "some", "none"]:
+    """Whether all of the texts say something, some, or none."""
+    lengths = pc.min_max(pc.binary_length(texts)).as_py()
+    if not lengths["max"]:
+        return "none"
+    return "all" if lengths["min"] and not texts.null_count else "some"
+
+
+def is_clean(texts: pa.ChunkedArray) -> bool:
+    """Whether short and of visible ASCII without blanks, so that no rule about letters has to be tried."""
+    longest = pc.max(pc.binary_length(texts)).as_py() or 0
+    if longest > MAX_ID:
+        return False
+    for chunk in texts.chunks:
+        data = chunk.buffers()[2]
+        octets = np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8)
+        if len(octets) and (octets.min() <= ord(" ") or octets.max() > ord("~")):
+            return False
+    return True
 
 
 def plain_times(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from warehouse.checking import Checked, Checker, merged
 from warehouse.contracts import CONTRACTS
 from warehouse.errors import DataProblemError, Problem
-from warehouse.files import atomic_file, sha256
+from warehouse.files import atomic_file
 from warehouse.layout import EVENT_IDS, FILE, file_schema
 from warehouse.manifest import SourceFile, TableManifest
 from warehouse.progress import Progress
@@ -32,14 +32,31 @@ MAX_NULL_LIKE_SHARE = 0.005
 
 
 @dataclass(frozen=True)
+class Given:
+    """A file to be loaded: its name in the settings' terms, and its hash, taken before it is read.
+
+    A file that changes while it is read is so known by the bytes before, and read anew by the next load.
+    """
+
+    name: str
+    path: Path
+    loaded_at: datetime
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Job:
-    """What is to be loaded into a table: on top of `base` (None: from nothing), these files."""
+    """What is to be loaded into a table: on top of `base` (None: from nothing), these files.
+
+    `given_up` tells, with a reason, whose rows were in the table and are not any more.
+    """
 
     table: TableName
     base: TableManifest | None
     base_folder: Path | None
-    files: tuple[tuple[str, Path, datetime], ...]
+    files: tuple[Given, ...]
     settings_hash: str
+    given_up: tuple[str, ...] = ()
 
 
 @dataclass
@@ -56,7 +73,8 @@ class Staged:
 def settings_hash(settings: Settings, table: TableName) -> str:
     """Changes when the rows of a table would be let in otherwise."""
     policy = settings.tables[table].model_dump_json(exclude={"files", "on_problem", "max_bad_ratio", "static"})
-    shared = f"{settings.time_zone}|{settings.currency}|{settings.entity}|{settings.buckets}"
+    # Whoever changes how rows are read, or the hash by which copies are known, raises the number in front.
+    shared = f"2|{settings.time_zone}|{settings.currency}|{settings.entity}|{settings.buckets}"
     return hashlib.sha256(f"{policy}|{shared}".encode()).hexdigest()[:16]
 
 
@@ -73,7 +91,8 @@ def stage(
     staged = Staged(folder)
     opened: set[str] = set(job.base.open_columns if job.base else ())
     readable = []
-    for number, (name, path, loaded_at) in enumerate(job.files, 1):
+    for number, given in enumerate(job.files, 1):
+        path = given.path
         try:
             names = header(path, policy)
         except DataProblemError as error:
@@ -81,12 +100,12 @@ def stage(
                 Problem(path.name, None, None, error.message, "a readable file", error.hint or "")
             ]
             continue
-        checker = Checker(contract, policy, settings, loaded_at, path.name, connection)
+        checker = Checker(contract, policy, settings, given.loaded_at, path.name, connection)
         missing = checker.missing(names) if names else [_no_rows(path.name)]
         opened.update(checker.open_columns(names))
         staged.problems += missing
         if not missing:
-            readable.append((number, name, path, loaded_at, names))
+            readable.append((number, given, names))
     staged.open_columns = tuple(sorted(opened))
     schema = file_schema(contract, staged.open_columns)
     with Spool(connection, folder, schema, settings.buckets) as staged.spool, _ids(folder / EVENT_IDS) as keep_ids:
@@ -95,9 +114,9 @@ def stage(
             staged.spool.add(checked.accepted, number)
             keep_ids(checked.door, number)
 
-        for number, name, path, loaded_at, names in readable:
-            checker = Checker(contract, policy, settings, loaded_at, path.name, connection)
-            staged.sources.append(_stage_file(checker, (number, name, path), names, take, staged, rejects, progress))
+        for number, given, names in readable:
+            checker = Checker(contract, policy, settings, given.loaded_at, given.path.name, connection)
+            staged.sources.append(_stage_file(checker, (number, given), names, take, staged, rejects, progress))
         staged.spool.finish()
     return staged
 
@@ -108,14 +127,15 @@ def _no_rows(file: str) -> Problem:
 
 def _stage_file(
     checker: Checker,
-    numbered: tuple[int, str, Path],
+    numbered: tuple[int, Given],
     names: list[str],
     write: Callable[[Checked, int], None],
     staged: Staged,
     rejects: Path,
     progress: Progress,
 ) -> SourceFile:
-    number, name, path = numbered
+    number, given = numbered
+    path = given.path
     contract, policy = checker.contract, checker.policy
     ids = frozenset(checker.theirs(column.name) for column in contract.columns if column.kind == "id")
     read = accepted = rejected = 0
@@ -144,7 +164,7 @@ def _stage_file(
                 progress(f"{contract.name}: checking {path.name}", batch.share, 1.0)
         except DataProblemError as error:
             staged.problems += [*problems, *error.problems]
-            return SourceFile(name, 0, "", checker.loaded_at, ())
+            return SourceFile(given.name, 0, "", checker.loaded_at, ())
     staged.problems += _fatal(checker, path.name, (read, accepted, rejected), null_like, problems)
     notes = [f"{label}: {count:,} times" for label, count in moved.items()]
     if moved:
@@ -157,9 +177,9 @@ def _stage_file(
     if rejected and policy.on_problem == "quarantine":
         notes.append(f"rejected rows are in store/rejects/{contract.name}-{path.name}.csv")
     return SourceFile(
-        name,
+        given.name,
         path.stat().st_size,
-        sha256(path),
+        given.sha256,
         checker.loaded_at,
         checker.present(names),
         read=read,

@@ -184,7 +184,7 @@ class _Merge:
         """).fetchall()
         if clashes:
             _, files, lines, count = clashes[0]
-            names = [self.job.files[file - 1][1].name if file else "what is loaded" for file in files]
+            names = [self.job.files[file - 1].path.name if file else "what is loaded" for file in files]
             other = f"line {lines[0]}" if names[0] == names[1] else f"line {lines[0]} of {names[0]}"
             problem = Problem(
                 names[1],
@@ -204,7 +204,7 @@ class _Merge:
         dropped = self.policy.duplicates == "drop"
         fresh = []
         for source in self.staged.sources:
-            number = next(i for i, (name, _, _) in enumerate(self.job.files, 1) if name == source.path)
+            number = next(i for i, given in enumerate(self.job.files, 1) if given.name == source.path)
             copies = self.copies.get(number, 0)
             changed = (
                 replace(source, accepted=source.accepted - copies, duplicates=copies)
@@ -230,7 +230,7 @@ class _Merge:
             loaded_at=max(source.loaded_at for source in sources),
             daily={day.isoformat(): self.daily[day] for day in days},
             contents=self.contents,
-            accepted_drift=base.accepted_drift if base else (),
+            accepted_drift=(*(base.accepted_drift if base else ()), *self.job.given_up),
         )
 
 

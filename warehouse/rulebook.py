@@ -11,6 +11,7 @@ from warehouse.contracts import Column, Contract
 from warehouse.settings import Settings, TableSettings
 
 KEY = "source_key"
+MAX_ID = 128
 CLOCK_SKEW = timedelta(minutes=5)
 _MAY_LIE_AHEAD = {"expires_at", "retired_at", "launched_at"}
 # Control characters, and marks that turn the direction of the writing and so make two ids look alike.
@@ -53,13 +54,18 @@ def asides(contract: Contract, policy: TableSettings) -> str:
 
 
 def rules(
-    contract: Contract, policy: TableSettings, settings: Settings, present: set[str], loaded_at: datetime
+    contract: Contract,
+    policy: TableSettings,
+    settings: Settings,
+    present: set[str],
+    loaded_at: datetime,
+    clean: frozenset[str] = frozenset(),
 ) -> list[Rule]:
-    """Every rule for a file of this table that has the columns `present`."""
+    """Every rule for a file of this table that has the columns `present`, but those that `clean` texts cannot break."""
     found: list[Rule] = []
     for column in (*contract.columns, *contract.door):
         if column.name in present:
-            found += _of_column(column, contract, policy, loaded_at)
+            found += _of_column(column, contract, policy, loaded_at, column.name in clean)
     if contract.name == "orders":
         found += _of_orders(policy, settings, present)
     if contract.name == "events":
@@ -76,19 +82,21 @@ def rules(
     return found
 
 
-def _of_column(column: Column, contract: Contract, policy: TableSettings, loaded_at: datetime) -> list[Rule]:
+def _of_column(
+    column: Column, contract: Contract, policy: TableSettings, loaded_at: datetime, clean: bool
+) -> list[Rule]:
     name, text, value = column.name, f"x_{column.name}", f"v_{column.name}"
     found = []
     if column.required:
         fix = 'Fill it in, or set guests = "set_aside".' if name == "user_id" else "Fill it in or remove the row."
         found.append(Rule(name, f"{text} is null", casting.EXPECTED[column.kind], fix))
-    if column.kind == "id":
-        wrong = f"len({text}) > 128 or regexp_matches({text}, '{_UNSEEN}|{_BLANK_AROUND}')"
+    if column.kind == "id" and not clean:
+        wrong = f"len({text}) > {MAX_ID} or regexp_matches({text}, '{_UNSEEN}|{_BLANK_AROUND}')"
         fix = "Remove blanks and invisible characters around and in it; ids are kept exactly as written."
         found.append(Rule(name, wrong, casting.EXPECTED["id"], fix, masked=True))
     elif column.kind == "time":
         found += _of_time(column, policy, loaded_at)
-    elif column.kind not in ("text",):
+    elif column.kind not in ("id", "text"):
         fix = {"money": "Write it with a point and without currency or thousands signs."}.get(
             column.kind, "Mend the value or leave it empty."
         )
@@ -107,7 +115,7 @@ def _of_column(column: Column, contract: Contract, policy: TableSettings, loaded
         found.append(
             Rule(name, within, f"a year from {casting.FIRST_YEAR} to {loaded_at.year}", "Mend it or leave it empty.")
         )
-    if column.kind == "text":
+    if column.kind == "text" and not clean:
         unseen = f"regexp_matches({text}, '[\\x{{00}}-\\x{{08}}\\x{{0b}}\\x{{0c}}\\x{{0e}}-\\x{{1f}}]')"
         found.append(Rule(name, unseen, "text without control characters", "Remove them.", masked=True))
         found.append(Rule(name, f"len({text}) > 4096", "at most 4,096 characters", "Shorten it.", masked=True))

@@ -24,9 +24,11 @@ from warehouse.files import sha256, sweep, write_text
 from warehouse.manifest import SourceFile, TableManifest, kept_versions, read_manifest, read_pointer, swap_pointer
 from warehouse.merging import write_version
 from warehouse.progress import Progress, silent
+from warehouse.settings import TableName
 from warehouse.workspace import Workspace
 
 MAX_KINDS = 20
+MAX_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class LoadReport:
         """One line a file: read = accepted + rejected + duplicates + set aside."""
         if not self.changed:
             kept = ", ".join(f"{table} {rows:,} rows" for table, rows in self.rows.items())
-            return [f"Nothing new to load: {kept}."]
+            return [f"Nothing new to load: {kept}.", *self.notes]
         return [line for table, source in self.files for line in _file_lines(table, source)] + list(self.notes)
 
 
@@ -161,19 +163,20 @@ class Store:
         with self._workspace.lock("store"):
             self._tidy()
             self._versions, self._manifests = read_pointer(self._root), {}
-            jobs = self._jobs(loaded_at)
+            jobs, said = self._jobs(loaded_at, accept_drift)
             gone = [table for table in self._versions if table not in self._workspace.settings.tables]
             if not jobs and not gone:
-                return LoadReport(False, (), {table: self.manifest(table).rows for table in sorted(self._versions)})
+                rows = {table: self.manifest(table).rows for table in sorted(self._versions)}
+                return LoadReport(False, (), rows, tuple(said))
             before = dict(self._manifests)
             made, notes = self._make(jobs, progress, before, accept_drift)
             kept = {table: version for table, version in self._versions.items() if table not in gone}
             swap_pointer(self._root, {**kept, **{table: manifest.version for table, manifest in made.items()}})
             self._versions, self._manifests = None, {}
-            fresh: dict[str, set[str]] = {job.table: {name for name, _, _ in job.files} for job in jobs}
+            fresh: dict[str, set[str]] = {job.table: {given.name for given in job.files} for job in jobs}
             files = [(t, s) for t, m in made.items() for s in m.sources if s.path in fresh[t]]
             rows = {table: self.manifest(table).rows for table in sorted(self._current())}
-            return LoadReport(True, tuple(files), rows, tuple(notes))
+            return LoadReport(True, tuple(files), rows, (*said, *notes))
 
     def _tidy(self) -> None:
         """Removes what killed loads left behind and versions that nobody can be reading any more."""
@@ -189,45 +192,90 @@ class Store:
                     if (table, version.name) not in kept:
                         shutil.rmtree(version, ignore_errors=True)
 
-    def _jobs(self, loaded_at: datetime) -> list[loading.Job]:
-        jobs = []
+    def _jobs(self, loaded_at: datetime, accept_drift: str | None) -> tuple[list[loading.Job], list[str]]:
+        """What is to be loaded, and what is worth knowing of files that changed or are gone."""
+        jobs, notes = [], []
         for table, policy in self._workspace.settings.tables.items():
-            wanted = loading.settings_hash(self._workspace.settings, table)
             base = self.manifest(table) if table in self._current() else None
             known = {source.path: source for source in base.sources} if base else {}
-            hashes = {name: (path, sha256(path)) for name, path in self._files(table, policy.files)}
-            changed = [name for name, source in known.items() if name in hashes and hashes[name][1] != source.sha256]
+            found = [(name, path, sha256(path)) for name, path in self._files(table, policy.files)]
+            here = {name for name, _, _ in found}, {digest for _, _, digest in found}
+            gone = [name for name, source in known.items() if name not in here[0] and source.sha256 not in here[1]]
+            changed = [name for name, _, digest in found if name in known and known[name].sha256 != digest]
+            wanted = loading.settings_hash(self._workspace.settings, table)
+            job: loading.Job | None
             if base is None or base.settings != wanted or changed:
-                lost = [name for name in known if name not in hashes]
-                if lost:
-                    raise DataProblemError(
-                        f"{table} must be read anew, but {', '.join(lost)} is gone.",
-                        hint="Put it back, or delete the store folder to start from the files there are.",
-                    )
-                first = {n: known[n].loaded_at if n in known and n not in changed else loaded_at for n in hashes}
-                files = tuple((name, path, first[name]) for name, (path, _) in hashes.items())
-                jobs.append(loading.Job(table, None, None, files, wanted))
-                continue
-            seen = {source.sha256 for source in known.values()}
-            new = {digest: (name, path, loaded_at) for name, (path, digest) in hashes.items() if digest not in seen}
-            if new:
-                jobs.append(loading.Job(table, base, self._folder(table), tuple(new.values()), wanted))
-        return jobs
+                job = self._whole(table, found, known, wanted, loaded_at)
+                if base is not None:
+                    why = f"{_named(changed)} changed since it was loaded" if changed else "its settings changed"
+                    notes.append(f"{table}: {why}, so the table was read anew from its {_files(len(job.files))}")
+                    job = self._without(job, [known[name] for name in gone], why, accept_drift)
+            else:
+                job = self._added(table, base, found, wanted, loaded_at)
+                if gone:
+                    rows = sum(known[name].accepted for name in gone)
+                    notes.append(f"{table}: {_named(gone)} is gone; the {rows:,} rows loaded from it stay in the store")
+            if job:
+                jobs.append(job)
+        return jobs, notes
+
+    def _whole(
+        self,
+        table: TableName,
+        found: list[tuple[str, Path, str]],
+        known: dict[str, SourceFile],
+        wanted: str,
+        loaded_at: datetime,
+    ) -> loading.Job:
+        """All files of a table, each with the time at which it was first loaded as it is; copies of a file once."""
+        first = {source.sha256: source.loaded_at for source in known.values()}
+        files: dict[str, loading.Given] = {}
+        for name, path, digest in found:
+            files.setdefault(digest, loading.Given(name, path, first.get(digest, loaded_at), digest))
+        return loading.Job(table, None, None, tuple(files.values()), wanted)
+
+    def _added(
+        self,
+        table: TableName,
+        base: TableManifest,
+        found: list[tuple[str, Path, str]],
+        wanted: str,
+        loaded_at: datetime,
+    ) -> loading.Job | None:
+        """The files whose content is not in the table yet."""
+        seen = {source.sha256 for source in base.sources}
+        files: dict[str, loading.Given] = {}
+        for name, path, digest in found:
+            if digest not in seen:
+                files.setdefault(digest, loading.Given(name, path, loaded_at, digest))
+        return loading.Job(table, base, self._folder(table), tuple(files.values()), wanted) if files else None
+
+    def _without(self, job: loading.Job, gone: list[SourceFile], why: str, accept_drift: str | None) -> loading.Job:
+        """The job, if the rows of files that are gone may be given up."""
+        if not gone:
+            return job
+        found = f"{_named([source.path for source in gone])} is gone, {sum(source.accepted for source in gone):,} rows"
+        if not accept_drift:
+            raise DataProblemError(
+                f"{job.table} must be read anew, because {why}, but {found}.",
+                hint='Put it back, or go on without those rows with --accept-drift "reason".',
+            )
+        return replace(job, given_up=(f"{accept_drift}: {found}",))
 
     def _files(self, table: str, patterns: tuple[str, ...]) -> list[tuple[str, Path]]:
         """The files of a table, sorted by name: their name in the settings' terms, and where they are."""
         found: dict[str, Path] = {}
         for pattern in patterns:
-            whole = Path(pattern) if Path(pattern).is_absolute() else self._workspace.root / pattern
-            matches = [whole] if whole.is_file() else sorted(map(Path, glob.glob(str(whole))))
+            whole = self._workspace.root / pattern
+            matches = [whole] if whole.is_file() else sorted(map(Path, glob.glob(str(whole), recursive=True)))
+            matches = [path for path in matches if path.is_file()]
             if not matches:
                 raise DataProblemError(
                     f"tables.{table}.files: there is no file {pattern}.",
                     hint="Check the path in reprise.toml; it is relative to the folder of that file.",
                 )
             for path in matches:
-                name = pattern if path == whole else str(Path(pattern).parent / path.name)
-                found[name] = path
+                found[str(path if Path(pattern).is_absolute() else path.relative_to(self._workspace.root))] = path
         if not found:
             raise SettingsError(f"tables.{table}.files names no file.", hint="List at least one.")
         return sorted(found.items())
@@ -299,6 +347,15 @@ class Store:
 
     def _all_files(self, manifest: TableManifest) -> list[Path]:
         return [self._root / manifest.table / manifest.version / name for name in sorted(manifest.contents)]
+
+
+def _named(files: list[str]) -> str:
+    more = len(files) - MAX_NAMED
+    return ", ".join(files[:MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _files(count: int) -> str:
+    return "one file" if count == 1 else f"{count:,} files"
 
 
 def _problems(count: int) -> str:
