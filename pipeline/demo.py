@@ -39,7 +39,7 @@ TABLES = {
 }
 QUICK = """
 [training]
-# So that the demo ends within a minute: fewer past dates, customers, trees and draws than by default (12, 100000, 400, 1000).
+# So that the demo ends within a minute; the defaults are 12, 100000, 400 and 1000.
 max_cutoffs = 2
 max_rows = 6000
 rounds = 60

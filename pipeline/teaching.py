@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -70,18 +71,18 @@ def train(
 ) -> list[Row]:
     """Trains every declared target and the recommender, or `only` one of them; rows say what was learnt."""
     rows: list[Row] = []
-    with tracker or prepare(loaded.workspace) as open_tracker:
+    with tracker or prepare(loaded.workspace) as open_tracker, ThreadPoolExecutor(1) as beside:
+        recommender = beside.submit(_recommender, loaded, open_tracker) if only in (None, RECOMMEND) else None
         if only != RECOMMEND:
             report = loaded.trainer.train_all(loaded.as_of, open_tracker, only=only, who=WHO)
             rows += [_row(trained) for trained in report.trained]
             step(_told(report))
             if only is None:
                 _remember(loaded, settings, report)
-        if only in (None, RECOMMEND):
-            rows.append(_recommender(loaded, open_tracker))
+        if recommender is not None:
+            rows.append(recommender.result())
             step(f"recommend: {rows[-1]['why']}")
-    if only is None:
-        step("logged to MLflow")
+    step("logged to MLflow")
     return rows
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
+from threading import RLock
 
 import numpy as np
 import pyarrow as pa
@@ -107,7 +108,7 @@ def _code_fingerprint() -> str:
 
 
 class Snapshots:
-    """Features and labels by cutoff.
+    """Features and labels by cutoff; threads that train several targets at once share them.
 
     With a workspace they are kept on disk under the store's `fingerprint`, and those of other fingerprints are
     removed; without, they live in memory. Only `KEPT_BYTES` of tables are held at a time.
@@ -127,6 +128,7 @@ class Snapshots:
         self._tables: dict[date, pa.Table] = {}
         self._hits: dict[tuple[date, int, str, str], pa.ChunkedArray] = {}
         self._samples: dict[tuple[date, int, Target], Sample] = {}
+        self._lock = RLock()
 
     @staticmethod
     def _fresh_folder(root: Path, fingerprint: str) -> Path:
@@ -141,9 +143,10 @@ class Snapshots:
 
     def features(self, as_of: date) -> pa.Table:
         """One row per entity seen before `as_of`, sorted by `entity_id`; built once."""
-        if as_of not in self._tables:
-            self._keep(as_of, self._read_or_build(as_of))
-        return self._tables[as_of]
+        with self._lock:
+            if as_of not in self._tables:
+                self._keep(as_of, self._read_or_build(as_of))
+            return self._tables[as_of]
 
     def _read_or_build(self, as_of: date) -> pa.Table:
         path = self._folder / f"{as_of.isoformat()}.parquet" if self._folder else None
@@ -176,11 +179,16 @@ class Snapshots:
     def sample(self, target: Target, horizon: int, as_of: date) -> Sample:
         """The population and what it did in `[as_of, as_of + horizon)`. Ask only for cutoffs whose label is known."""
         key = (as_of, horizon, target)
+        with self._lock:
+            return self._sampled(key, target, horizon, as_of)
+
+    def _sampled(self, key: tuple[date, int, Target], target: Target, horizon: int, as_of: date) -> Sample:
         if key not in self._samples:
             table = self.population(target, horizon, as_of)
             hit = pc.is_in(table.column("entity_id"), value_set=self._with_outcome(target, horizon, as_of))
             y = np.asarray(hit.to_numpy(zero_copy_only=False), dtype=np.float64)
-            self._samples = {k: v for k, v in self._samples.items() if k[1:] == key[1:]}
+            while sum(sample.table.nbytes for sample in self._samples.values()) > KEPT_BYTES:
+                self._samples.pop(next(iter(self._samples)))
             self._samples[key] = Sample(as_of, table, 1 - y if target.positive_when_absent else y)
         return self._samples[key]
 

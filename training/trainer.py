@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Sequence
-from concurrent.futures import Future
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from threading import Lock
 
 from features.source import StoreSource, act_statement
 from models.calibration import Calibration
@@ -54,6 +55,7 @@ class Trainer:
         self.snapshots = Snapshots(workspace, self.source, self.store.fingerprint(), progress)
         self.registry = Registry(workspace)
         self.progress = progress
+        self._trial = Lock()
         self._trials: dict[date, gates.LeakCheck] = {}
 
     def declared(self, as_of: date) -> list[Target]:
@@ -116,10 +118,11 @@ class Trainer:
         )
 
     def _time_trial(self, cutoff: date) -> gates.LeakCheck:
-        if cutoff not in self._trials:
-            table = self.snapshots.features(cutoff)
-            self._trials[cutoff] = gates.check_unchanged(*changed_rows(self.source, cutoff, table))
-        return self._trials[cutoff]
+        with self._trial:
+            if cutoff not in self._trials:
+                table = self.snapshots.features(cutoff)
+                self._trials[cutoff] = gates.check_unchanged(*changed_rows(self.source, cutoff, table))
+            return self._trials[cutoff]
 
     def train_all(
         self,
@@ -139,20 +142,16 @@ class Trainer:
         trained: list[Trained] = []
         absent = list(targets.unavailable(self.store.tables))
         waiting: dict[str, Future[Logged]] = {}
-        for done, (target, h) in enumerate(pairs):
-            self.progress(f"training {target.name}, {h} days", done, len(pairs))
-            if targets.complement_of(target, h, declared):
-                continue
-            try:
-                made = self.train(target, h, as_of, recipe)
-            except NotReadyError as error:
-                absent.append(Absent(f"{target.name}, {h} days", error.message.rstrip("."), _needs(error)))
+        asked = [(t, h) for t, h in pairs if targets.complement_of(t, h, declared) is None]
+        for done, made in enumerate(self._side_by_side(asked, as_of, recipe)):
+            self.progress("training", done + 1, len(asked))
+            if isinstance(made, Absent):
+                absent.append(made)
                 continue
             self.keep(made, declared, who or _who())
             trained.append(made)
             if tracker is not None:
                 waiting |= log(tracker, made, self._directory)
-        self.progress("training", len(pairs), len(pairs))
         served = {(t.target.name, t.horizon) for t in trained}
         complements = tuple(
             (t.name, h, other.name)
@@ -161,6 +160,21 @@ class Trainer:
         )
         runs = {version: asked.result().run_id for version, asked in waiting.items()}
         return TrainingReport(tuple(trained), complements, tuple(absent), runs)
+
+    def _side_by_side(
+        self, asked: Sequence[tuple[Target, int]], as_of: date, recipe: Recipe | None
+    ) -> Iterator[Trained | Absent]:
+        """The trainings in their order, as many at once as there are threads; what cannot be trained says why."""
+
+        def one(pair: tuple[Target, int]) -> Trained | Absent:
+            target, horizon = pair
+            try:
+                return self.train(target, horizon, as_of, recipe)
+            except NotReadyError as error:
+                return Absent(f"{target.name}, {horizon} days", error.message.rstrip("."), _needs(error))
+
+        with ThreadPoolExecutor(self.settings.training.threads) as workers:
+            yield from workers.map(one, asked)
 
     def keep(self, trained: Trained, declared: Sequence[Target], who: str) -> None:
         """Writes the models of a training into the registry and promotes the one that is to serve."""
