@@ -20,6 +20,7 @@ FOLDER = Path(__file__).parent / "sql"
 _PARAMETER = re.compile(r":([a-z_][a-z0-9_]*)")
 _COMMENT = re.compile(r"--[^\n]*")
 _NAME = re.compile(r"\b[a-z_][a-z0-9_]*\b")
+_QUERY = re.compile(r"^(?:with )?[a-z_][a-z0-9_]* as \($", re.MULTILINE)
 _READ = re.compile(r"\b(?:from|join)\s+([a-z_]+)")
 
 Values: TypeAlias = Mapping[str, object]
@@ -50,7 +51,7 @@ class Statement:
     @cached_property
     def outputs(self) -> tuple[str, ...]:
         """The columns that its last select lists."""
-        return tuple(_NAME.findall(item)[-1] for item in last_select(self.body).items)
+        return last_select(self.body).names
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -58,10 +59,16 @@ class Statement:
         return frozenset(_NAME.findall(self.body))
 
     def narrowed(self, wanted: frozenset[str]) -> Statement:
-        """The statement without the columns that nobody wants, so that what they are made of is not read either."""
-        last = last_select(self.body)
-        kept = [item for item, name in zip(last.items, self.outputs, strict=True) if name in wanted]
-        return Statement(self.name, last.before + ",".join(kept) + last.after)
+        """The statement without the columns that nobody wants, so that what they are made of is not read either.
+
+        Its common table expressions lose what is then no longer named after them.
+        """
+        text = _narrowed_select(self.body, wanted)
+        for query in reversed([*_QUERY.finditer(text)]):
+            start, end = query.end(), text.index("\n)", query.end())
+            later = frozenset(_NAME.findall(text[end:]))
+            text = text[:start] + _narrowed_select(text[start:end], later) + text[end:]
+        return Statement(self.name, text)
 
     def keep(self, connection: duckdb.DuckDBPyConnection, as_of: date, values: Values | None = None) -> None:
         """Runs it as of a date and keeps the rows as a temporary table of its name."""
@@ -130,6 +137,11 @@ class LastSelect:
     items: tuple[str, ...]
     after: str
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns it lists."""
+        return tuple(_NAME.findall(item)[-1] for item in self.items)
+
 
 def last_select(code: str) -> LastSelect:
     """Cuts a statement at the list of its last select."""
@@ -144,3 +156,9 @@ def last_select(code: str) -> LastSelect:
     commas = [start - 1, *(n for n in range(start, end) if flat[n] == ","), end]
     items = tuple(code[a + 1 : b] for a, b in pairwise(commas))
     return LastSelect(code[:start], items, code[end:])
+
+
+def _narrowed_select(code: str, wanted: frozenset[str]) -> str:
+    last = last_select(code)
+    kept = [item for item, name in zip(last.items, last.names, strict=True) if name in wanted]
+    return last.before + ",".join(kept) + last.after
