@@ -77,8 +77,8 @@ def publish_release(
     workspace.releases.mkdir(parents=True, exist_ok=True)
     sweep(workspace.releases)
     write_release(workspace.releases / name, contents, key_from_environment())
-    # The canary has not been spared: what is published next is what a process of its own could load.
-    release = open_release(workspace.releases / name, key_from_environment())
+    # The service tries every release in a process of its own before it takes it up; here it has just been written.
+    release = open_release(workspace.releases / name, key_from_environment(), canary=False)
     publish(workspace.releases, name)
     counts = {key: int(inside.sum()) for key, inside in populations(models, features).items()}
     rows = 0 if suggested.suggestions is None else suggested.suggestions.num_rows

@@ -19,7 +19,7 @@ from models import recommenders
 from models.recommenders.interactions import Interactions
 from models.recommenders.reasons import sentences
 from models.recommenders.suggesting import suggest
-from serving.fallbacks import suggestion_id
+from serving.fallbacks import suggestion_ids
 from serving.schemas import POPULAR, SIMILAR_ITEMS, SUGGESTIONS
 from serving.shelf import not_for_sale
 from training.recommendation import TrainedRecommender, train_recommender
@@ -146,19 +146,27 @@ def _published(
     found: pa.Table, names: Mapping[str, str], language: str, as_of: date, version: str, release: str
 ) -> pa.Table:
     """Suggestions in the published schema: the reason as a sentence, each with its id."""
-    users, items = found.column("user_id").to_pylist(), found.column("item_id").to_pylist()
     n = found.num_rows
     columns = {
-        "reason": pa.array(sentences(found, language, names), pa.string()),
-        "suggestion_id": pa.array(
-            [suggestion_id(release, u, i) for u, i in zip(users, items, strict=True)], pa.string()
-        ),
+        "reason": _sentences(found, names, language),
+        "suggestion_id": suggestion_ids(release, found.column("user_id"), found.column("item_id")),
         "as_of": pa.repeat(pa.scalar(as_of, pa.date32()), n),
         "model_version": pa.repeat(version, n),
         "release": pa.repeat(release, n),
     }
     kept = {name: found.column(name) for name in ("user_id", "rank", "item_id", "strength", "source")}
     return pa.table({**kept, **columns}).select(SUGGESTIONS.names).cast(SUGGESTIONS)
+
+
+def _sentences(found: pa.Table, names: Mapping[str, str], language: str) -> pa.Array:
+    """The reason of every row in words; equal reasons are put into words once."""
+    told = found.select(["reason", "reason_item_id", "reason_count", "reason_days"])
+    key = pc.binary_join_element_wise(
+        *(column.cast(pa.string()) for column in told.columns), "\x1f", null_handling="replace", null_replacement=""
+    ).combine_chunks()
+    codes = key.dictionary_encode().indices
+    _, first = np.unique(codes.to_numpy(), return_index=True)
+    return pa.array(sentences(told.take(pa.array(first)), language, names), pa.string()).take(codes)
 
 
 def _similar(model: Any, held: Interactions, allowed: npt.NDArray[np.bool_] | None) -> pa.Table:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving import answers
-from serving.fallbacks import suggestion_id, suggestions
+from serving.fallbacks import suggestion_id, suggestion_ids, suggestions
 from serving.release import Release, ReleaseContents, open_release, write_release
 from serving.shelf import not_for_sale
 
@@ -55,3 +55,9 @@ def test_suggestion_ids_tell_releases_users_and_items_apart() -> None:
     ids = {suggestion_id(r, u, i) for r in ("r", "s") for u in ("a", "ab") for i in ("b", "bb")}
     assert len(ids) == 8
     assert suggestion_id("r", "a", "b") in ids
+
+
+def test_many_suggestion_ids_are_those_made_one_by_one() -> None:
+    users, items = ["u1", "0001", "顾客"], ["a", "b\x1f", ""]
+    many = suggestion_ids("r1", pa.chunked_array([users]), pa.chunked_array([items])).to_pylist()
+    assert many == [suggestion_id("r1", user, item) for user, item in zip(users, items, strict=True)]
