@@ -55,7 +55,7 @@ def suggestion_ids(release: str, users: pa.ChunkedArray, items: pa.ChunkedArray)
         connection.register("shown", pa.table({"user_id": users, "item_id": items}))
         text = "concat_ws(chr(31), $release, user_id, item_id)"
         sql = f"select substr(sha256({text}), 1, 16) as suggestion_id from shown"
-        made: pa.Table = connection.execute(sql, {"release": release}).to_arrow_table()
+        made: pa.Table = connection.sql(sql, params={"release": release}).to_arrow_table()
         return made.column("suggestion_id")
 
 
