@@ -15,6 +15,7 @@ from warehouse.casting import literal, quoted, words
 from warehouse.contracts import Column, Contract
 from warehouse.errors import Problem
 from warehouse.reading import LINE
+from warehouse.row_keys import row_keys
 from warehouse.rulebook import KEY, MAX_ID, Rule, asides, rules
 from warehouse.settings import Settings, TableSettings
 from warehouse.wall_time import zone_rules
@@ -75,23 +76,12 @@ class Judgement:
                 return "null::varchar"
         return f"nullif(c{place}, '')"
 
-    def _key(self) -> str:
-        """A hash of the whole row: of the columns that have a value in it, in the order of their names."""
-        names = self._rows.column_names
-        parts = []
-        for name in sorted(self._fill):
-            place, label = names.index(name), literal(f"{name}=")
-            if self._fill[name] == "all":
-                parts.append(f"{label}, c{place}, chr(31)")
-            elif self._fill[name] == "some":
-                parts.append(f"case when c{place} <> '' then concat({label}, c{place}, chr(31)) end")
-        return f"md5_number_lower(concat({', '.join(parts) or literal('')}))"
-
     def _judge(self) -> None:
         """One row per row of the batch: typed values, the policy that sets it aside, and a bit for each broken rule."""
         names = self._rows.column_names
         combined = self._rows.rename_columns([f"c{i}" for i in range(len(names))])
         combined = combined.append_column(ROW, pa.array(np.arange(combined.num_rows), pa.int64()))
+        combined = combined.append_column(KEY, row_keys(self._rows.drop_columns([LINE])))
         self._cursor.register("raw", combined)
         for name, instants in self._times().items():
             combined = combined.append_column(f"t_{name}", instants)
@@ -106,8 +96,7 @@ class Judgement:
             typed as (select *, {", ".join(self._typed())} from texts),
             sided as (select *, {asides(self._contract, self._policy)} as aside from typed)
             select {ROW}, {values}{orders}, aside,
-                {self._key()} as {KEY},
-                case when aside is null then ({bits or 0})::bigint else 0 end as broken
+                {KEY}, case when aside is null then ({bits or 0})::bigint else 0 end as broken
             from sided
         """)
 

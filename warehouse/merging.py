@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -143,9 +144,8 @@ class _Merge:
     def _without_copies(self) -> str:
         """Counts the rows that were there before, and says how to read the others."""
         # Copies are few: ranking only rows whose key occurs again spares the engine a window over all.
-        self.connection.execute(
-            f"create or replace temp table again as select {KEY} from gathered group by {KEY} having count(*) > 1"
-        )
+        keys = np.sort(self.connection.sql(f"select {KEY} from gathered").to_arrow_table().column(KEY).to_numpy())
+        self.connection.register("again", pa.table({KEY: np.unique(keys[1:][keys[1:] == keys[:-1]])}))
         self.connection.execute(
             f"create or replace temp table ranked as"
             f" select *, row_number() over (partition by {KEY}, entity_id order by {FILE}) as {_COPY}"
