@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TypeVar
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.catalogue import Feature, available
@@ -35,6 +36,9 @@ from warehouse.errors import NotReadyError, UsageError
 from warehouse.files import atomic_file
 from warehouse.progress import Progress, silent
 
+T = TypeVar("T")
+U = TypeVar("U")
+
 WORKERS = 2
 """Parts at work at the same time, each on a connection and a thread of its own."""
 
@@ -50,6 +54,21 @@ def build_features(
     plan = _plan(source, families)
     tables = list(_built(plan, source, as_of, progress))
     return pa.concat_tables(tables).sort_by("entity_id").combine_chunks()
+
+
+def build_many(
+    source: Source, as_ofs: Sequence[date], families: Iterable[str] | None = None
+) -> Iterator[tuple[date, pa.Table]]:
+    """Each date with its table of `build_features`, in the order given, few of them held at once.
+
+    The parts of a large source keep the workers busy one date after another; a source of one part occupies only one
+    of them, so its dates are built side by side.
+    """
+    chosen = None if families is None else list(families)
+    workers = WORKERS if len(source.parts()) == 1 else 1
+    with ThreadPoolExecutor(workers) as pool:
+        tables = _in_order(pool, workers, lambda as_of: build_features(source, as_of, families=chosen), as_ofs)
+        yield from zip(as_ofs, tables, strict=True)
 
 
 def write_features(
@@ -102,10 +121,7 @@ def _plan(source: Source, wanted: Iterable[str] | None) -> _Plan:
 
 
 def _built(plan: _Plan, source: Source, as_of: date, progress: Progress) -> Iterator[pa.Table]:
-    """The wide rows of every part, in the order of the parts, by several workers.
-
-    A worker takes the next part only when the last one has been handed over, so that few are held at once.
-    """
+    """The wide rows of every part, in the order of the parts, by several workers."""
     parts = source.parts()
     workers = min(WORKERS, len(parts))
     progress("features", 0, len(parts))
@@ -131,13 +147,19 @@ def _built(plan: _Plan, source: Source, as_of: date, progress: Progress) -> Iter
             finally:
                 free.put(connection)
 
-        waiting = deque(pool.submit(work, part) for part in parts[:workers])
-        for done in range(1, len(parts) + 1):
-            table = waiting.popleft().result()
-            if (upcoming := done - 1 + workers) < len(parts):
-                waiting.append(pool.submit(work, parts[upcoming]))
+        for done, table in enumerate(_in_order(pool, workers, work, parts), start=1):
             yield table
             progress("features", done, len(parts))
+
+
+def _in_order(pool: ThreadPoolExecutor, ahead: int, work: Callable[[T], U], tasks: Sequence[T]) -> Iterator[U]:
+    """What the pool makes of each task, in their order; the next is begun only when one has been handed over."""
+    waiting = deque(pool.submit(work, task) for task in tasks[:ahead])
+    for n in range(len(tasks)):
+        made = waiting.popleft().result()
+        if n + ahead < len(tasks):
+            waiting.append(pool.submit(work, tasks[n + ahead]))
+        yield made
 
 
 def _build_part(
@@ -151,8 +173,10 @@ def _build_part(
     for family in plan.families:
         features = [feature for feature in plan.features if feature.family == family.name]
         counted = family.columns(connection, as_of, ["entity_id", *(_typed(feature) for feature in features)])
-        places = _places(counted["entity_id"], len(customers))
-        columns |= {feature.name: _spread(counted[feature.name], places, feature) for feature in features}
+        numbers = counted["entity_id"].to_numpy()
+        columns |= {
+            feature.name: _spread(counted[feature.name], numbers, len(customers), feature) for feature in features
+        }
     for staged in plan.staging:
         connection.execute(f"drop table {staged.name}")
     return pa.table([columns[name] for name in plan.schema.names], schema=plan.schema)
@@ -162,17 +186,14 @@ def _typed(feature: Feature) -> str:
     return f"cast({feature.name} as {'varchar' if feature.kind == 'category' else 'double'}) as {feature.name}"
 
 
-def _places(numbers: pa.ChunkedArray, customers: int) -> pa.Array:
-    """Where each customer of the part stands among the numbers of a family's rows; NULL where it does not."""
-    places = np.full(customers, -1, np.int32)
-    places[numbers.to_numpy()] = np.arange(len(numbers), dtype=np.int32)
-    return pa.array(places, mask=places < 0)
-
-
-def _spread(counted: pa.ChunkedArray, places: pa.Array, feature: Feature) -> pa.Array:
-    """A family's column laid out for all customers of the part, filled where nothing is there."""
-    values = counted.combine_chunks().take(places)
+def _spread(counted: pa.ChunkedArray, numbers: npt.NDArray[np.int32], customers: int, feature: Feature) -> pa.Array:
+    """A family's column laid out for all customers of the part: `counted` belongs to the customers so numbered."""
     if feature.kind == "category":
-        return values
-    known = pc.if_else(pc.is_nan(values), None, values)
-    return known if feature.absent is None else known.fill_null(feature.absent)
+        places = np.full(customers, -1, np.int32)
+        places[numbers] = np.arange(len(numbers), dtype=np.int32)
+        return counted.combine_chunks().take(pa.array(places, mask=places < 0))
+    values = np.full(customers, np.nan)
+    values[numbers] = counted.to_numpy()
+    if feature.absent is not None:
+        values[np.isnan(values)] = feature.absent
+    return pa.array(values, from_pandas=True)
