@@ -33,6 +33,15 @@ def _explain(error: OSError, target: Path) -> RepriseError:
 
 
 @contextmanager
+def told(target: Path) -> Iterator[None]:
+    """Errors of the disk while `target` is written are told as our own."""
+    try:
+        yield
+    except OSError as error:
+        raise _explain(error, target) from error
+
+
+@contextmanager
 def atomic_file(target: Path) -> Iterator[Path]:
     """Yields a temporary path beside `target`; at the end it is synced and renamed, on an error removed."""
     temporary = target.with_name(f"{_TEMPORARY}{uuid.uuid4().hex[:12]}-{target.name}")

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from warehouse.checking import Checked, Checker, merged
 from warehouse.contracts import CONTRACTS
 from warehouse.errors import DataProblemError, Problem
-from warehouse.files import atomic_file
+from warehouse.files import atomic_file, told
 from warehouse.layout import EVENT_IDS, FILE, file_schema
 from warehouse.manifest import SourceFile, TableManifest
 from warehouse.progress import Progress
@@ -265,8 +265,11 @@ def _ids(target: Path) -> Iterator[Callable[[pa.Table, int], None]]:
         def write(door: pa.Table, number: int) -> None:
             if door.num_rows:
                 rows = door.append_column(FILE, pa.repeat(pa.scalar(number, pa.int32()), door.num_rows))
-                if not writers:
-                    writers.append(stack.enter_context(pq.ParquetWriter(target, rows.schema, compression="lz4")))
-                writers[0].write_table(rows)
+                with told(target):
+                    if not writers:
+                        writers.append(stack.enter_context(pq.ParquetWriter(target, rows.schema, compression="lz4")))
+                    writers[0].write_table(rows)
 
         yield write
+        with told(target):
+            stack.close()

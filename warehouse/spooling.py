@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from warehouse.files import told
 from warehouse.layout import FILE, bucket_name
 
 BUCKET = "__bucket__"
@@ -68,17 +69,22 @@ class Spool:
         ).to_arrow_table()
         self._connection.unregister("held")
         for bucket, start, count in runs(parted.column(BUCKET)):
-            if bucket not in self._writers:
-                writer = pq.ParquetWriter(self.part(bucket), self.schema, compression="lz4", use_dictionary=False)
-                self._writers[bucket] = self._stack.enter_context(writer)
-            self._writers[bucket].write_table(parted.slice(start, count).select(self.schema.names).cast(self.schema))
-            self.sizes[bucket] = self.sizes.get(bucket, 0) + count
+            with told(self.part(bucket)):
+                self._write(bucket, parted.slice(start, count).select(self.schema.names).cast(self.schema))
+
+    def _write(self, bucket: int, rows: pa.Table) -> None:
+        if bucket not in self._writers:
+            writer = pq.ParquetWriter(self.part(bucket), self.schema, compression="lz4", use_dictionary=False)
+            self._writers[bucket] = self._stack.enter_context(writer)
+        self._writers[bucket].write_table(rows)
+        self.sizes[bucket] = self.sizes.get(bucket, 0) + rows.num_rows
 
     def finish(self) -> None:
         """To be called after the last row: rows were parted all or not at all."""
         if self._writers:
             self.part_all()
-        self._stack.close()
+        with told(self._folder):
+            self._stack.close()
 
 
 def runs(buckets: pa.ChunkedArray) -> list[tuple[int, int, int]]:

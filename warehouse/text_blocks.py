@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,9 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         raise DataProblemError(f"{path} is a folder.", hint="Name files, or a pattern such as orders/*.csv.") from error
     except PermissionError as error:
         raise DataProblemError(f"{path} may not be read.", hint="Check the rights of the file.") from error
+    except OSError as error:
+        said = os.strerror(error.errno or 0)
+        raise DataProblemError(f"{path} cannot be read: {said}.", hint="Check the disk it lies on.") from error
 
 
 def share_read(file: IO[bytes], path: Path) -> float:
