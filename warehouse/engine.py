@@ -5,8 +5,11 @@ The names of our shims are the same on every engine, so that a SQL file runs unc
 
 from __future__ import annotations
 
+import atexit
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -55,3 +58,25 @@ def connect(
             yield connection
         finally:
             connection.close()
+
+
+def shared(memory_limit: str = "1GB") -> duckdb.DuckDBPyConnection:
+    """A connection without folders that lives as long as the process, for small work done often.
+
+    Take a cursor of it for each piece of work: threads may do so at the same moment, one connection may not be shared.
+    """
+    return _of_process(os.getpid(), memory_limit)
+
+
+@cache
+def _of_process(process: int, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    # By process, because a forked child must not touch the engine of its parent.
+    stack = ExitStack()
+    connection = stack.enter_context(connect(memory_limit=memory_limit))
+
+    def close() -> None:
+        if os.getpid() == process:
+            stack.close()
+
+    atexit.register(close)
+    return connection

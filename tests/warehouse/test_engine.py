@@ -1,0 +1,29 @@
+"""The engine that small work shares."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import pyarrow as pa
+
+from warehouse.checking import Checker
+from warehouse.contracts import CONTRACTS
+from warehouse.engine import shared
+from warehouse.settings import Settings, TableSettings
+
+
+def test_checkers_share_an_engine_among_threads() -> None:
+    def judge(i: int) -> list[str]:
+        raw = pa.table(
+            {"user_id": [f"u{i}"] * 3, "ordered_at": ["2025-06-01", "soon", "2025-06-02"], "amount": ["1"] * 3}
+        )
+        policy = TableSettings(files=("x.csv",))
+        checker = Checker(CONTRACTS["orders"], policy, Settings(), datetime(2026, 1, 1), "x.csv", shared())
+        checked = checker.check(raw)
+        assert checked.rejected.num_rows == 1
+        return [str(user) for user in checked.accepted.column("user_id").to_pylist()]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(judge, range(16))) == [[f"u{i}"] * 2 for i in range(16)]
+    assert shared() is shared()
