@@ -28,7 +28,7 @@ def commands(readme: str) -> list[str]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with somebody's orders.csv."""
     place = tmp_path_factory.mktemp("readme")
-    shop = make_shop(place / "shop", users=1500, seed=3)
+    shop = make_shop(place / "shop", users=600, seed=3, days=160)
     (place / "orders.csv").write_bytes(shop.files["orders"].read_bytes())
     return place
 
