@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
@@ -43,12 +43,12 @@ def plain(value: Any) -> Any:
 
 
 class Told:
-    """Progress for people: bars on a terminal, a plain line now and then elsewhere. Always to stderr."""
+    """Progress for people: one bar on a terminal, a plain line now and then elsewhere. Always to stderr."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._bars: Bars | None = None
-        self._tasks: dict[str, Any] = {}
+        self._bar: Bars | None = None
+        self._label = ""
         self._last = time.monotonic()
 
     def __call__(self, label: str, done: float, total: float | None = None) -> None:
@@ -56,25 +56,33 @@ class Told:
             self._draw(label, done, total)
         elif time.monotonic() - self._last > SECONDS_BETWEEN_LINES:
             self._last = time.monotonic()
-            share = f" {done:,.0f} of {total:,.0f}" if total else f" {done:,.0f}"
-            self._console.print(f"{label}{share}", highlight=False, soft_wrap=True)
+            self._console.print(label + _share(done, total), markup=False, highlight=False, soft_wrap=True)
 
     def _draw(self, label: str, done: float, total: float | None) -> None:
-        if self._bars is None:
-            self._bars = Bars(
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        if self._bar is None:
+            self._bar = Bars(
+                TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn(),
                 console=self._console, transient=True,
             )  # fmt: skip
-            self._bars.start()
-        if label not in self._tasks:
-            self._tasks[label] = self._bars.add_task(label, total=total)
-        self._bars.update(self._tasks[label], completed=done, total=total)
+            self._bar.add_task("")
+            self._bar.start()
+        if label != self._label:
+            self._label = label
+            self._bar.reset(TaskID(0))
+        self._bar.update(TaskID(0), description=label + _share(done, total), completed=done, total=total)
 
     def close(self) -> None:
-        """Takes the bars away; what was learnt is printed by the command."""
-        if self._bars is not None:
-            self._bars.stop()
-            self._bars, self._tasks = None, {}
+        """Takes the bar away; what was learnt is printed by the command."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar, self._label = None, ""
+
+
+def _share(done: float, total: float | None) -> str:
+    """How far it is: of steps their number, of a share of 1 the per cent, nothing where no end is known."""
+    if not total:
+        return ""
+    return f" {done / total:.0%}" if total == 1 else f" {done:,.0f} of {total:,.0f}"
 
 
 @dataclass
