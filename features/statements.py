@@ -98,11 +98,16 @@ def statements(kind: str) -> dict[str, Statement]:
     return {path.stem: Statement(path.stem, path.read_text("utf-8")) for path in sorted((FOLDER / kind).glob("*.sql"))}
 
 
-def staging_for(wanted: Iterable[Statement], acts: str) -> list[Statement]:
+def staging_for(wanted: Iterable[Statement], acts: str) -> Sequence[Statement]:
     """The staging statements that `wanted` read, each after those it reads itself.
 
     `acts` is the name of the statement that makes the table `acts`.
     """
+    return _staging_for(tuple(wanted), acts)
+
+
+@cache
+def _staging_for(readers: tuple[Statement, ...], acts: str) -> tuple[Statement, ...]:
     known = dict(statements("staging"))
     known["acts"] = known[acts]
     ordered: dict[str, Statement] = {}
@@ -113,20 +118,19 @@ def staging_for(wanted: Iterable[Statement], acts: str) -> list[Statement]:
                 visit(read)
             ordered[name] = Statement(name, known[name].text)
 
-    readers = list(wanted)
     for statement in readers:
         for name in sorted(statement.reads):
             visit(name)
     return _narrowed([*ordered.values()], readers)
 
 
-def _narrowed(staging: Sequence[Statement], readers: Sequence[Statement]) -> list[Statement]:
+def _narrowed(staging: Sequence[Statement], readers: Sequence[Statement]) -> tuple[Statement, ...]:
     """The staging statements with only the columns that a later one or a reader names."""
     later = list(readers)
     for statement in reversed(staging):
         wanted = frozenset[str]().union(*(reader.words for reader in later if statement.name in reader.reads))
         later.append(statement.narrowed(wanted))
-    return later[len(readers) :][::-1]
+    return tuple(later[len(readers) :][::-1])
 
 
 @dataclass(frozen=True)

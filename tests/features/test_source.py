@@ -114,14 +114,13 @@ def folders(tmp_path: Path) -> Iterator[Path]:
     return iter(tmp_path / str(n) for n in range(10))
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_from_raw_files_the_future_changes_nothing_and_buckets_neither(seed: int, folders: Iterator[Path]) -> None:
-    world = make_world(seed, 60)
+def test_from_raw_files_the_future_changes_nothing_and_buckets_neither(folders: Iterator[Path]) -> None:
+    world = make_world(1, 60)
     # Files of tags do not say when a tag was recorded.
     tags = [{name: value for name, value in row.items() if name != "recorded_at"} for row in world.rows["tags"]]
     world = replace(world, rows={**world.rows, "tags": tags})
     now = build_features(StoreSource(Store(load(next(folders), world))), world.as_of)
-    later = StoreSource(Store(load(next(folders), other_future(world, seed), buckets=7)), part_rows=1)
+    later = StoreSource(Store(load(next(folders), other_future(world, 1), buckets=7)), part_rows=1)
     assert len(later.parts()) == 7
     assert now.num_rows > 40
     assert differences(now, build_features(later, world.as_of)) == []
