@@ -258,7 +258,8 @@ def even(tables: Iterator[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
     waiting: list[pa.Table] = []
     rows = 0
     for given in tables:
-        waiting.append(given.select(schema.names).cast(schema))
+        chosen = given.select(schema.names)
+        waiting.append(chosen if chosen.schema.equals(schema) else chosen.cast(schema))
         rows += given.num_rows
         while rows >= _ROW_GROUP:
             table = pa.concat_tables(waiting)
