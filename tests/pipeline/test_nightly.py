@@ -1,0 +1,153 @@
+"""The nightly run on a small made-up shop: what it publishes, that it can be repeated, refused and rolled forward."""
+
+import json
+from datetime import date, datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline import champions, lists, nightly
+from pipeline.doctor import examine
+from serving.publication import current_release
+from warehouse.errors import DataProblemError, NotReadyError, UsageError
+from warehouse.shop import make_shop
+from warehouse.starting import init_workspace
+from warehouse.workspace import Workspace
+
+LOADED = datetime(2026, 11, 1)
+QUICK = "\n[training]\nmax_cutoffs = 2\nmax_rows = 2000\nrounds = 20\nbootstrap_draws = 100\n"
+AS_OF = date(2026, 8, 20)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    root = tmp_path_factory.mktemp("nightly")
+    shop = make_shop(root / "shop", users=500, seed=5, days=170)
+    init_workspace(root / "w", files={"orders": shop.files["orders"], "users": shop.files["users"]}, tz=shop.time_zone)
+    settings = root / "w" / "reprise.toml"
+    settings.write_text(settings.read_text(encoding="utf-8") + QUICK, encoding="utf-8")
+    return Workspace.open(root / "w")
+
+
+@pytest.fixture(scope="module")
+def first(workspace: Workspace) -> nightly.RunReport:
+    return nightly.run(workspace, AS_OF, loaded_at=LOADED)
+
+
+def test_everybody_is_scored_and_offered_something(workspace: Workspace, first: nightly.RunReport) -> None:
+    folder = workspace.releases / first.release
+    scores = pq.read_table(folder / "scores.parquet")
+    users = set(scores["user_id"].to_pylist())
+    assert len(users) == first.users > 300
+    assert set(pq.read_table(folder / "suggestions.parquet")["user_id"].to_pylist()) == users
+    assert current_release(workspace.releases) == first.release
+
+
+def test_churn_is_one_minus_repurchase_where_both_are_asked(workspace: Workspace, first: nightly.RunReport) -> None:
+    wide = lists.wide_scores(pq.read_table(workspace.releases / first.release / "scores.parquet")).to_pylist()
+    both = [row for row in wide if row["churn_probability"] is not None]
+    assert both
+    assert all(abs(row["churn_probability"] + row["repurchase_probability"] - 1) < 1e-12 for row in both)
+    silent = [row for row in wide if row["churn_probability"] is None and row["repurchase_probability"] is not None]
+    assert {row["churn_state"] for row in silent} == {"already inactive"}
+
+
+def test_a_second_run_changes_nothing(workspace: Workspace, first: nightly.RunReport) -> None:
+    before = sorted(path.name for path in workspace.releases.iterdir())
+    again = nightly.run(workspace, AS_OF, loaded_at=LOADED)
+    assert again.already_done
+    assert again.release == first.release
+    assert sorted(path.name for path in workspace.releases.iterdir()) == before
+
+
+def test_other_settings_for_a_published_date_are_refused(workspace: Workspace, first: nightly.RunReport) -> None:
+    changed = workspace.settings.model_copy(
+        update={"training": workspace.settings.training.model_copy(update={"rounds": 25})}
+    )
+    with pytest.raises(UsageError, match=first.release):
+        nightly.run(Workspace(workspace.root, changed), AS_OF, loaded_at=LOADED)
+
+
+def test_training_waits_until_it_is_due_and_predictions_come_due(
+    workspace: Workspace, first: nightly.RunReport
+) -> None:
+    told: list[str] = []
+    soon = nightly.run(workspace, date(2026, 8, 24), loaded_at=LOADED, tell=told.append)
+    assert any("not due" in line for line in told)
+    assert soon.trained == []
+    late = nightly.run(workspace, date(2026, 9, 25), loaded_at=LOADED)
+    assert late.trained
+    assert len(late.told) == 3
+    repurchase = next(r for r in late.realised if r.target == "repurchase")
+    assert repurchase.as_of == date(2026, 8, 24)
+    assert 0 < repurchase.realised < 1
+
+
+def test_a_cutoff_before_the_data_is_a_data_problem(workspace: Workspace) -> None:
+    with pytest.raises(DataProblemError, match="first row"):
+        nightly.run(workspace, date(2020, 1, 1), loaded_at=LOADED)
+
+
+def test_training_an_unknown_target_lists_those_there_are(workspace: Workspace, first: nightly.RunReport) -> None:
+    with pytest.raises(NotReadyError, match="nonsense"):
+        nightly.train_now(workspace, "nonsense", AS_OF, LOADED, lambda *a: None, lambda line: None)
+
+
+def test_models_are_listed_and_rolled_back_with_a_reason(workspace: Workspace, first: nightly.RunReport) -> None:
+    serving = [v for v in champions.versions(workspace) if v["champion"]]
+    assert {v["target"] for v in serving} >= {"repurchase", "second_order"}
+    chosen = serving[0]
+    other = next(
+        (v for v in champions.versions(workspace) if v["target"] == chosen["target"]
+         and v["horizon_days"] == chosen["horizon_days"] and not v["champion"]), None,
+    )  # fmt: skip
+    if other is not None:
+        champions.promote(workspace, other["version"], "a trial")
+        back = champions.rollback(workspace, chosen["target"], chosen["horizon_days"], "the trial is over")
+        assert back["version"] == chosen["version"]
+        assert back["reason"] == "the trial is over"
+    assert champions.card(workspace, chosen["version"])["text"]
+
+
+def test_exports_recommendations_and_reasons_come_from_the_release(
+    workspace: Workspace, first: nightly.RunReport, tmp_path: Path
+) -> None:
+    for what in ("scores", "suggestions", "features"):
+        report = lists.export(workspace, what, tmp_path / f"{what}.csv", wide=what != "features", raw=False)
+        assert report["rows"] > 0
+    user = str(pq.read_table(workspace.releases / first.release / "scores.parquet")["user_id"][0])
+    assert len(lists.recommend(workspace, user, 5)["items"]) == 5
+    assert lists.recommend(workspace, "nobody", 5)["items"]
+    names = set(pq.read_schema(workspace.releases / first.release / "features.parquet").names)
+    for language in ("en", "zh"):
+        told = lists.explain(workspace, user, language)
+        assert told["text"]
+        assert not names & set(" ".join(told["text"]).replace(":", " ").split())
+
+
+def test_a_named_audience_is_built_and_written(workspace: Workspace, first: nightly.RunReport) -> None:
+    built = lists.build_audience_now(workspace, "top_of_the_pyramid", None, None, False, LOADED, lambda *a: None)
+    folder = built.report.folder
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["counts"]["left"] == pq.read_table(folder / "audience.parquet").num_rows > 0
+    with pytest.raises(UsageError, match="no audience"):
+        lists.build_audience_now(workspace, "nobody_named_this", None, None, False, LOADED, lambda *a: None)
+
+
+def test_the_doctor_finds_this_workspace_well(workspace: Workspace, first: nightly.RunReport) -> None:
+    findings = examine(workspace, LOADED)
+    assert {f.what for f in findings} >= {"disk", "store", "release", "tracking"}
+    assert [f for f in findings if f.state == "broken"] == []
+
+
+def test_the_doctor_finds_a_damaged_release(workspace: Workspace, first: nightly.RunReport) -> None:
+    name = current_release(workspace.releases)
+    assert name is not None
+    path = workspace.releases / name / "scores.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + b"x")
+    try:
+        assert any(f.what == "release" and f.state == "broken" for f in examine(workspace, LOADED))
+    finally:
+        path.write_bytes(whole)
