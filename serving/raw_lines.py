@@ -16,6 +16,7 @@ from features.source import FramesSource
 from serving.release import Release
 from warehouse.checking import Checker
 from warehouse.contracts import CONTRACTS
+from warehouse.engine import shared
 from warehouse.errors import DataProblemError, UsageError
 from warehouse.rulebook import KEY
 from warehouse.settings import TableSettings
@@ -94,9 +95,10 @@ def _judge(release: Release, table: Given, lines: Sequence[Line], loaded_at: dat
     if not lines:
         return _Judged(pa.table({"entity_id": pa.array([], pa.string())}))
     policy = _policy(release.settings.tables[table])
-    with Checker(CONTRACTS[table], policy, release.settings, loaded_at, file=table) as checker:
-        raw = _texts(lines)
-        problems = checker.missing(raw.column_names) or (checked := checker.check(raw)).problems
+    # An engine takes longer to start than these few lines to judge.
+    checker = Checker(CONTRACTS[table], policy, release.settings, loaded_at, table, shared())
+    raw = _texts(lines)
+    problems = checker.missing(raw.column_names) or (checked := checker.check(raw)).problems
     if problems:
         raise DataProblemError(f"The {table} of the request break the contract.", problems)
     kept = _distinct(checked.accepted) if policy.duplicates == "drop" else checked.accepted
