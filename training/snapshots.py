@@ -10,11 +10,12 @@ import hashlib
 import shutil
 import zlib
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 
 import numpy as np
 import pyarrow as pa
@@ -129,6 +130,7 @@ class Snapshots:
         self._hits: dict[tuple[date, int, str, str], pa.ChunkedArray] = {}
         self._samples: dict[tuple[date, int, Target], Sample] = {}
         self._lock = RLock()
+        self._building: dict[date, Lock] = {}
 
     @staticmethod
     def _fresh_folder(root: Path, fingerprint: str) -> Path:
@@ -144,9 +146,22 @@ class Snapshots:
     def features(self, as_of: date) -> pa.Table:
         """One row per entity seen before `as_of`, sorted by `entity_id`; built once."""
         with self._lock:
-            if as_of not in self._tables:
-                self._keep(as_of, self._read_or_build(as_of))
-            return self._tables[as_of]
+            if as_of in self._tables:
+                return self._tables[as_of]
+            building = self._building.setdefault(as_of, Lock())
+        with building:
+            found = self._tables.get(as_of)
+            if found is None:
+                found = self._read_or_build(as_of)
+                with self._lock:
+                    self._keep(as_of, found)
+            return found
+
+    def prepare(self, cutoffs: Iterable[date], threads: int) -> None:
+        """Builds the features of several cutoffs, as many at once as there are threads; they are on disk then."""
+        with ThreadPoolExecutor(threads) as workers:
+            for _ in workers.map(self.features, sorted(set(cutoffs))):
+                pass
 
     def _read_or_build(self, as_of: date) -> pa.Table:
         path = self._folder / f"{as_of.isoformat()}.parquet" if self._folder else None

@@ -6,6 +6,7 @@ import getpass
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -166,6 +167,8 @@ class Trainer:
     ) -> Iterator[Trained | Absent]:
         """The trainings in their order, as many at once as there are threads; what cannot be trained says why."""
 
+        self.snapshots.prepare(self._cutoffs(asked, as_of), self.settings.training.threads)
+
         def one(pair: tuple[Target, int]) -> Trained | Absent:
             target, horizon = pair
             try:
@@ -175,6 +178,14 @@ class Trainer:
 
         with ThreadPoolExecutor(self.settings.training.threads) as workers:
             yield from workers.map(one, asked)
+
+    def _cutoffs(self, asked: Sequence[tuple[Target, int]], as_of: date) -> set[date]:
+        """Every date that the trainings will look at, as far as it can be planned."""
+        dates: set[date] = set()
+        for target, horizon in asked:
+            with suppress(NotReadyError):
+                dates |= set(self.plan(target, horizon, as_of).closed)
+        return dates
 
     def keep(self, trained: Trained, declared: Sequence[Target], who: str) -> None:
         """Writes the models of a training into the registry and promotes the one that is to serve."""
