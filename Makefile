@@ -25,7 +25,7 @@ lock:  ## pin every package anew (needs uv)
 
 mlflow: .venv/ready  ## open the runs of the workspace W (default: demo)
 	set -a && . mlflow/server.env && set +a && cd $(or $(W),demo) && $(CURDIR)/$(BIN)/mlflow server \
-	    --backend-store-uri sqlite:///mlflow.db --default-artifact-root mlflow-artifacts \
+	    --workers 1 --backend-store-uri sqlite:///mlflow.db --default-artifact-root mlflow-artifacts \
 	    --host $$MLFLOW_SERVER_HOST --port $$MLFLOW_SERVER_PORT --allowed-hosts "$$MLFLOW_SERVER_ALLOWED_HOSTS"
 
 benchmark: .venv/ready
