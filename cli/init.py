@@ -80,4 +80,4 @@ def register(app: typer.Typer) -> None:
             ask=None if yes or shell.as_json else _ask,
             duplicates=duplicates,
         )
-        shell.answer(report.as_dict(), report.lines())
+        shell.answer(report.as_dict(), [*report.lines(), f"next: reprise -w {directory} run"])

@@ -81,6 +81,27 @@ def _report(error: RepriseError, as_json: bool) -> None:
     print(f"error: {error}", file=sys.stderr, flush=True)
 
 
+def _ended(code: int, as_json: bool) -> int:
+    """What is left to say once a command has ended by itself; typer has told a wrong command line on stderr."""
+    if code == 2 and as_json:
+        wrong = {
+            "message": "The command line is not understood.",
+            "hint": "stderr says why; try --help.",
+            "problems": [],
+        }
+        print(json.dumps({"error": wrong}))
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _hang_up()
+    return code
+
+
+def _hang_up() -> None:
+    """Sends what is still buffered nowhere, so that the interpreter can end in silence."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def call(arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit code: 0 ok, 1 failed, 2 usage, 3 data problem, 4 not ready."""
     arguments = hoisted(arguments)
@@ -89,7 +110,7 @@ def call(arguments: Sequence[str]) -> int:
         application(_wanted(arguments))(args=list(arguments), prog_name="reprise")
         return 0
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 1
+        return _ended(ended.code if isinstance(ended.code, int) else 1, as_json)
     except RepriseError as error:
         _report(error, as_json)
         return error.exit_code
@@ -98,7 +119,7 @@ def call(arguments: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:
         # The reader of our output went away (`reprise … | head`); that is no failure of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _hang_up()
         return 0
     except MemoryError:
         print(

@@ -27,5 +27,8 @@ def register(app: typer.Typer) -> None:
             service.wait_ready()
             shell.say(f"serving on {service.url} (Ctrl-C stops); try {service.url}/v1/release")
             service.wait()
+        except KeyboardInterrupt:
+            # The way to end it, so no failure.
+            shell.say("stopped")
         finally:
             service.stop()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -87,9 +88,10 @@ def demo(
         tell(line)
     watch = _since(watch, tell)
     release = lists.current(workspace)
-    service = serve(workspace, workspace.settings.serving.host, port)
+    service = serve(workspace, workspace.settings.serving.host, port, output=root / "service.log")
+    audiences: list[dict[str, Any]] = []
+    requests: list[dict[str, Any]] = []
     try:
-        audiences = []
         for name in workspace.settings.audiences:
             built = lists.build_audience_now(workspace, name, None, None, False, now, progress, release)
             audiences.append(built.as_dict())
@@ -103,6 +105,9 @@ def demo(
         _what_next(root, service.url, release, stay, tell)
         if stay:
             service.wait()
+    except KeyboardInterrupt:
+        if not requests:
+            raise
     finally:
         service.stop()
     return DemoReport(root, report, audiences, requests, watch.total)
@@ -124,7 +129,8 @@ def _made(root: Path, users: int, seed: int, watch: Watch, progress: Progress) -
     root.mkdir(parents=True, exist_ok=True)
     (root / MARK).touch()
     shop = make_shop(root / "shop", users=users, seed=seed, progress=progress)
-    watch.step("made up a shop: " + ", ".join(f"{rows:,} {table}" for table, rows in shop.rows.items()))
+    rows = ", ".join(f"{rows:,} {table}" for table, rows in shop.rows.items())
+    watch.step(f"made up a shop of {users:,} customers (rows: {rows})")
     files = {table: root / "shop" / name for table, name in TABLES.items()}
     init_workspace(root, files=files, tz=shop.time_zone)
     _adapted(root / "reprise.toml", shop)
@@ -136,20 +142,18 @@ def _adapted(settings: Path, shop: ShopReport) -> None:
     """What the owner of this shop would write by hand: its currency, what is no product, and a quick training."""
     text = settings.read_text(encoding="utf-8")
     text = re.sub(r'(?m)^currency = ".*?"', f'currency = "{shop.currency}"', text, count=1)
-    text = text.replace("[tables.orders]", f"[tables.orders]\nnon_products = '{shop.non_products}'\n#", 1)
+    text = re.sub(r"(?m)^# assumed: currency .*\n", "", text, count=1)
+    head = re.compile(r"(?m)^\[tables\.orders\].*$")
+    text = head.sub(lambda found: f"{found[0]}\nnon_products = '{shop.non_products}'", text, count=1)
     write_text(settings, text + QUICK)
 
 
 def _examples(release: Release) -> list[tuple[str, str, dict[str, Any] | None]]:
     """Requests a first visitor would make: a known customer, an unknown one, an audience, raw order lines."""
     known = quote(_visitor(release), safe="")
-    day = release.as_of.isoformat()
-    raw = {
-        "as_of": day,
-        "orders": [
-            {"user_id": "visitor", "ordered_at": f"{release.as_of.year - 1}-12-20T10:00:00+08:00", "amount": "199"}
-        ],
-    }
+    ordered_at = f"{release.as_of - timedelta(days=20)}T10:00:00+08:00"
+    order = {"user_id": "visitor", "ordered_at": ordered_at, "amount": "199"}
+    raw = {"as_of": release.as_of.isoformat(), "orders": [order]}
     return [
         ("GET", "/v1/release", None),
         ("GET", f"/v1/users/{known}/scores", None),
@@ -161,9 +165,11 @@ def _examples(release: Release) -> list[tuple[str, str, dict[str, Any] | None]]:
 
 
 def _visitor(release: Release) -> str:
-    """Somebody to show: the active customer with the highest churn probability."""
-    scores = pq.read_table(release.directory / "scores.parquet", columns=["user_id", "target", "probability"])
+    """Somebody to show: the active customer with the highest churn probability over the shortest horizon."""
+    columns = ["user_id", "target", "horizon_days", "probability"]
+    scores = pq.read_table(release.directory / "scores.parquet", columns=columns)
     known = scores.filter(pc.and_(pc.equal(scores["target"], "churn"), pc.is_valid(scores["probability"])))
+    known = known.filter(pc.equal(known["horizon_days"], pc.min(known["horizon_days"])))
     best = known.sort_by([("probability", "descending"), ("user_id", "ascending")])["user_id"]
     return str((best if len(best) else scores["user_id"])[0].as_py())
 
@@ -183,15 +189,23 @@ def _asked(
 
 
 def _what_next(root: Path, url: str, release: Release, stay: bool, tell: Callable[[str], None]) -> None:
-    user = _visitor(release)
+    user, reprise = _visitor(release), _program()
     tell("What to type next:")
     for line in (
-        f"reprise -w {root} explain {user}",
-        f"reprise -w {root} recommend {user} -k 5",
-        f"reprise -w {root} backtest repurchase --horizon 30",
-        f"reprise -w {root} audience build my_list --rule 'churn_probability in top 10 % and amount_365d > 500'",
-        f"reprise -w {root} export scores --format wide --out scores.csv",
-        "reprise init my-shop --orders orders.csv && reprise -w my-shop run",
+        f"{reprise} -w {root} explain {user}",
+        f"{reprise} -w {root} recommend {user} -k 5",
+        f"{reprise} -w {root} backtest repurchase --horizon 30",
+        f"{reprise} -w {root} audience build my_list --rule 'churn_probability in top 10 % and amount_365d > 500'",
+        f"{reprise} -w {root} export scores --format wide --out scores.csv",
+        f"{reprise} init my-shop --orders orders.csv && {reprise} -w my-shop run",
     ):
         tell(f"  {line}")
     tell(f"Serving on {url} until Ctrl-C; its pages are at {url}/docs." if stay else "The service is stopped.")
+
+
+def _program() -> str:
+    """How `reprise` is called from here: by its name where the shell finds it, else by its path."""
+    if shutil.which("reprise"):
+        return "reprise"
+    path = Path(sys.executable).with_name("reprise")
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

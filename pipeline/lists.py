@@ -26,6 +26,7 @@ from warehouse.settings import AudienceSettings
 from warehouse.store import Store
 from warehouse.workspace import Workspace
 
+FEW_IN_CONTROL = 30
 CONSENTS = ("blocked", "consent_sms", "consent_email", "consent_push")
 
 
@@ -147,6 +148,8 @@ class BuiltAudience:
         ]
         if hits:
             lines.append(f"expected {hits.target}: {hits.treatment:,.0f} in treatment, {hits.control:,.0f} in control")
+        if self.report.manifest["declared"]["control_share"] and counts["left"] and counts["control"] < FEW_IN_CONTROL:
+            lines.append("so few are held back that what the contact brings cannot be measured; widen the rule")
         return [*lines, f"{'wrote' if self.report.state != 'unchanged' else 'already there:'} {self.report.folder}"]
 
 

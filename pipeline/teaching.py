@@ -108,9 +108,17 @@ def _row(trained: Trained) -> Row:
 
 
 def _told(report: TrainingReport) -> str:
-    names = ", ".join(f"{t.target.name} {t.horizon} d ({'model' if t.promoted else 'rule'})" for t in report.trained)
+    """What serves from now on; why it does is in `models list`."""
+    names = ", ".join(f"{t.target.name} {t.horizon} d ({_kind(t)})" for t in report.trained)
     also = ", ".join(f"{name} {h} d" for name, h, _ in report.complements)
-    return f"trained {names}" + (f"; {also} as the complement" if also else "")
+    return f"trained; what serves: {names}" + (f"; {also} (1 − repurchase)" if also else "")
+
+
+def _kind(trained: Trained) -> str:
+    """Of a served model its kind in a word; a champion that was not replaced counts as what it is."""
+    if trained.serves is None:
+        return "nothing"
+    return "model" if trained.serves.model.kind == "lightgbm" else "rule"
 
 
 def _remember(loaded: Loaded, settings: str, report: TrainingReport) -> None:

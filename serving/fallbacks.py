@@ -72,7 +72,7 @@ def _ladder(release: Release, user_id: str) -> Iterable[dict[str, Any]]:
             "item_id": item_id,
             "strength": strength,
             "source": "popular",
-            "reason": "bought by many" if release.settings.language == "en" else "很多人在买",
+            "reason": "Bought by many" if release.settings.language == "en" else "很多人在买",
             "suggestion_id": suggestion_id(release.id, user_id, item_id),
         }
 

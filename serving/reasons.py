@@ -54,7 +54,7 @@ def explain(release: Release, user_id: str, language: Language | None = None) ->
     for score in scores:
         model = release.models[(score["target"], score["horizon_days"])]
         inside = score["probability"] is not None
-        reasons = _reasons(model, row, release.settings.currency, told) if inside else ()
+        reasons = _reasons(model, score["probability"], row, release.settings.currency, told) if inside else ()
         explanations.append(
             Explanation(
                 score["target"],
@@ -62,21 +62,22 @@ def explain(release: Release, user_id: str, language: Language | None = None) ->
                 score["probability"],
                 score["state"],
                 reasons,
-                _sentences((score["target"], score["horizon_days"]), score, reasons, told),
+                _sentences((score["target"], score["horizon_days"]), score, model.base_rate, reasons, told),
             )
         )
     return explanations
 
 
-def _reasons(model: Model, row: pa.Table, currency: str, language: Language) -> tuple[Reason, ...]:
-    """The strongest reasons up and down."""
+def _reasons(model: Model, probability: float, row: pa.Table, currency: str, language: Language) -> tuple[Reason, ...]:
+    """The strongest reasons up and down; a rule has one, all that it reads, told against the average."""
     base = model.of if isinstance(model, Complement) else model
-    names, contributions, _ = base.contributions(row)
-    amounts = (-1.0 if isinstance(model, Complement) else 1.0) * contributions[0]
     if base.kind == "rule":
         texts = (_words(name, row, currency, language) for name in base.columns)
         joined = (", " if language == "en" else "，").join(text for text in texts if text)
-        return (Reason(joined, bool(amounts[0] > 0), float(amounts[0])),)
+        moved = _log_odds(probability) - _log_odds(model.base_rate)
+        return (Reason(joined, moved > 0, moved),)
+    names, contributions, _ = base.contributions(row)
+    amounts = (-1.0 if isinstance(model, Complement) else 1.0) * contributions[0]
     groups: dict[str, list[tuple[str, float]]] = {}
     for name, amount in zip(names, amounts, strict=True):
         groups.setdefault(_meaning(name), []).append((name, float(amount)))
@@ -85,6 +86,11 @@ def _reasons(model: Model, row: pa.Table, currency: str, language: Language) -> 
     up = sorted((r for r in known if r.raises), key=lambda r: -r.log_odds)[:TOP]
     down = sorted((r for r in known if not r.raises), key=lambda r: r.log_odds)[:TOP]
     return (*up, *down)
+
+
+def _log_odds(probability: float) -> float:
+    kept = min(max(probability, _SMALLEST), 1 - _SMALLEST)
+    return math.log(kept / (1 - kept))
 
 
 def _meaning(name: str) -> str:
@@ -134,7 +140,9 @@ def _unit(unit: str, value: float, language: Language) -> str:
     return singular if value == 1 else unit
 
 
-def _sentences(key: Key, score: dict[str, object], reasons: tuple[Reason, ...], language: Language) -> tuple[str, ...]:
+def _sentences(
+    key: Key, score: dict[str, object], average: float, reasons: tuple[Reason, ...], language: Language
+) -> tuple[str, ...]:
     probability, state = score["probability"], score["state"]
     if not isinstance(probability, float):
         why = str(state)
@@ -144,9 +152,9 @@ def _sentences(key: Key, score: dict[str, object], reasons: tuple[Reason, ...], 
             else f"{_target(key, language)}：{_STATES.get(why, why)}。",
         )
     if language == "en":
-        head = f"{_target(key, language)}: {100 * probability:.1f} %."
+        head = f"{_target(key, language)}: {100 * probability:.1f} % (on average {100 * average:.1f} %)."
         return (head, *(f"{'Raises' if r.raises else 'Lowers'} it: {r.text}." for r in reasons))
-    head = f"{_target(key, language)}：{100 * probability:.1f} %。"
+    head = f"{_target(key, language)}：{100 * probability:.1f} %（平均 {100 * average:.1f} %）。"
     return (head, *(f"{'推高' if r.raises else '拉低'}：{r.text}。" for r in reasons))
 
 

@@ -83,7 +83,7 @@ def judge(
             )
     return Verdict(
         False,
-        f"{challenger} does not replace {champion}: the difference is not sure; "
+        f"{challenger} does not replace {champion}: it is not surely better; "
         f"{_told('average precision', average_precision)}, {_told('AUC', auc)}.",
     )
 

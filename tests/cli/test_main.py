@@ -1,11 +1,16 @@
 """The command line: common options anywhere, exit codes, errors without tracebacks."""
 
+import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from cli.main import COMMANDS, call, hoisted
+from cli.session import Told
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,3 +76,35 @@ def test_a_bad_day_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     (tmp_path / "reprise.toml").write_text('time_zone = "UTC"\n')
     assert call(["-w", str(tmp_path), "run", "--as-of", "soon"]) == 2
     assert '"soon" is not a date' in capsys.readouterr().err
+
+
+def test_a_wrong_command_line_is_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["--json", "export", "scores"]) == 2
+    told = capsys.readouterr()
+    assert "error" in json.loads(told.out)
+    assert "--out" in told.err
+
+
+def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "reprise.toml").write_text('time_zone = "UTC"\n')
+    command = f"{sys.executable} -m cli.main --help | true"
+    ended = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.stderr == ""
+
+
+def test_progress_is_one_bar_on_a_terminal_and_one_line_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.session.SECONDS_BETWEEN_LINES", -1.0)
+    piped = io.StringIO()
+    told = Told(Console(file=piped, width=80))
+    told("features as of 2020-01-01", 0)
+    told("training", 2, 6)
+    told("orders: checking orders.csv", 0.25, 1.0)
+    assert piped.getvalue().splitlines() == [
+        "features as of 2020-01-01", "training 2 of 6", "orders: checking orders.csv 25%",
+    ]  # fmt: skip
+    drawn = io.StringIO()
+    told = Told(Console(file=drawn, width=80, force_terminal=True))
+    for day in ("2020-01-01", "2020-01-02", "2020-01-03"):
+        told(f"features as of {day}", 0)
+    told.close()
+    assert drawn.getvalue().count("\n") == 1

@@ -68,3 +68,15 @@ def test_contributions_add_up_to_the_probability(release: Release) -> None:
 def test_an_unknown_user(release: Release) -> None:
     with pytest.raises(UsageError, match="does not know this user"):
         explain(release, "nobody")
+
+
+def test_a_rule_lowers_what_is_below_the_average_and_raises_what_is_above(release: Release) -> None:
+    seen = set()
+    for user in release.features(["entity_id"])["entity_id"].to_pylist():
+        for explained in explain(release, user):
+            model = release.models[(explained.target, explained.horizon_days)]
+            if model.kind == "rule" and explained.probability is not None:
+                (reason,) = explained.reasons
+                assert reason.raises == (explained.probability > model.base_rate)
+                seen.add(reason.raises)
+    assert seen == {True, False}
