@@ -131,9 +131,7 @@ def _recommender(loaded: Loaded, tracker: Tracker) -> Row:
     if "orders" not in loaded.store.tables:
         trained = suggestions.nothing(loaded.workspace, loaded.as_of)
     else:
-        manifest = loaded.store.manifest("orders")
-        first_day = manifest.first_day or loaded.first_day
-        until = loaded.store.observed_until("orders")
+        first_day, until = loaded.trainer.reach_of("orders", loaded.as_of)
         trained = suggestions.choose(loaded.workspace, loaded.source, loaded.as_of, first_day, until)
     metrics = {
         f"{row['role']}/{row['name']}/{name}".replace("@", "_at_"): value

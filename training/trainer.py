@@ -18,6 +18,7 @@ from models.propensity import PropensityModel
 from training import cards, gates, protocol, targets
 from training.propensity import RECIPE_FILE, Made, Trained, train_target
 from training.protocol import Protocol
+from training.reach import reach
 from training.recipes import Recipe, tree_recipe
 from training.records import log
 from training.registry import Registry
@@ -58,11 +59,11 @@ class Trainer:
         self.progress = progress
         self._trial = Lock()
         self._trials: dict[date, gates.LeakCheck] = {}
+        self._reaches: dict[tuple[str, date], tuple[date, date]] = {}
 
     def declared(self, as_of: date) -> list[Target]:
         """The targets of this workspace on that day."""
-        times = [self._reach(table) for table in ("orders", "events") if self.store.has(table)]
-        days = max(((min(as_of, until) - first).days for first, until in times), default=0)
+        days = max((self._days(table, as_of) for table in ("orders", "events") if self.store.has(table)), default=0)
         return targets.declared(self.settings, self.store.tables, days)
 
     def target(self, name: str, as_of: date) -> Target:
@@ -75,20 +76,35 @@ class Trainer:
             f'There is no target "{name}" here.', hint=f"There are: {', '.join(t.name for t in declared) or 'none'}."
         )
 
-    def reach(self, target: Target) -> tuple[date, date]:
-        """First day, and the day until which rows are observed, of the table that holds the target's outcome."""
+    def reach(self, target: Target, as_of: date | None = None) -> tuple[date, date]:
+        """First day, and the day until which rows are observed, of the table that holds the target's outcome; with
+        `as_of` as far as they were known then, else of all rows."""
         of_events = target.counted == "act" and act_statement(self.source) == "acts_of_events"
-        return self._reach("events" if of_events else "orders")
+        return self.reach_of("events" if of_events else "orders", as_of)
 
-    def _reach(self, table: str) -> tuple[date, date]:
+    def reach_of(self, table: str, as_of: date | None = None) -> tuple[date, date]:
+        """The same of a table."""
+        if as_of is not None:
+            with self._trial:
+                if (table, as_of) not in self._reaches:
+                    self._reaches[table, as_of] = reach(self.source, table, as_of)
+                return self._reaches[table, as_of]
         first = self.store.manifest(table).first_day
         if first is None:
             raise NotReadyError(f"The table {table} has no rows with a time.")
         return first, self.store.observed_until(table)
 
+    def _days(self, table: str, as_of: date) -> int:
+        """How many local days of rows of a table were known on that day."""
+        try:
+            first, until = self.reach_of(table, as_of)
+        except NotReadyError:
+            return 0
+        return (until - first).days
+
     def plan(self, target: Target, horizon: int, as_of: date) -> Protocol:
         """The protocol of a model made on the day `as_of`; `NotReadyError` where no label exists."""
-        first, until = self.reach(target)
+        first, until = self.reach(target, as_of)
         return protocol.plan(as_of, until, first, horizon, self.settings.training.max_cutoffs)
 
     def recipe(self, name: str = "default") -> Recipe:
