@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 
 def build(workspace: Workspace, as_of: date) -> pd.DataFrame:
     """The features of a workspace's customers as of a date, one row each, as pandas; the index is `entity_id`."""
-    from warehouse.store import Store
-
     from features.building import build_features
     from features.source import StoreSource
+    from warehouse.store import Store
 
     frame: pd.DataFrame = build_features(StoreSource(Store(workspace)), as_of).to_pandas()
     return frame.set_index("entity_id")
