@@ -163,7 +163,11 @@ def build_audience_now(
     progress: Progress,
     release: Release | None = None,
 ) -> BuiltAudience:
-    """A named audience of the current release, by its rule in the settings or by `rule`."""
+    """A named audience of the current release, by its rule in the settings or by `rule`.
+
+    What is new in the files is loaded first (not where a `release` was just made from them): who opted out since the
+    last run is not contacted.
+    """
     declared = workspace.settings.audiences.get(name)
     if declared is None and rule is None:
         there = ", ".join(workspace.settings.audiences) or "none"
@@ -174,6 +178,9 @@ def build_audience_now(
         else declared or AudienceSettings(rule=str(rule))
     )
     opened = release or current(workspace)
+    if release is None:
+        with workspace.lock("run"):
+            Store(workspace).load_new(now, progress)
     fields = customers.fields(opened)
     parsed = rules.parse(asked.rule)
     rules.check(parsed, fields)

@@ -1,5 +1,6 @@
 """The nightly run on a small made-up shop: what it publishes, that it can be repeated, refused and rolled forward."""
 
+import csv
 import json
 from datetime import date, datetime
 from pathlib import Path
@@ -151,3 +152,19 @@ def test_the_doctor_finds_a_damaged_release(workspace: Workspace, first: nightly
         assert any(f.what == "release" and f.state == "broken" for f in examine(workspace, LOADED))
     finally:
         path.write_bytes(whole)
+
+
+def test_who_opted_out_since_the_run_is_left_out(workspace: Workspace, first: nightly.RunReport) -> None:
+    def built() -> set[str]:
+        found = lists.build_audience_now(
+            workspace, "everyone", "order_count_lifetime >= 1", None, False, LOADED, lambda *a: None
+        )
+        return set(pq.read_table(found.report.folder / "audience.parquet")["user_id"].to_pylist())
+
+    before = built()
+    with (workspace.root.parent / "shop" / "users.csv").open(encoding="utf-8-sig", newline="") as file:
+        people = list(csv.DictReader(file))
+    gone = next(row for row in people if row["user_id"] in before)
+    with (workspace.root.parent / "shop" / "users.csv").open("a", encoding="utf-8", newline="") as file:
+        csv.DictWriter(file, list(gone)).writerow({**gone, "blocked": "true", "recorded_at": "2026-10-30 10:00:00"})
+    assert built() == before - {gone["user_id"]}
