@@ -106,13 +106,13 @@ class Session:
         if self.as_json:
             print(json.dumps(plain(payload), ensure_ascii=False, allow_nan=False, indent=2), flush=True)
             return
-        for line in lines:
-            self.out.print(line, markup=False)
+        for line in _aligned(list(lines)) if self.out.is_terminal else lines:
+            print(line, flush=True)
 
     def say(self, line: str) -> None:
         """A line on the way; under `--json` it goes to stderr, so that stdout is JSON only."""
         self.progress.close()
-        (self.err if self.as_json else self.out).print(line, markup=False)
+        print(line, file=sys.stderr if self.as_json else sys.stdout, flush=True)
 
     def table(
         self, payload: Any, columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None
@@ -131,6 +131,16 @@ class Session:
         for row in rows:
             drawn.add_row(*("" if cell is None else str(cell) for cell in row))
         self.out.print(drawn)
+
+
+def _aligned(lines: list[str]) -> list[str]:
+    """Lines whose cells are parted by tabs, with their columns under each other; other lines as they are."""
+    rows = [line.split("\t") for line in lines]
+    widths: dict[int, int] = {}
+    for row in rows:
+        for k, cell in enumerate(row[:-1]):
+            widths[k] = max(widths.get(k, 0), len(cell))
+    return ["  ".join([*(cell.ljust(widths[k]) for k, cell in enumerate(row[:-1])), row[-1]]) for row in rows]
 
 
 def session(context: typer.Context) -> Session:

@@ -167,7 +167,7 @@ def sentence(judged: Judged, target: Target) -> str:
         "no_act": "customers who then stayed away",
     }[target.outcome]  # fmt: skip
     told = (
-        f"Had you used this on {judged.protocol.judge}, the top 10 % would have held {held:.0%} of the {who} of the "
+        f"Had you used {best} on {judged.protocol.judge}, the top 10 % would have held {held:.0%} of the {who} of the "
         f"next {judged.protocol.horizon} days (at most {possible:.0%} was possible)"
     )
     if RECENCY_RULE in judged.contenders and best != RECENCY_RULE:

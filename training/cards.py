@@ -30,7 +30,7 @@ SHOWN_DRIVERS = 10
 def card(trained: Trained, made: Made | None = None) -> dict[str, Any]:
     """The card of one model of a training, of the candidate unless another is given, as plain values."""
     made = made or trained.candidate
-    best = TREES if TREES in trained.judged.contenders else trained.judged.named_rule
+    best = _shown(trained)
     return {
         "version": made.model.version,
         "target": trained.target.name,
@@ -96,7 +96,7 @@ def markdown(trained: Trained, made: Made | None = None, language: Literal["en",
         *_metric_table(trained),
         "",
         *_differences(trained),
-        "## Tenths of the customers, highest predictions first",
+        f"## Tenths of the customers by {_shown(trained)}, highest predictions first",
         "",
         *_decile_table(trained),
         "",
@@ -151,8 +151,13 @@ def _differences(trained: Trained) -> list[str]:
     return lines
 
 
+def _shown(trained: Trained) -> str:
+    """Whose predictions tables and pictures show: the trees', whether they serve or not, where there are any."""
+    return TREES if TREES in trained.judged.contenders else trained.judged.named_rule
+
+
 def _decile_table(trained: Trained) -> list[str]:
-    best = TREES if TREES in trained.judged.contenders else trained.judged.named_rule
+    best = _shown(trained)
     rows = ["| tenth | customers | predicted | observed | share of all y = 1 | so far |", "|---|---|---|---|---|---|"]
     for d in metrics.decile_table(trained.judged.sample.y, trained.judged.p(best)):
         rows.append(
@@ -168,7 +173,7 @@ def _driver_lines(made: Made, language: Literal["en", "zh"]) -> list[str]:
 
 def calibration_figure(trained: Trained) -> dict[str, Any]:
     """Predicted against observed in ten bins of equal count, as a Plotly figure (`plotly.io.from_json` reads it)."""
-    best = TREES if TREES in trained.judged.contenders else trained.judged.named_rule
+    best = _shown(trained)
     rows = metrics.decile_table(trained.judged.sample.y, trained.judged.p(best))
     predicted, observed = [d.mean_predicted for d in rows], [d.observed_rate for d in rows]
     most = max([*predicted, *observed, 0.01])

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from cli.main import COMMANDS, call, hoisted
-from cli.session import Told
+from cli.session import Session, Told
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -108,3 +108,13 @@ def test_progress_is_one_bar_on_a_terminal_and_one_line_elsewhere(monkeypatch: p
         told(f"features as of {day}", 0)
     told.close()
     assert drawn.getvalue().count("\n") == 1
+
+
+def test_tables_among_lines_are_tabs_when_piped_and_columns_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ["model\tauc", "days_since_last_order\t0.700", "lightgbm\t0.800", "One sentence."]
+    Session(Path(), False).answer({}, lines)
+    assert capsys.readouterr().out.splitlines() == lines
+    Session(Path(), False, out=Console(force_terminal=True)).answer({}, lines)
+    drawn = capsys.readouterr().out.splitlines()
+    assert len({line.rindex("  ") for line in drawn[:3]}) == 1
+    assert drawn[3] == "One sentence."

@@ -185,7 +185,7 @@ def test_the_sentence_holds_shares_of_the_top_tenth(replays):
     y, p = judged.sample.y, judged.p("lightgbm")
     told = sentence(judged, replays[0].target)
     possible = min(1.0, 0.1 * y.size / y.sum())
-    assert told.startswith("Had you used this on 2024-06-03, the top 10 % would have held ")
+    assert told.startswith("Had you used lightgbm on 2024-06-03, the top 10 % would have held ")
     assert f"(at most {possible:.0%} was possible); days since last order " in told
     top = np.argsort(-p, kind="stable")[: y.size // 10]
     assert f"held {y[top].sum() / y.sum():.0%} " in told or len(np.unique(p)) < y.size
