@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from features import rules
+from pipeline.lists import current
+from serving import customers
 from serving.holder import key_from_environment
 from serving.publication import current_directory, current_release
 from serving.release import open_release
@@ -42,6 +45,7 @@ def examine(workspace: Workspace, now: datetime) -> list[Finding]:
         ("files", lambda: _files(workspace)),
         ("store", lambda: _store(workspace)),
         ("release", lambda: _release(workspace)),
+        ("audiences", lambda: _audiences(workspace)),
         ("tracking", lambda: _tracking(workspace)),
         ("suppression", lambda: _suppression(workspace, now)),
         ("port", lambda: _port(workspace)),
@@ -118,6 +122,22 @@ def _release(workspace: Workspace) -> Iterator[Finding]:
         return
     release = open_release(current_directory(workspace.releases), key_from_environment())
     yield Finding("release", "ok", f"{release.id} as of {release.as_of} is whole and loads")
+
+
+def _audiences(workspace: Workspace) -> Iterator[Finding]:
+    """Whether the rules of reprise.toml can be read, and mean fields that the release has."""
+    published = current_release(workspace.releases) is not None
+    fields = customers.fields(current(workspace)) if published else None
+    for name, audience in workspace.settings.audiences.items():
+        try:
+            rule = rules.parse(audience.rule)
+            if fields is not None:
+                rules.check(rule, fields)
+        except RepriseError as error:
+            told = error.message.splitlines()[0]
+            yield Finding("audiences", "broken", f"{name}: {told}", "Correct its rule in reprise.toml.")
+        else:
+            yield Finding("audiences", "ok", f"{name}: its rule holds")
 
 
 def _tracking(workspace: Workspace) -> Iterator[Finding]:
