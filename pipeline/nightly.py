@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -19,12 +19,15 @@ from pipeline.releasing import Published, publish_release
 from training.snapshots import Snapshots
 from training.targets import Target
 from training.trainer import Trainer
-from warehouse.errors import DataProblemError, NotReadyError
+from warehouse.clock import instant
+from warehouse.errors import DataProblemError, NotReadyError, UsageError
 from warehouse.progress import Progress, silent
 from warehouse.store import Store
 from warehouse.workspace import Workspace
 
 Tell = Callable[[str], None]
+FURTHEST_AHEAD = timedelta(hours=26)
+"""A cutoff may start at most so long after the time of loading: the day after a last row of this minute, on any day."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,12 @@ def load(
     if day <= first_day:
         raise DataProblemError(
             f"Nothing happened before {day}: the first row is of {first_day}.", hint="Choose a later --as-of."
+        )
+    if instant(day, workspace.settings.time_zone) > loaded_at + FURTHEST_AHEAD:
+        raise UsageError(
+            f"{day} lies in the future: everybody would look as if they had left.",
+            hint=f"Choose an --as-of up to {loaded_at.date() + timedelta(days=1)}; without one it is the day after the "
+            f"last row, {store.default_as_of()}.",
         )
     outcome_table = "orders" if "orders" in store.tables else "events"
     return Loaded(Trainer(workspace, store, progress), day, first_day, store.observed_until(outcome_table)), report

@@ -90,6 +90,13 @@ def test_a_cutoff_before_the_data_is_a_data_problem(workspace: Workspace) -> Non
         nightly.run(workspace, date(2020, 1, 1), loaded_at=LOADED)
 
 
+def test_a_cutoff_in_the_future_is_refused(workspace: Workspace, first: nightly.RunReport) -> None:
+    before = current_release(workspace.releases)
+    with pytest.raises(UsageError, match="2030-01-01 lies in the future"):
+        nightly.run(workspace, date(2030, 1, 1), loaded_at=LOADED)
+    assert current_release(workspace.releases) == before
+
+
 def test_training_an_unknown_target_lists_those_there_are(workspace: Workspace, first: nightly.RunReport) -> None:
     with pytest.raises(NotReadyError, match="nonsense"):
         nightly.train_now(workspace, "nonsense", AS_OF, LOADED, lambda *a: None, lambda line: None)
