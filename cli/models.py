@@ -9,7 +9,7 @@ import typer
 from cli.session import session
 from pipeline import champions
 
-NEXT = "from the next `reprise score` or `reprise run` on."
+NEXT = "from the next `reprise score`, or the first run of a new day, on."
 
 
 def register(app: typer.Typer) -> None:
