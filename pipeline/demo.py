@@ -91,6 +91,7 @@ def demo(
     service = serve(workspace, workspace.settings.serving.host, port, output=root / "service.log")
     audiences: list[dict[str, Any]] = []
     requests: list[dict[str, Any]] = []
+    seconds: float | None = None
     try:
         for name in workspace.settings.audiences:
             built = lists.build_audience_now(workspace, name, None, None, False, now, progress, release)
@@ -103,14 +104,15 @@ def demo(
         requests = [_asked(service.url, *request, tell) for request in _examples(release)]
         watch.step(f"{len(requests)} example requests answered")
         _what_next(root, service.url, release, stay, tell)
+        seconds = watch.total
         if stay:
             service.wait()
     except KeyboardInterrupt:
-        if not requests:
+        if seconds is None:
             raise
     finally:
         service.stop()
-    return DemoReport(root, report, audiences, requests, watch.total)
+    return DemoReport(root, report, audiences, requests, seconds or watch.total)
 
 
 def _since(before: Watch, tell: Callable[[str], None]) -> Watch:
