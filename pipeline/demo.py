@@ -9,7 +9,7 @@ import sys
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -82,8 +82,8 @@ def demo(
 ) -> DemoReport:
     """Makes the demo workspace in `root` anew and walks the whole way; with `stay` the service runs until Ctrl-C."""
     watch = Watch(tell)
-    workspace = _made(root, users, seed, watch, progress)
-    report = nightly.run(workspace, loaded_at=now, progress=progress, tell=tell)
+    workspace, shop = _made(root, users, seed, watch, progress)
+    report = nightly.run(workspace, loaded_at=_loading_time(now, shop), progress=progress, tell=tell)
     for line in report.closing_lines():
         tell(line)
     watch = _since(watch, tell)
@@ -122,7 +122,7 @@ def _since(before: Watch, tell: Callable[[str], None]) -> Watch:
     return after
 
 
-def _made(root: Path, users: int, seed: int, watch: Watch, progress: Progress) -> Workspace:
+def _made(root: Path, users: int, seed: int, watch: Watch, progress: Progress) -> tuple[Workspace, ShopReport]:
     """A fresh workspace around a fresh shop. Only a folder that an earlier demo made is cleared."""
     if root.exists() and any(root.iterdir()):
         if not (root / MARK).exists():
@@ -137,7 +137,12 @@ def _made(root: Path, users: int, seed: int, watch: Watch, progress: Progress) -
     init_workspace(root, files=files, tz=shop.time_zone)
     _adapted(root / "reprise.toml", shop)
     watch.step(f"wrote {root / 'reprise.toml'} (columns, times and policies worked out from the files)")
-    return Workspace.open(root)
+    return Workspace.open(root), shop
+
+
+def _loading_time(now: datetime, shop: ShopReport) -> datetime:
+    """Now, or the end of the shop where the clock of this machine stands before it: no row may lie in the future."""
+    return max(now, datetime.combine(shop.end + timedelta(days=1), time()))
 
 
 def _adapted(settings: Path, shop: ShopReport) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from pipeline.demo import TABLES, _adapted, _program
+from pipeline.demo import TABLES, _adapted, _loading_time, _program
 from warehouse.shop import make_shop
 from warehouse.starting import init_workspace
+from warehouse.store import Store
 from warehouse.workspace import Workspace
 
 
@@ -33,3 +35,14 @@ def test_the_program_is_named_as_the_shell_finds_it(monkeypatch: pytest.MonkeyPa
     assert _program() == ".venv/bin/reprise"
     monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/reprise")
     assert _program() == "reprise"
+
+
+def test_the_demo_loads_on_a_machine_whose_clock_stands_before_the_shop(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path / "shop", users=200, seed=1, days=120)
+    files = {table: tmp_path / "shop" / name for table, name in TABLES.items()}
+    init_workspace(tmp_path, files=files, tz=shop.time_zone)
+    _adapted(tmp_path / "reprise.toml", shop)
+    store = Store(Workspace.open(tmp_path))
+    store.load_new(_loading_time(datetime(2026, 1, 5), shop))
+    assert store.default_as_of() == shop.end
+    assert _loading_time(datetime(2030, 1, 5), shop) == datetime(2030, 1, 5)
