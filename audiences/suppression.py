@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from warehouse.errors import DataProblemError, NotReadyError
 
 CHANNELS = ("sms", "email", "push")
+CONSENTS = tuple(f"consent_{channel}" for channel in CHANNELS)
 _ID = "user_id"
 _CLOCK_ALLOWANCE = timedelta(minutes=5)
 
@@ -78,18 +79,28 @@ def withheld(
 ) -> Withheld:
     """Who of `customers` (entity_id and, where the users table has them, blocked and consent_…) must be left out.
 
-    Blocked counts where it is known to be true. With a `channel` its consent must be known to be true.
+    Blocked counts where it is known to be true. With a `channel` its consent must be known to be true; without one,
+    where any consent is recorded at all, that of some channel must be.
     `known_ids` are all customers there are, by which a listed id is found to be nobody's; `customers` if absent.
     """
     ids = customers.column("entity_id").to_pylist()
     blocked = _flags(customers, "blocked") if "blocked" in customers.column_names else np.zeros(len(ids), bool)
-    no_consent = ~_consents(customers, channel) if channel else np.zeros(len(ids), bool)
+    no_consent = ~_consents(customers, channel) if channel else _refused_all(customers)
     on_list, near = np.zeros(len(ids), bool), np.zeros(len(ids), bool)
     if listed is not None:
         on_list = np.fromiter((one in listed.ids for one in ids), bool, len(ids))
         strays = {folded(one) for one in unmatched(listed, known_ids if known_ids is not None else ids)}
         near = np.fromiter((folded(one) in strays for one in ids), bool, len(ids)) if strays else near
     return Withheld(blocked, no_consent, on_list, near & ~on_list)
+
+
+def _refused_all(customers: pa.Table) -> npt.NDArray[np.bool_]:
+    """Who has consented to no channel; nobody where no consent was ever recorded."""
+    names = [name for name in customers.column_names if name in CONSENTS]
+    asked = [name for name in names if customers.column(name).null_count < customers.num_rows]
+    if not asked:
+        return np.zeros(customers.num_rows, bool)
+    return ~np.any([_flags(customers, name) for name in asked], axis=0)
 
 
 def unmatched(listed: SuppressionList, known_ids: Iterable[str]) -> frozenset[str]:

@@ -26,13 +26,19 @@ Outcome = Literal["sale", "no_sale", "act", "no_act"]
 
 
 def outcome_counts(
-    source: Source, as_of: date, horizon: int, outcome: Outcome, target_settings: TargetSettings
+    source: Source,
+    as_of: date,
+    horizon: int,
+    outcome: Outcome,
+    target_settings: TargetSettings,
+    known: date | None = None,
 ) -> pa.Table:
     """Hits of each customer in the local days `[as_of, as_of + horizon)`: `entity_id`, `hits`; only those with a hit.
 
     A hit is an order with a sale, or an act where the outcome is one (an order, or a chosen event). The settings may
     narrow it to items, categories and channels, and to customers whose counted sales reach `min_amount` together.
-    `no_sale` and `no_act` count the same hits: their label is to have none. When a row was recorded does not matter.
+    `no_sale` and `no_act` count the same hits: their label is to have none. `known`: the day a model
+    is made, before which rows must have been recorded; for judging the past, when they were does not matter.
     """
     of_events = outcome in ("act", "no_act") and act_statement(source) == "acts_of_events"
     statement = statements("outcomes")["event_hits" if of_events else "sale_hits"]
@@ -43,7 +49,7 @@ def outcome_counts(
         values |= _register_choices(connection, target_settings, as_of)
         tables = []
         for part in source.parts():
-            register_window(connection, source, part, as_of, last)
+            register_window(connection, source, part, as_of, last, known)
             _stage(connection, statement, as_of)
             tables.append(statement.table(connection, as_of, values))
     return pa.concat_tables(tables).sort_by("entity_id").combine_chunks()
@@ -58,29 +64,37 @@ def interactions(source: Source, as_of: date) -> pa.Table:
     return pa.concat_tables(parts).sort_by([("user_id", "ascending"), ("item_id", "ascending")]).combine_chunks()
 
 
-def purchases(source: Source, as_of: date, horizon: int) -> pa.Table:
-    """Distinct pairs `user_id`, `item_id` of sales in the local days `[as_of, as_of + horizon)`, sorted by both."""
-    parts = _of_sales(source, "purchases", as_of, as_of + timedelta(days=horizon))
+def purchases(source: Source, as_of: date, horizon: int, known: date | None = None) -> pa.Table:
+    """Distinct pairs `user_id`, `item_id` of sales in the local days `[as_of, as_of + horizon)`, sorted by both;
+    of those recorded before `known`, or all."""
+    parts = _of_sales(source, "purchases", as_of, as_of + timedelta(days=horizon), known)
     return pa.concat_tables(parts).sort_by([("user_id", "ascending"), ("item_id", "ascending")]).combine_chunks()
 
 
-def _of_sales(source: Source, name: str, as_of: date, last: date | None) -> Iterator[pa.Table]:
+def _of_sales(
+    source: Source, name: str, as_of: date, last: date | None, known: date | None = None
+) -> Iterator[pa.Table]:
     """Rows of a statement over the sales before `as_of`, or over those from `as_of` until before `last`."""
     statement = statements("outcomes")[name]
     with connect(source.folders, memory_limit=source.memory_limit) as connection:
         for part in source.parts():
-            _register(connection, source, part, as_of, last)
+            _register(connection, source, part, as_of, last, known)
             _stage(connection, statement, as_of)
             yield statement.table(connection, as_of)
 
 
 def _register(
-    connection: duckdb.DuckDBPyConnection, source: Source, part: Mapping[str, Relation], as_of: date, last: date | None
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    part: Mapping[str, Relation],
+    as_of: date,
+    last: date | None,
+    known: date | None,
 ) -> None:
     if last is None:
         register_visible(connection, source, part, as_of, ("orders",))
     else:
-        register_window(connection, source, part, as_of, last)
+        register_window(connection, source, part, as_of, last, known)
 
 
 def _stage(connection: duckdb.DuckDBPyConnection, statement: Statement, as_of: date) -> None:

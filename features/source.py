@@ -252,19 +252,26 @@ def register_part(
 
 
 def register_window(
-    connection: duckdb.DuckDBPyConnection, source: Source, part: Mapping[str, Relation], first: date, last: date
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    part: Mapping[str, Relation],
+    first: date,
+    last: date,
+    known: date | None = None,
 ) -> None:
-    """Makes views of orders and events with what happened from `first` until before `last`, whenever it was recorded.
+    """Makes views of orders and events with what happened from `first` until before `last`: of those recorded before
+    `known`, or all.
 
     For labels: they look at the future, features never do.
     """
     start, end = _literal(instant(first, source.time_zone)), _literal(instant(last, source.time_zone))
+    recorded = "" if known is None else f" and recorded_at < {_literal(instant(known, source.time_zone))}"
     for table in ("orders", "events"):
         happened = CONTRACTS[table].happened
         every = rows(connection, table, part.get(table), source.time_zone)
         connection.execute(
             f"create or replace temp view {table} as select * from {every} as all_rows "
-            f"where {happened} >= {start} and {happened} < {end} and entity_id is not null"
+            f"where {happened} >= {start} and {happened} < {end} and entity_id is not null{recorded}"
         )
 
 

@@ -20,7 +20,7 @@ from training.snapshots import Snapshots
 from training.targets import Target
 from training.trainer import Trainer
 from warehouse.clock import instant
-from warehouse.errors import DataProblemError, NotReadyError, UsageError
+from warehouse.errors import DataProblemError, UsageError
 from warehouse.progress import Progress, silent
 from warehouse.store import Store
 from warehouse.workspace import Workspace
@@ -256,6 +256,6 @@ def train_now(
         loaded, _ = load(workspace, as_of, loaded_at, progress)
         names = [t.name for t in loaded.targets] + ["recommend"]
         if target is not None and target not in names:
-            raise NotReadyError(f'There is no target "{target}" here.', hint=f"There are: {', '.join(names)}.")
+            raise UsageError(f'There is no target "{target}" here.', hint=f"There are: {', '.join(names)}.")
         settings = journal.settings_fingerprint(workspace)
         return teaching.Lesson(loaded.as_of, teaching.train(loaded, target, settings, progress, watch.step))

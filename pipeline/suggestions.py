@@ -51,7 +51,7 @@ def choose(
     asked = workspace.settings.recommend
     trained = train_recommender(
         lambda cutoff: interactions(source, cutoff),
-        lambda cutoff: purchases(source, cutoff, asked.horizon),
+        lambda cutoff: purchases(source, cutoff, asked.horizon, as_of),
         as_of,
         observed_until,
         first_day,

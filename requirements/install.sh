@@ -32,6 +32,7 @@ say "making .venv with $("$python" --version)"
 rm -rf .venv
 "$python" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+say "installing packages, one or two minutes"
 # The fast installer first, with its own certificates, then with the machine's; where it cannot reach the registry as
 # pip is set up to do, pip itself.
 install=(.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r requirements/lock.txt)

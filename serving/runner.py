@@ -109,7 +109,13 @@ def _command(host: str, port: int, bare: bool) -> list[str]:
 def _environment(workspace: Workspace, environment: Mapping[str, str]) -> dict[str, str]:
     path = os.pathsep.join(part for part in (str(_ROOT), environment.get("PYTHONPATH", "")) if part)
     threads = {name: environment.get(name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    ours = {WORKSPACE_VARIABLE: str(workspace.root), "PYTHONPATH": path, "BENTOML_DO_NOT_TRACK": "true"}
+    home = environment.get("BENTOML_HOME", str(workspace.root / ".bentoml"))
+    ours = {
+        "BENTOML_HOME": home,
+        WORKSPACE_VARIABLE: str(workspace.root),
+        "PYTHONPATH": path,
+        "BENTOML_DO_NOT_TRACK": "true",
+    }
     return {**environment, **threads, **ours}
 
 

@@ -68,7 +68,7 @@ def _again(inputs: Mapping[str, Any], snapshots: Snapshots) -> Any:
     )
     champion = inputs["champion"]
     return train_target(
-        snapshots,
+        snapshots.as_known(date.fromisoformat(inputs["as_of"])),
         target,
         inputs["horizon_days"],
         Protocol.from_json(inputs["planned"]),

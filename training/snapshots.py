@@ -11,6 +11,7 @@ import shutil
 import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -127,8 +128,9 @@ class Snapshots:
         self.progress = progress
         self._folder = self._fresh_folder(workspace.snapshots, fingerprint) if workspace else None
         self._tables: dict[date, pa.Table] = {}
-        self._hits: dict[tuple[date, int, str, str], pa.ChunkedArray] = {}
-        self._samples: dict[tuple[date, int, Target], Sample] = {}
+        self.known: date | None = None
+        self._hits: dict[tuple[date | None, date, int, str, str], pa.ChunkedArray] = {}
+        self._samples: dict[tuple[date | None, date, int, Target], Sample] = {}
         self._lock = RLock()
         self._building: dict[date, Lock] = {}
 
@@ -180,9 +182,9 @@ class Snapshots:
         self._tables[as_of] = table
 
     def _with_outcome(self, target: Target, horizon: int, as_of: date) -> pa.ChunkedArray:
-        key = (as_of, horizon, target.counted, target.settings.model_dump_json())
+        key = (self.known, as_of, horizon, target.counted, target.settings.model_dump_json())
         if key not in self._hits:
-            found = outcome_counts(self.source, as_of, horizon, target.counted, target.settings)
+            found = outcome_counts(self.source, as_of, horizon, target.counted, target.settings, self.known)
             self._hits[key] = found.column("entity_id")
         return self._hits[key]
 
@@ -191,13 +193,19 @@ class Snapshots:
         table = self.features(as_of)
         return table.filter(pa.array(rules.evaluate(rules.parse(target.population(horizon)), table)))
 
+    def as_known(self, day: date) -> Snapshots:
+        """The same customers, with labels as far as they had been recorded before that day."""
+        then = copy(self)
+        then.known = day
+        return then
+
     def sample(self, target: Target, horizon: int, as_of: date) -> Sample:
         """The population and what it did in `[as_of, as_of + horizon)`. Ask only for cutoffs whose label is known."""
-        key = (as_of, horizon, target)
+        key = (self.known, as_of, horizon, target)
         with self._lock:
             return self._sampled(key, target, horizon, as_of)
 
-    def _sampled(self, key: tuple[date, int, Target], target: Target, horizon: int, as_of: date) -> Sample:
+    def _sampled(self, key: tuple[date | None, date, int, Target], target: Target, horizon: int, as_of: date) -> Sample:
         if key not in self._samples:
             table = self.population(target, horizon, as_of)
             hit = pc.is_in(table.column("entity_id"), value_set=self._with_outcome(target, horizon, as_of))

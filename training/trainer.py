@@ -26,7 +26,7 @@ from training.snapshots import Snapshots
 from training.targets import Absent, Target
 from training.time_trial import changed_rows
 from training.tracking import Logged, Tracker
-from warehouse.errors import NotReadyError, RepriseError
+from warehouse.errors import NotReadyError, RepriseError, UsageError
 from warehouse.files import write_text
 from warehouse.progress import Progress, silent
 from warehouse.store import Store
@@ -72,7 +72,7 @@ class Trainer:
         for target in declared:
             if target.name == name:
                 return target
-        raise NotReadyError(
+        raise UsageError(
             f'There is no target "{name}" here.', hint=f"There are: {', '.join(t.name for t in declared) or 'none'}."
         )
 
@@ -123,7 +123,7 @@ class Trainer:
         """Trains one target at one horizon and changes nothing."""
         planned = self.plan(target, horizon, as_of)
         return train_target(
-            self.snapshots,
+            self.snapshots.as_known(as_of),
             target,
             horizon,
             planned,
@@ -217,7 +217,7 @@ class Trainer:
             self.registry.promote(trained.target.name, trained.horizon, version, trained.why, who)
 
     def _complement(self, target: Target, trained: Trained) -> dict[str, object]:
-        sample = self.snapshots.sample(target, trained.horizon, trained.judged.protocol.judge)
+        sample = self.snapshots.as_known(trained.as_of).sample(target, trained.horizon, trained.judged.protocol.judge)
         rate = float(sample.y.mean()) if sample.n else 1 - trained.model.base_rate
         return {"target": target.name, "population": target.population(trained.horizon), "base_rate": rate}
 

@@ -181,7 +181,7 @@ class Settings(_Section):
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$", description="The one currency of all amounts.")
     language: Literal["en", "zh"] = "en"
     entity: Literal["user", "seller", "device"] = "user"
-    engine: str = Field(default="duckdb", description="duckdb, or the address of a Spark engine.")
+    engine: Literal["duckdb"] = Field(default="duckdb", description="The embedded engine; the only one so far.")
     memory_limit: str = Field(default="1GB", pattern=r"^[0-9]+(MB|GB)$")
     buckets: int = Field(default=16, ge=1, le=1024, description="Parts the store is cut into, by a hash of the entity.")
     preset: str | None = None

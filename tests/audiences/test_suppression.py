@@ -113,7 +113,7 @@ def test_only_known_yes_is_consent_and_only_known_yes_blocks():
     people = pa.table(
         {"entity_id": ["a", "b", "c"], "blocked": [True, False, None], "consent_sms": [True, False, None]}
     )
-    assert withheld(people, None, None).any.tolist() == [True, False, False]
+    assert withheld(people, None, None).blocked.tolist() == [True, False, False]
     assert withheld(people, None, "sms").any.tolist() == [True, True, True]
     with pytest.raises(NotReadyError, match="consent_email"):
         withheld(people, None, "email")
@@ -127,3 +127,14 @@ def test_a_consent_that_was_not_read_as_a_flag_stops_everything():
                 withheld(people, None, "sms")
     unknown = pa.table({"entity_id": ["a"], "consent_sms": pa.nulls(1)})
     assert withheld(unknown, None, "sms").any.tolist() == [True]
+
+
+def test_without_a_channel_some_consent_is_needed_where_any_is_recorded() -> None:
+    def left_out(sms: list[bool | None], push: list[bool | None]) -> list[bool]:
+        flags = {"consent_sms": pa.array(sms, pa.bool_()), "consent_push": pa.array(push, pa.bool_())}
+        customers = pa.table({"entity_id": ["a", "b", "c"], **flags})
+        return withheld(customers, None, None).no_consent.tolist()
+
+    assert left_out([True, False, None], [None, False, None]) == [False, True, True]
+    assert left_out([False, None, None], [True, None, True]) == [False, True, False]
+    assert left_out([None, None, None], [None, None, None]) == [False, False, False]

@@ -11,7 +11,7 @@ import pytest
 from pipeline import champions, lists, nightly
 from pipeline.doctor import examine
 from serving.publication import current_release
-from warehouse.errors import DataProblemError, NotReadyError, UsageError
+from warehouse.errors import DataProblemError, UsageError
 from warehouse.shop import make_shop
 from warehouse.starting import init_workspace
 from warehouse.workspace import Workspace
@@ -98,7 +98,7 @@ def test_a_cutoff_in_the_future_is_refused(workspace: Workspace, first: nightly.
 
 
 def test_training_an_unknown_target_lists_those_there_are(workspace: Workspace, first: nightly.RunReport) -> None:
-    with pytest.raises(NotReadyError, match="nonsense"):
+    with pytest.raises(UsageError, match="nonsense"):
         nightly.train_now(workspace, "nonsense", AS_OF, LOADED, lambda *a: None, lambda line: None)
 
 

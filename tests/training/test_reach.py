@@ -20,6 +20,7 @@ KNOWN = [
 LATER = [
     ("a", "2024-06-10T00:00:00", "2024-06-10T00:00:00"),
     ("b", "2024-06-09T10:00:00", "2024-06-10T00:00:00"),
+    ("b", "2024-05-20T10:00:00", "2024-06-11T00:00:00"),
     ("c", "2021-06-09T10:00:00", "2024-06-11T00:00:00"),
 ]
 
@@ -48,6 +49,14 @@ def test_later_rows_move_no_date_of_a_protocol(trained_on):
     assert all_rows.reach(target, AS_OF) == known.reach(target, AS_OF)
     assert all_rows.plan(target, 30, AS_OF) == known.plan(target, 30, AS_OF)
     assert known.plan(target, 30, AS_OF).judge == date(2024, 5, 8)
+
+
+def test_labels_of_a_training_hold_only_what_had_been_recorded(trained_on):
+    trainer = trained_on([*KNOWN, *LATER])
+    target = trainer.target("repurchase", AS_OF)
+    cutoff = date(2024, 5, 8)
+    assert trainer.snapshots.sample(target, 30, cutoff).y.tolist() == [1, 1]
+    assert trainer.snapshots.as_known(AS_OF).sample(target, 30, cutoff).y.tolist() == [1, 0]
 
 
 def test_without_a_day_all_rows_count(trained_on):

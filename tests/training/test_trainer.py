@@ -14,7 +14,7 @@ from training.cards import calibration_figure, card, markdown
 from training.reproduction import reproduce
 from training.snapshots import Snapshots
 from training.trainer import CARD_FILE, Trainer, champions
-from warehouse.errors import NotReadyError
+from warehouse.errors import NotReadyError, UsageError
 from warehouse.files import write_text
 from warehouse.store import Store
 from warehouse.workspace import Workspace
@@ -151,7 +151,7 @@ def test_cards_say_what_was_judged(report):
 
 
 def test_an_unknown_target_lists_those_there_are(trainer):
-    with pytest.raises(NotReadyError, match='no target "churning"') as told:
+    with pytest.raises(UsageError, match='no target "churning"') as told:
         trainer.target("churning", AS_OF)
     assert "repurchase" in str(told.value)
 
