@@ -100,7 +100,7 @@ def _refused_all(customers: pa.Table) -> npt.NDArray[np.bool_]:
     asked = [name for name in names if customers.column(name).null_count < customers.num_rows]
     if not asked:
         return np.zeros(customers.num_rows, bool)
-    return ~np.any([_flags(customers, name) for name in asked], axis=0)
+    return np.asarray(~np.any([_flags(customers, name) for name in asked], axis=0), dtype=bool)
 
 
 def unmatched(listed: SuppressionList, known_ids: Iterable[str]) -> frozenset[str]:
