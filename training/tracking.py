@@ -10,6 +10,7 @@ import json
 import math
 import os
 import selectors
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from warehouse.errors import RepriseError
+from warehouse.files import atomic_file
 from warehouse.workspace import Workspace
 
 Alias = Literal["champion", "challenger"]
@@ -39,6 +41,9 @@ ENVIRONMENT = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+
+TEMPLATE = Path(sys.prefix) / "mlflow-empty.db"
+"""An empty store of the installed MLflow, where the installation has made one (`requirements/install.sh`)."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class Tracker:
     def __init__(self, workspace: Workspace) -> None:
         self.uri = workspace.tracking_uri
         self._check_store()
+        _from_template(self.uri)
         local = workspace.root / "mlflow-artifacts" if self.uri.startswith("sqlite:") else None
         self._told = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         roots = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
@@ -214,6 +220,14 @@ def _check_database(path: Path) -> None:
             f"{path} is no SQLite database that can be read ({error}).",
             hint="Move it away to begin a new tracking store; models and releases do not depend on it.",
         ) from error
+
+
+def _from_template(uri: str) -> None:
+    """Starts a new sqlite store as a copy of the empty one made at installation; its migrations take seconds."""
+    target = Path(uri.removeprefix("sqlite:///"))
+    if uri.startswith("sqlite:///") and TEMPLATE.is_file() and not target.exists() and target.parent.is_dir():
+        with atomic_file(target) as temporary:
+            shutil.copyfile(TEMPLATE, temporary)
 
 
 def prepare(workspace: Workspace) -> Tracker:
