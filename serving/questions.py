@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def _by_user(scores: pa.Table) -> list[dict[str, Any]]:
 def _audience(release: Release, asked: AudienceRequest) -> dict[str, Any]:
     rule = rules.parse(asked.rule) if isinstance(asked.rule, str) else rules.from_json(asked.rule)
     rules.check(rule, served.fields(release))
-    target = _target(release, asked)
+    target = _target(release, asked, rules.fields_of(rule))
     people = served.customers(release, rules.fields_of(rule))
     chosen = rules.evaluate(rule, people)
     left_out = withheld(_contact_columns(release, people), _suppression(release), asked.channel)
@@ -105,7 +106,17 @@ def _audience(release: Release, asked: AudienceRequest) -> dict[str, Any]:
     }
 
 
-def _target(release: Release, asked: AudienceRequest) -> tuple[str, int] | None:
+def _target(release: Release, asked: AudienceRequest, fields: Iterable[str]) -> tuple[str, int] | None:
+    """Whose hits are expected: the target asked for, else the first one the rule asks about, else repurchase."""
+    if not asked.target and not asked.horizon_days:
+        ruled = {
+            f"{key[0]}_{what}{suffix}": key
+            for key, suffix in served.suffixes(release.scores.targets).items()
+            for what in ("probability", "percentile")
+        }
+        found = [ruled[name] for name in fields if name in ruled]
+        if found:
+            return found[0]
     name = asked.target or "repurchase"
     found = [key for key in release.scores.targets if key[0] == name and asked.horizon_days in (None, key[1])]
     if not found and (asked.target or asked.horizon_days):

@@ -197,3 +197,9 @@ def test_too_many_at_once_are_told_to_come_back(monkeypatch: pytest.MonkeyPatch,
     response = asking(app).post("/v1/score", BODY)
     problem(response, 429)
     assert response.headers["retry-after"] == "1"
+
+
+def test_hits_are_expected_of_the_target_the_rule_asks_about(client: Any) -> None:
+    for rule, target in (("repurchase_probability in top 20 %", "repurchase"), ("churn_percentile > 50", "churn")):
+        told = wire.Audience.model_validate_json(client.post("/v1/audience", {"rule": rule, "limit": 1}).content)
+        assert told.target == target
