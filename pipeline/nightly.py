@@ -6,58 +6,21 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
 
-from features.source import StoreSource
 from pipeline import journal, teaching
+from pipeline.opening import Loaded, load
 from pipeline.realised import Realised, realised
 from pipeline.realised import lines as realised_lines
 from pipeline.releasing import Published, publish_release
-from training.snapshots import Snapshots
-from training.targets import Target
-from training.trainer import Trainer
-from warehouse.clock import instant
-from warehouse.errors import DataProblemError, UsageError
+from warehouse.errors import UsageError
 from warehouse.progress import Progress, silent
-from warehouse.store import Store
 from warehouse.workspace import Workspace
 
 Tell = Callable[[str], None]
-FURTHEST_AHEAD = timedelta(hours=26)
-"""A cutoff may start at most so long after the time of loading: the day after a last row of this minute, on any day."""
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """An opened workspace whose store holds everything new, and the date that is asked about."""
-
-    trainer: Trainer
-    as_of: date
-    first_day: date
-    observed_until: date
-
-    @property
-    def workspace(self) -> Workspace:
-        return self.trainer.workspace
-
-    @property
-    def store(self) -> Store:
-        return self.trainer.store
-
-    @property
-    def source(self) -> StoreSource:
-        return self.trainer.source
-
-    @property
-    def snapshots(self) -> Snapshots:
-        return self.trainer.snapshots
-
-    @property
-    def targets(self) -> list[Target]:
-        return self.trainer.declared(self.as_of)
 
 
 @dataclass(frozen=True)
@@ -109,31 +72,6 @@ class Watch:
     @property
     def total(self) -> float:
         return time.monotonic() - self._started
-
-
-def load(
-    workspace: Workspace, as_of: date | None, loaded_at: datetime, progress: Progress, accept_drift: str | None = None
-) -> tuple[Loaded, Any]:
-    """Loads what is new and settles the date; the report of the load is the second value."""
-    store = Store(workspace)
-    report = store.load_new(loaded_at, progress, accept_drift=accept_drift)
-    happenings = [name for name in ("orders", "events") if name in store.tables]
-    if not happenings:
-        raise DataProblemError("There are no rows of orders or events.", hint="Check the files named in reprise.toml.")
-    day = as_of or store.default_as_of()
-    first_day = min(first for name in happenings if (first := store.manifest(name).first_day))
-    if day <= first_day:
-        raise DataProblemError(
-            f"Nothing happened before {day}: the first row is of {first_day}.", hint="Choose a later --as-of."
-        )
-    if instant(day, workspace.settings.time_zone) > loaded_at + FURTHEST_AHEAD:
-        raise UsageError(
-            f"{day} lies in the future: everybody would look as if they had left.",
-            hint=f"Choose an --as-of up to {loaded_at.date() + timedelta(days=1)}; without one it is the day after the "
-            f"last row, {store.default_as_of()}.",
-        )
-    outcome_table = "orders" if "orders" in store.tables else "events"
-    return Loaded(Trainer(workspace, store, progress), day, first_day, store.observed_until(outcome_table)), report
 
 
 def run(

@@ -9,7 +9,7 @@ from typing import Any
 
 from features.outcomes import interactions, purchases
 from models.recommenders.interactions import Interactions
-from pipeline import nightly
+from pipeline.opening import Loaded, load
 from training import backtest as propensity
 from training.protocol import replay_dates
 from training.recommendation import evaluate_recommenders
@@ -41,14 +41,14 @@ def backtest(
 ) -> Replayed:
     """Replays a target, or the recommenders, at past dates; without dates every 30 days back from the latest one."""
     with workspace.lock("run"):
-        loaded, _ = nightly.load(workspace, None, loaded_at, progress)
+        loaded, _ = load(workspace, None, loaded_at, progress)
         if target == RECOMMEND:
             return _recommenders(loaded, horizon, days, progress)
         return _propensity(loaded, target, horizon, days, progress)
 
 
 def _propensity(
-    loaded: nightly.Loaded, name: str, horizon: int | None, days: Sequence[date] | None, progress: Progress
+    loaded: Loaded, name: str, horizon: int | None, days: Sequence[date] | None, progress: Progress
 ) -> Replayed:
     trainer = loaded.trainer
     target = trainer.target(name, loaded.as_of)
@@ -86,9 +86,7 @@ def _judged_lines(replay: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _recommenders(
-    loaded: nightly.Loaded, horizon: int | None, days: Sequence[date] | None, progress: Progress
-) -> Replayed:
+def _recommenders(loaded: Loaded, horizon: int | None, days: Sequence[date] | None, progress: Progress) -> Replayed:
     asked = loaded.workspace.settings.recommend
     window = horizon or asked.horizon
     if "orders" not in loaded.store.tables:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline import suggestions
+from pipeline.opening import Loaded
 from training.propensity import Trained
 from training.tracking import Record, Tracker, prepare
 from training.trainer import TrainingReport, champions
@@ -17,9 +18,6 @@ from warehouse.errors import RepriseError
 from warehouse.files import write_text
 from warehouse.progress import Progress
 from warehouse.workspace import Workspace
-
-if TYPE_CHECKING:
-    from pipeline.nightly import Loaded
 
 RECOMMEND = "recommend"
 WHO = "reprise"
