@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import lightgbm
@@ -16,6 +17,10 @@ from warehouse.errors import DataProblemError
 
 PATIENCE = 40
 """Trees without a better log loss on the later cutoff after which training stops."""
+_THREADS = 1
+"""The threads of one fit. LightGBM keeps their number in a variable of the whole process: two fits side by side with
+different numbers divide by each other's and kill it. So each fit has one, and folds and targets run side by side."""
+_CONSTRUCTING = Lock()
 _BINS = 63
 """Bins of a number: with some thousand noisy labels finer ones cost time and gain nothing."""
 _ROWS_FOR_BINS = 20_000
@@ -50,7 +55,7 @@ class BoostingSettings:
             "bagging_freq": 1,
             "lambda_l2": self.l2,
             "seed": self.seed,
-            "num_threads": self.threads,
+            "num_threads": _THREADS,
             "deterministic": True,
             # As exact as force_row_wise, and half its time where a tree sees a third of the columns.
             "force_col_wise": True,
@@ -73,16 +78,17 @@ class Binned:
     Cutting bins takes longer than growing the trees, and sees no label.
     """
 
-    def __init__(self, X: NDArray[np.float32], categorical: Sequence[int], threads: int) -> None:
+    def __init__(self, X: NDArray[np.float32], categorical: Sequence[int]) -> None:
         self.rows = X.shape[0]
-        self._all = _dataset(X, None, categorical, threads).construct()
+        with _CONSTRUCTING:
+            self._all = _dataset(X, None, categorical).construct()
 
     def of(
         self, rows: NDArray[np.intp] | None, y: NDArray[np.float64], start: NDArray[np.float64] | None
     ) -> lightgbm.Dataset:
         """A training set of these rows (all: None) with their labels and starting log-odds."""
-        part = self._all.subset(list(range(self.rows)) if rows is None else rows.tolist())
-        part.construct()
+        with _CONSTRUCTING:
+            part = self._all.subset(list(range(self.rows)) if rows is None else rows.tolist()).construct()
         part.set_label(y)
         return part if start is None else part.set_init_score(start)
 
@@ -111,14 +117,16 @@ def boost(
             hint="Use another cutoff, or a horizon in which both happen.",
         )
     losses: dict[str, dict[str, list[float]]] = {}
-    training = _training(X, target, categorical, settings.threads, start)
+    training = _training(X, target, categorical, start)
+    watched = None
+    if later is not None:
+        with _CONSTRUCTING:
+            watched = _dataset(later[0], labels(later[1]), categorical, training, later_start).construct()
     booster = lightgbm.train(
         settings.parameters(target.size),
         training,
         num_boost_round=settings.rounds,
-        valid_sets=[_dataset(later[0], labels(later[1]), categorical, settings.threads, training, later_start)]
-        if later
-        else None,
+        valid_sets=[watched] if watched is not None else None,
         valid_names=["later"] if later else None,
         callbacks=[
             lightgbm.early_stopping(PATIENCE, verbose=False),
@@ -167,7 +175,6 @@ def _training(
     X: NDArray[np.float32] | tuple[Binned, NDArray[np.intp] | None],
     y: NDArray[np.float64],
     categorical: Sequence[int],
-    threads: int,
     start: NDArray[np.float64] | None,
 ) -> lightgbm.Dataset:
     if isinstance(X, tuple):
@@ -177,14 +184,16 @@ def _training(
         count = X.shape[0]
     if count != y.size:
         raise DataProblemError(f"{y.size} labels for {count} rows.")
-    return binned.of(rows, y, start) if isinstance(X, tuple) else _dataset(X, y, categorical, threads, start=start)
+    if isinstance(X, tuple):
+        return binned.of(rows, y, start)
+    with _CONSTRUCTING:
+        return _dataset(X, y, categorical, start=start).construct()
 
 
 def _dataset(
     X: NDArray[np.float32],
     y: NDArray[np.float64] | None,
     categorical: Sequence[int],
-    threads: int,
     reference: lightgbm.Dataset | None = None,
     start: NDArray[np.float64] | None = None,
 ) -> lightgbm.Dataset:
@@ -192,7 +201,7 @@ def _dataset(
         "max_bin": _BINS,
         "bin_construct_sample_cnt": _ROWS_FOR_BINS,
         "feature_pre_filter": False,
-        "num_threads": threads,
+        "num_threads": _THREADS,
         "verbosity": -1,
     }
     return lightgbm.Dataset(
@@ -200,7 +209,7 @@ def _dataset(
         label=y,
         reference=reference,
         params=shared,
-        categorical_feature=list(categorical) if reference is None else "auto",
+        categorical_feature=list(categorical) if reference is None else reference.categorical_feature,
         free_raw_data=True,
         init_score=start,
     )

@@ -23,8 +23,6 @@ from warehouse.errors import DataProblemError
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 _RULE_COLUMNS = (*(name for columns in COLUMNS.values() for name in columns), MONEY)
-CELLS_FOR_THREADS = 20_000_000
-"""Below so many numbers the threads of one fit wait for one another longer than they work."""
 Part = TypeVar("Part")
 FEWEST_ROUNDS = 10
 """Stopping earlier than this is taken for noise: a model of a few trees ranks in a few steps only."""
@@ -91,8 +89,7 @@ class Matrix:
         simple = self._simple if whole else self._simple.take(pa.array(rows))
         start = self._start(simple, y)
         started = start.log_odds(simple) if start is not None else None
-        many = y.size * self.X.shape[1] >= CELLS_FOR_THREADS
-        trees = recipe.trees if many and chosen is None else replace(recipe.trees, threads=1)
+        trees = recipe.trees
         X = (self._bins(), None if whole else rows)
         if later is None:
             return Fitted(recipe, self.schema, boost(X, y, trees, start=started), start=start)
@@ -108,7 +105,7 @@ class Matrix:
     def _bins(self) -> Binned:
         if self._binned is None:
             assert self.recipe.trees is not None
-            self._binned = Binned(self.X, self.schema.categorical, self.recipe.trees.threads)
+            self._binned = Binned(self.X, self.schema.categorical)
         return self._binned
 
     def _start(self, simple: pa.Table, y: Floats) -> Rule | None:
@@ -139,7 +136,7 @@ class Matrix:
     def rounds_by_folds(self) -> int:
         """The number of trees with the lowest log loss over five folds of customers, each held out once."""
         assert self.recipe.trees is not None
-        trees = replace(self.recipe.trees, threads=1)
+        trees = self.recipe.trees
         binned = self._bins()
 
         def one(held: Flags) -> tuple[tuple[float, ...], int]:
