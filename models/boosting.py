@@ -29,7 +29,10 @@ _ROWS_FOR_BINS = 20_000
 
 @dataclass(frozen=True)
 class BoostingSettings:
-    """How trees are grown. The defaults are careful: some thousand rows, noisy labels, the same users again."""
+    """How trees are grown. The defaults are careful: some thousand rows, noisy labels, the same users again.
+
+    `threads` is how many fits run side by side; a fit itself has one thread (`_THREADS` says why).
+    """
 
     rounds: int = 400
     seed: int = 7
