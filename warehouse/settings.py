@@ -109,8 +109,8 @@ class TargetSettings(_Section):
 class TrainingSettings(_Section):
     """How models are made."""
 
-    seed: int = Field(default=7, ge=0, le=2**31 - 1)
-    threads: int = Field(default=2, ge=1, le=256)
+    seed: int = Field(default=7, ge=0, le=2**31 - 1, description="The same seed and data give the same models.")
+    threads: int = Field(default=2, ge=1, le=256, description="Models fitted side by side.")
     retrain_every: Days = Field(default=7, description="Days after which `reprise run` trains again.")
     max_cutoffs: int = Field(default=12, ge=2, le=200, description="At most so many training cutoffs, the latest ones.")
     rounds: int = Field(
@@ -119,7 +119,7 @@ class TrainingSettings(_Section):
     max_rows: int = Field(
         default=100_000, ge=1_000, description="A fit sees at most so many rows; beyond it rows are sampled."
     )
-    bootstrap_draws: int = Field(default=1000, ge=100, le=10000)
+    bootstrap_draws: int = Field(default=1000, ge=100, le=10000, description="Resamples behind each interval.")
     min_positives: int = Field(default=50, ge=2, description="A cutoff with fewer positives or negatives is skipped.")
     use_protected: bool = Field(default=False, description="Let gender and birth year into models.")
     exclude_families: tuple[str, ...] = Field(default=(), description="Feature families that models do not see.")
@@ -131,13 +131,16 @@ class RecommendSettings(_Section):
 
     k: int = Field(default=20, ge=1, le=100, description="Suggestions kept for each customer.")
     horizon: Days = Field(default=30, description="Days of purchases by which recommenders are judged.")
-    models: tuple[Name, ...] = Field(default=("popularity", "personal_frequency", "gp_topfreq", "als", "bm25"))
+    models: tuple[Name, ...] = Field(
+        default=("popularity", "personal_frequency", "gp_topfreq", "als", "bm25"),
+        description="Recommenders that compete; the best serves.",
+    )
 
 
 class AudienceSettings(_Section):
     """A named audience: a rule in the rule language and how it is shared out."""
 
-    rule: str
+    rule: str = Field(description="Who belongs to it, in the rule language (docs/rules.md).")
     control_share: float = Field(default=0.1, ge=0, lt=1, description="Share held back as control, by salted hash.")
     salt: str | None = Field(
         default=None, description="Changes who is in the control group; the audience's name if absent."
@@ -145,7 +148,7 @@ class AudienceSettings(_Section):
     channel: Literal["sms", "email", "push"] | None = Field(
         default=None, description="Whose consent column must say yes."
     )
-    allow_empty: bool = False
+    allow_empty: bool = Field(default=False, description="Nobody in it is no error.")
     target: Name | None = Field(default=None, description="The target whose expected hits are stated.")
 
 
@@ -155,22 +158,24 @@ class SuppressionSettings(_Section):
     file: str | None = Field(
         default=None, description="A file with a user_id column; missing or too old stops the audience."
     )
-    max_age_hours: int = Field(default=24, ge=1)
-    unknown_consent: Literal["no_contact"] = "no_contact"
+    max_age_hours: int = Field(default=24, ge=1, description="An older file stops the audience.")
+    unknown_consent: Literal["no_contact"] = Field(
+        default="no_contact", description="Who never said yes or no is not contacted; nothing else is allowed."
+    )
 
 
 class ServingSettings(_Section):
     """The HTTP service."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=3000, ge=1, le=65535)
+    host: str = Field(default="127.0.0.1", description="Address to listen on; other than this one needs tokens.")
+    port: int = Field(default=3000, ge=1, le=65535, description="Port to listen on.")
 
 
 class ActivitySettings(_Section):
     """What counts as an act."""
 
     acts: Literal["sales", "events"] | tuple[str, ...] = Field(
-        default="sales", description="sales, events (every event), or a list of event names."
+        default="sales", description="What counts as an act: sales, events (every event), or a list of event names."
     )
 
 
@@ -179,12 +184,18 @@ class Settings(_Section):
 
     time_zone: str = Field(default="UTC", description="The business time zone: its days, weeks and months count.")
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$", description="The one currency of all amounts.")
-    language: Literal["en", "zh"] = "en"
-    entity: Literal["user", "seller", "device"] = "user"
+    language: Literal["en", "zh"] = Field(
+        default="en", description="In what language reasons and reports are told: en or zh."
+    )
+    entity: Literal["user", "seller", "device"] = Field(
+        default="user", description="Who is scored: user, seller or device; another one rebuilds the store."
+    )
     engine: Literal["duckdb"] = Field(default="duckdb", description="The embedded engine; the only one so far.")
-    memory_limit: str = Field(default="1GB", pattern=r"^[0-9]+(MB|GB)$")
+    memory_limit: str = Field(
+        default="1GB", pattern=r"^[0-9]+(MB|GB)$", description="Memory of the engine; beyond it works on disk."
+    )
     buckets: int = Field(default=16, ge=1, le=1024, description="Parts the store is cut into, by a hash of the entity.")
-    preset: str | None = None
+    preset: str | None = Field(default=None, description="The known shape of file this workspace was made from.")
     tables: dict[TableName, TableSettings] = Field(default_factory=dict)
     activity: ActivitySettings = ActivitySettings()
     targets: dict[Name, TargetSettings] = Field(default_factory=dict)
