@@ -4,31 +4,62 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import date
+from typing import Any
 
 from warehouse.errors import RepriseError, UsageError
 from warehouse.files import write_text
 from warehouse.workspace import Workspace
 
-# Settings that change no score: a run that differs in these alone is the same run.
-_PRESENTATION = {"audiences", "suppression", "serving", "memory_limit", "engine", "buckets", "language"}
+# What changes nothing that is published. Everything else does until it is listed here: a setting that was forgotten
+# then refuses a run too many, and never replaces silently what was acted upon.
+_CHANGE_NOTHING: Mapping[str, Any] = {
+    "preset": True,
+    "engine": True,
+    "memory_limit": True,
+    # Counted in the fingerprint of the data: other buckets are other files.
+    "buckets": True,
+    "serving": True,
+    "audiences": True,
+    "training": {"threads", "retrain_every", "tracking_uri"},
+    # Another file is other data; whether bad rows stop a load decides if rows come in, not which.
+    "tables": {"__all__": {"files", "on_problem", "max_bad_ratio"}},
+}
+# What is published, but not learnt from: it makes no training due.
+_TEACH_NOTHING: Mapping[str, Any] = {**_CHANGE_NOTHING, "language": True, "suppression": True, "recommend": {"k"}}
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One finished run: what went in and which release came out."""
+    """One finished run: what went in and which release came out. `declared` are the settings that decide it."""
 
     as_of: str
     data: str
     settings: str
     release: str
+    declared: Mapping[str, Any] = field(default_factory=dict)
+
+
+def declared(workspace: Workspace) -> dict[str, Any]:
+    """The settings that decide what a run publishes, as plain values."""
+    return workspace.settings.model_dump(mode="json", exclude=dict(_CHANGE_NOTHING))
 
 
 def settings_fingerprint(workspace: Workspace) -> str:
-    """A short hash of all settings that decide what a run computes."""
-    kept = workspace.settings.model_dump(mode="json", exclude=_PRESENTATION)
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+    """A short hash of all settings that decide what a run publishes."""
+    return _hashed(declared(workspace))
+
+
+def teaching_fingerprint(workspace: Workspace) -> str:
+    """A short hash of all settings that decide what a training learns; the language of sentences does not."""
+    return _hashed(workspace.settings.model_dump(mode="json", exclude=dict(_TEACH_NOTHING)))
+
+
+def _hashed(told: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def finished(workspace: Workspace, as_of: date) -> Entry | None:
@@ -44,13 +75,39 @@ def finished(workspace: Workspace, as_of: date) -> Entry | None:
 
 def note(workspace: Workspace, entry: Entry) -> None:
     """Writes down a finished run; the last thing a run does."""
-    write_text(workspace.root / "runs" / f"{entry.as_of}.json", json.dumps(asdict(entry), indent=2) + "\n")
+    text = json.dumps(asdict(entry), ensure_ascii=False, indent=1)
+    write_text(workspace.root / "runs" / f"{entry.as_of}.json", text + "\n")
 
 
-def refuse_changed_settings(entry: Entry, settings: str) -> None:
+def refuse_changed_settings(entry: Entry, workspace: Workspace) -> None:
     """The same date under other settings would silently replace what was already acted upon."""
-    if entry.settings != settings:
+    if entry.settings != settings_fingerprint(workspace):
         raise UsageError(
-            f"A run for {entry.as_of} was done under other settings (release {entry.release}).",
-            hint="Restore reprise.toml, choose another --as-of, or publish anew with --replace.",
+            f"A run for {entry.as_of} was done under other settings (release {entry.release})"
+            f"{_changes(entry.declared, declared(workspace))}.",
+            hint="Restore reprise.toml, choose another --as-of, or publish anew with `reprise run --replace`.",
         )
+
+
+def _changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Every key whose value is another one; nothing where the run was written down without its settings."""
+    if not was:
+        return ""
+    before, after = dict(_flat(was)), dict(_flat(now))
+    keys = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    told = [f"{key} was {_value(before.get(key))}, now {_value(after.get(key))}" for key in keys[:_SHOWN]]
+    more = [f"{len(keys) - _SHOWN} more"] if len(keys) > _SHOWN else []
+    return f": {'; '.join([*told, *more])}" if told else ""
+
+
+def _flat(told: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings by their dotted keys."""
+    for key, value in told.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield above + key, value
+
+
+def _value(value: Any) -> str:
+    return "not set" if value is None else json.dumps(value, ensure_ascii=False)

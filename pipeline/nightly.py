@@ -98,17 +98,21 @@ def run(
         watch.step(f"checked and loaded; as of {loaded.as_of}" + ("" if as_of else " (the day after the last row)"))
         data, settings = loaded.store.fingerprint(), journal.settings_fingerprint(workspace)
         before = journal.finished(workspace, loaded.as_of)
-        if before and not retrain:
-            if not replace:
-                journal.refuse_changed_settings(before, settings)
-            if before.data == data and before.settings == settings and (workspace.releases / before.release).exists():
-                return _done(loaded, before.release, watch)
+        if before and not replace:
+            journal.refuse_changed_settings(before, workspace)
+        if before and not retrain and _same(workspace, before, data, settings):
+            return _done(loaded, before.release, watch)
         trained = []
-        if retrain or teaching.due(workspace, loaded.as_of, settings):
-            trained = teaching.train(loaded, None, settings, progress, watch.step)
+        if retrain or teaching.due(workspace, loaded.as_of):
+            trained = teaching.train(loaded, None, progress, watch.step)
         else:
             watch.step(f"training is not due (every {workspace.settings.training.retrain_every} days)")
         return _published(loaded, trained, data, settings, watch, progress, tell)
+
+
+def _same(workspace: Workspace, before: journal.Entry, data: str, settings: str) -> bool:
+    """Whether that run was this one, and what it published is still there."""
+    return (before.data, before.settings) == (data, settings) and (workspace.releases / before.release).exists()
 
 
 def _done(loaded: Loaded, release: str, watch: Watch) -> RunReport:
@@ -132,7 +136,8 @@ def _published(
     watch.step(_scored_line(published))
     for line in published.release.absent:
         tell(f"        absent: {line['what']}: {line['why']}. It needs {line['needs']}.")
-    journal.note(loaded.workspace, journal.Entry(loaded.as_of.isoformat(), data, settings, name))
+    declared = journal.declared(loaded.workspace)
+    journal.note(loaded.workspace, journal.Entry(loaded.as_of.isoformat(), data, settings, name, declared))
     found = realised(loaded.workspace, loaded.source, loaded.targets, min(loaded.observed_until, loaded.as_of))
     told = realised_lines(found, loaded.workspace, loaded.as_of, loaded.targets)
     users = len(published.release.scores)
@@ -181,6 +186,8 @@ def score_now(
         loaded, report = load(workspace, as_of, loaded_at, progress)
         for line in report.lines():
             tell(line)
+        if before := journal.finished(workspace, loaded.as_of):
+            journal.refuse_changed_settings(before, workspace)
         data, settings = loaded.store.fingerprint(), journal.settings_fingerprint(workspace)
         return _published(loaded, [], data, settings, watch, progress, tell)
 
@@ -195,5 +202,4 @@ def train_now(
         names = [t.name for t in loaded.targets] + ["recommend"]
         if target is not None and target not in names:
             raise UsageError(f'There is no target "{target}" here.', hint=f"There are: {', '.join(names)}.")
-        settings = journal.settings_fingerprint(workspace)
-        return teaching.Lesson(loaded.as_of, teaching.train(loaded, target, settings, progress, watch.step))
+        return teaching.Lesson(loaded.as_of, teaching.train(loaded, target, progress, watch.step))

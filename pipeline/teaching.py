@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from pipeline import suggestions
+from pipeline import journal, suggestions
 from pipeline.opening import Loaded
 from training.propensity import Trained
 from training.tracking import Record, Tracker, prepare
@@ -38,10 +38,10 @@ class Lesson:
         return [f"{row['model']}: {row['why']}" for row in self.rows]
 
 
-def due(workspace: Workspace, as_of: date, settings: str) -> bool:
+def due(workspace: Workspace, as_of: date) -> bool:
     """Whether training is due: never done, done under other settings, or `retrain_every` days ago or more."""
     told = _last(workspace)
-    if not told or told["settings"] != settings:
+    if not told or told["settings"] != journal.teaching_fingerprint(workspace):
         return True
     last = date.fromisoformat(told["as_of"])
     return not last <= as_of < last + timedelta(days=workspace.settings.training.retrain_every)
@@ -62,7 +62,6 @@ def serving_versions(workspace: Workspace) -> list[str]:
 def train(
     loaded: Loaded,
     only: str | None,
-    settings: str,
     progress: Progress,
     step: Callable[[str], None],
     tracker: Tracker | None = None,
@@ -76,7 +75,7 @@ def train(
             rows += [_row(trained) for trained in report.trained]
             step(_told(report))
             if only is None:
-                _remember(loaded, settings, report)
+                _remember(loaded, report)
         if recommender is not None:
             rows.append(recommender.result())
             step(f"recommend: {rows[-1]['why']}")
@@ -119,7 +118,8 @@ def _kind(trained: Trained) -> str:
     return "model" if trained.serves.model.kind == "lightgbm" else "rule"
 
 
-def _remember(loaded: Loaded, settings: str, report: TrainingReport) -> None:
+def _remember(loaded: Loaded, report: TrainingReport) -> None:
+    settings = journal.teaching_fingerprint(loaded.workspace)
     told = {"as_of": loaded.as_of.isoformat(), "settings": settings, "absent": [vars(each) for each in report.absent]}
     write_text(_path(loaded.workspace), json.dumps(told, ensure_ascii=False, indent=1) + "\n")
 
