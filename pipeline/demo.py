@@ -38,14 +38,7 @@ TABLES = {
     "tags": "tags.csv",
     "identities": "identities.csv",
 }
-QUICK = """
-[training]
-# So that the demo ends within a minute; the defaults are 12, 100000, 400 and 1000.
-max_cutoffs = 2
-max_rows = 6000
-rounds = 60
-bootstrap_draws = 200
-"""
+QUICK = {"max_cutoffs": 2, "rounds": 60, "max_rows": 6000, "bootstrap_draws": 200}
 _CLIPPED = 300
 
 
@@ -146,13 +139,17 @@ def _loading_time(now: datetime, shop: ShopReport) -> datetime:
 
 
 def _adapted(settings: Path, shop: ShopReport) -> None:
-    """What the owner of this shop would write by hand: its currency, what is no product, and a quick training."""
+    """What the owner of this shop would write by hand: its currency, what is no product, and a training that is quick
+    enough for the demo to end within a minute.
+    """
     text = settings.read_text(encoding="utf-8")
     text = re.sub(r'(?m)^currency = ".*?"', f'currency = "{shop.currency}"', text, count=1)
     text = re.sub(r"(?m)^# assumed: currency .*\n", "", text, count=1)
-    head = re.compile(r"(?m)^\[tables\.orders\].*$")
-    text = head.sub(lambda found: f"{found[0]}\nnon_products = '{shop.non_products}'", text, count=1)
-    write_text(settings, text + QUICK)
+    text = text.replace("#[training]", "[training]", 1)
+    for key, value in {"non_products": shop.non_products, **QUICK}.items():
+        before, after = re.split(rf"(?m)^#{key} = .*?(?=  #)", text, maxsplit=1)
+        text = f"{before}{key} = {json.dumps(value)}{after}"
+    write_text(settings, text)
 
 
 def _examples(release: Release) -> list[tuple[str, str, dict[str, Any] | None]]:

@@ -37,7 +37,7 @@ class TableSettings(_Section):
     quote: str = Field(default='"', max_length=1, description="Quote of text files; empty: none.")
     time_format: str | None = Field(
         default=None,
-        description="strptime format of times, or epoch_s, epoch_ms, epoch_us; ISO 8601 if absent, and always read.",
+        description="Format of times (strptime), or epoch_s, epoch_ms, epoch_us; ISO 8601 is always read.",
     )
     on_problem: Literal["stop", "quarantine"] = Field(
         default="stop", description="stop: one bad row stops the load. quarantine: bad rows go to a file of their own."
@@ -61,7 +61,7 @@ class TableSettings(_Section):
     )
     unpriced: Literal["keep", "set_aside"] = Field(
         default="keep",
-        description="Order lines whose price is zero or negative. keep: zero counts as no sale, negative is wrong.",
+        description="Lines of price zero or less, or set_aside. keep: zero is no sale, negative is wrong.",
     )
     returns: Literal["kind", "sign", "order_prefix"] = Field(
         default="kind",
@@ -244,21 +244,26 @@ def _line_of(text: str, path: tuple[str | int, ...]) -> int | None:
     return None
 
 
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "training": TrainingSettings,
+    "recommend": RecommendSettings,
+    "suppression": SuppressionSettings,
+    "serving": ServingSettings,
+    "activity": ActivitySettings,
+}
+_FAMILIES: dict[str, type[BaseModel]] = {
+    "tables": TableSettings,
+    "targets": TargetSettings,
+    "audiences": AudienceSettings,
+}
+"""Sections that stand once, and those of which there may be several."""
+
+
 def _allowed_at(path: tuple[str | int, ...]) -> list[str]:
     """The keys allowed in the section that holds `path`."""
-    sections: dict[str, type[BaseModel]] = {
-        "tables": TableSettings,
-        "targets": TargetSettings,
-        "audiences": AudienceSettings,
-        "training": TrainingSettings,
-        "recommend": RecommendSettings,
-        "suppression": SuppressionSettings,
-        "serving": ServingSettings,
-        "activity": ActivitySettings,
-    }
     if len(path) <= 1:
         return list(Settings.model_fields)
-    section = sections.get(str(path[0]))
+    section = {**_SECTIONS, **_FAMILIES}.get(str(path[0]))
     return list(section.model_fields) if section else []
 
 
@@ -283,7 +288,12 @@ def _told(text: str, file: str, problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         allowed = _allowed_at(path)
         near = difflib.get_close_matches(str(path[-1]), allowed, n=1, cutoff=0.5)
-        meant = f' Did you mean "{near[0]}"?' if near else f" Allowed here: {', '.join(sorted(allowed))}."
+        homes = [section for section in _SECTIONS if path[-1] in _SECTIONS[section].model_fields]
+        meant = f" Allowed here: {', '.join(sorted(allowed))}."
+        if homes and len(path) > 1:
+            meant = f" It belongs under [{homes[0]}]."
+        if near:
+            meant = f' Did you mean "{near[0]}"?'
         return f'{where}: there is no setting "{name}".{meant}'
     found = problem.get("input")
     if problem["type"] == "missing":

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from warehouse import commented
 from warehouse.clock import zone
+from warehouse.commented import toml
 from warehouse.contracts import CONTRACTS
 from warehouse.errors import DataProblemError, Problem, UsageError
 from warehouse.files import write_text
@@ -77,9 +79,15 @@ def init_workspace(
     _refuse_unknown_mapping(mapping or {}, sniffed)
     business = _time_zone(tz, shape, sniffed, choices)
     sections = [_head(business, currency, shape, choices)]
+    told: set[str] = set()
     for table, seen in sniffed.items():
-        sections.append(_table(root, table, seen, _given(table, shape, policies, duplicates), shape, choices))
-    sections += _defaults(set(files))
+        columns = _chosen(table, seen, choices)
+        lines = _table(root, table, seen, _given(table, shape, policies, duplicates), columns, shape, choices, told)
+        said = {line.split(" = ")[0] for line in lines}
+        lines += commented.table(table, said, first=len(sections) == 1, time_zone=business)
+        sections.append("\n".join([*lines, *_columns(table, columns)]) + "\n")
+    sections += [commented.other_tables(files), *_defaults(set(files))]
+    sections += commented.sections(files, {"activity"} if "orders" not in files and "events" in files else ())
     noted = "".join(f"# assumed: {line}\n" for line in report.assumed)
     text = (
         sections[0]
@@ -142,18 +150,19 @@ def _time_zone(tz: str | None, shape: Preset | None, sniffed: dict[str, Sniffed]
 def _head(business: str, currency: str | None, shape: Preset | None, choices: _Choices) -> str:
     lines = [
         "# Everything this workspace declares. Paths are relative to this file; your files are never changed.",
-        f"time_zone = {_toml(business)}  # whose days, weeks and months count",
+        "# A line such as #buckets = 16 shows a setting that may be changed, and what holds as long as it is not.",
+        f"time_zone = {toml(business)}  # whose days, weeks and months count",
     ]
     if shape:
-        lines.append(f"currency = {_toml(shape.currency)}  # the one currency of all amounts")
-        lines.append(f"preset = {_toml(shape.name)}")
+        lines.append(f"currency = {toml(shape.currency)}  # the one currency of all amounts")
+        lines.append(f"preset = {toml(shape.name)}")
         choices.report.found.append(f"preset {shape.name}: {business}, {shape.currency}")
     elif currency:
-        lines.append(f"currency = {_toml(currency)}  # the one currency of all amounts")
+        lines.append(f"currency = {toml(currency)}  # the one currency of all amounts")
     else:
         lines.append('currency = "USD"  # only a name; amounts are never converted')
         choices.report.assumed.append("currency USD (a name only; change it in reprise.toml)")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + commented.general({"time_zone", "currency"})
 
 
 def _given(
@@ -164,10 +173,8 @@ def _given(
     return {**said, "duplicates": duplicates} if duplicates else said
 
 
-def _table(
-    root: Path, table: str, seen: Sniffed, policies: dict[str, Any], shape: Preset | None, choices: _Choices
-) -> str:
-    """The section of one table."""
+def _chosen(table: str, seen: Sniffed, choices: _Choices) -> dict[str, str]:
+    """Our columns and theirs, one for one; `DataProblemError` where the file lacks what the table needs."""
     contract = CONTRACTS[table]
     columns = {ours: _one(table, ours, found, choices) for ours, found in seen.columns.items()}
     lacking = [name for name in contract.required if name not in columns]
@@ -180,18 +187,39 @@ def _table(
             [Problem(seen.path.name, 1, None, f"columns {listed}", f"a column for {name}",
                      f"Name it: --map {name.split()[0]}=THEIRS.") for name in lacking],
         )  # fmt: skip
+    told = ", ".join(ours if ours == theirs else f"{ours} = {theirs}" for ours, theirs in columns.items())
+    choices.report.found.append(f"{table}: {seen.path.name}: {told}")
+    return columns
+
+
+def _table(
+    root: Path,
+    table: str,
+    seen: Sniffed,
+    policies: dict[str, Any],
+    columns: dict[str, str],
+    shape: Preset | None,
+    choices: _Choices,
+    told: set[str],
+) -> list[str]:
+    """What the section of one table says; `told` remembers which policies have had their comment."""
     if "duplicates" not in policies and table in ("orders", "events"):
         choices.report.assumed.append(f"{table}: rows equal in all columns are dropped (say --duplicates keep)")
-    lines = [f"\n[tables.{table}]  # {contract.grain}", f"files = [{_toml(_relative(root, seen.path))}]"]
+    lines = [f"\n[tables.{table}]  # {CONTRACTS[table].grain}", f"files = [{toml(_relative(root, seen.path))}]"]
     lines += _form(seen, choices)
-    lines += _policies(table, columns, seen, policies, shape)
+    return lines + _policies(table, columns, policies, shape, told)
+
+
+def _columns(table: str, columns: dict[str, str]) -> list[str]:
+    """What the file's columns are called, and which of ours it does not seem to have."""
     renamed = {ours: theirs for ours, theirs in columns.items() if ours != theirs}
-    if renamed:
-        lines += ["", f"[tables.{table}.columns]  # ours = theirs"]
-        lines += [f"{ours} = {_toml(theirs)}" for ours, theirs in renamed.items()]
-    told = ", ".join(f"{ours} = {theirs}" for ours, theirs in columns.items())
-    choices.report.found.append(f"{table}: {seen.path.name}: {told}")
-    return "\n".join(lines) + "\n"
+    absent = [name for name in CONTRACTS[table].names if name not in columns]
+    if not renamed and not absent:
+        return []
+    lines = ["", f"{'' if renamed else '#'}[tables.{table}.columns]  # ours = theirs"]
+    lines += [f"{ours} = {toml(theirs)}" for ours, theirs in renamed.items()]
+    told = f"# not seen in the file: {', '.join(absent)}" if absent else ""
+    return lines + textwrap.wrap(told, 120, subsequent_indent="#   ")
 
 
 def _one(table: str, ours: str, found: list[str], choices: _Choices) -> str:
@@ -205,9 +233,9 @@ def _form(seen: Sniffed, choices: _Choices) -> list[str]:
     """Encoding, separator and time format, where they are not the usual ones."""
     lines = []
     if seen.encoding != "utf-8":
-        lines.append(f"encoding = {_toml(seen.encoding)}")
+        lines.append(f"encoding = {toml(seen.encoding)}")
     if seen.separator != ",":
-        lines.append(f"separator = {_toml(seen.separator)}")
+        lines.append(f"separator = {toml(seen.separator)}")
     if not seen.time_formats:
         choices.report.assumed.append(
             f"times in {seen.path.name} are ISO 8601, though some look different; set time_format"
@@ -219,36 +247,35 @@ def _form(seen: Sniffed, choices: _Choices) -> list[str]:
         said = f"times in {seen.path.name} are written {{}} (it might be {{others}})"
         time_format = choices.choose(question, seen.time_formats, said)
     if time_format != ISO:
-        lines.append(f"time_format = {_toml(time_format)}")
+        lines.append(f"time_format = {toml(time_format)}")
     return lines
 
 
 def _policies(
-    table: str, columns: dict[str, str], seen: Sniffed, policies: dict[str, Any], shape: Preset | None
+    table: str, columns: dict[str, str], policies: dict[str, Any], shape: Preset | None, told: set[str]
 ) -> list[str]:
-    """How rows are let in, each with what it means."""
-    reasons = shape.reasons if shape else {}
-    told = {
+    """How rows are let in, each with what it means where it stands for the first time."""
+    means = {
         "duplicates": "drop: rows equal in all columns to an earlier one go; keep: they stay. Counted always.",
         "guests": "set_aside: rows without a user are counted, not kept; stop: they are wrong.",
         "returns": "kind: the kind column says so; sign: a negative quantity or amount; order_prefix: the order_id.",
+        "on_problem": "stop: one bad row stops the load; quarantine: bad rows go to store/rejects, at most "
+        "max_bad_ratio of them.",
     }
+    reasons = shape.reasons if shape and table in shape.policies else {}
     policies.setdefault("duplicates", "drop")
     if table == "orders":
         policies.setdefault("guests", "set_aside")
         policies.setdefault("returns", "kind" if "kind" in columns else "sign")
     if table == "events":
         policies.setdefault("guests", "set_aside")
+    policies.setdefault("on_problem", "stop")
     lines = []
     for key, value in policies.items():
-        reason = reasons.get(key) or told.get(key)
-        if reason:
-            lines.append(f"# {reason}")
-        lines.append(f"{key} = {_toml(value)}")
-    lines += [
-        "# stop: one bad row stops the load; quarantine: bad rows go to store/rejects, at most max_bad_ratio of them.",
-        'on_problem = "stop"',
-    ]
+        reason = reasons.get(key) or (means.get(key) if key not in told else None)
+        told.add(key)
+        lines += [f"# {reason}"] if reason else []
+        lines.append(f"{key} = {toml(value)}")
     return lines
 
 
@@ -276,7 +303,7 @@ def _defaults(tables: set[str]) -> list[str]:
 
 
 def _audience(name: str, meaning: str, rule: str) -> str:
-    return f"\n[audiences.{name}]  # {meaning}\nrule = {_toml(rule)}\n"
+    return f"\n[audiences.{name}]  # {meaning}\nrule = {toml(rule)}\n"
 
 
 def _relative(root: Path, path: Path) -> str:
@@ -287,7 +314,3 @@ def _relative(root: Path, path: Path) -> str:
     except ValueError:
         return str(whole)
     return os.path.relpath(whole, root) if len(shared.parts) > 1 else str(whole)
-
-
-def _toml(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

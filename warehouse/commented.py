@@ -1,0 +1,127 @@
+"""Settings as a person finds them in a new `reprise.toml`: each with its default and what it means, behind a `#`.
+
+The lines come from the settings' own types, so a setting cannot be missing, and what stands there is what holds. A line
+that is a setting begins with `#` and its name; prose begins with `# `.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from warehouse.contracts import CONTRACTS
+from warehouse.settings import (
+    ActivitySettings,
+    AudienceSettings,
+    RecommendSettings,
+    ServingSettings,
+    Settings,
+    SuppressionSettings,
+    TableSettings,
+    TargetSettings,
+    TrainingSettings,
+)
+
+SILENT = frozenset({"engine", "preset", "unknown_consent"})
+"""Settings that are not shown: they have one value only, or are a note of `reprise init` itself."""
+OF_TABLE = {
+    "guests": ("orders", "events"),
+    "on_unknown_event": ("events",),
+    "non_products": ("orders",),
+    "non_orders": ("orders",),
+    "unpriced": ("orders",),
+    "returns": ("orders",),
+    "return_prefix": ("orders",),
+    "static": tuple(name for name, contract in CONTRACTS.items() if contract.versioned),
+}
+"""Settings of a table that mean something for these tables only; the others are shown at the first table."""
+_EXAMPLES: dict[str, Any] = {
+    "time_format": "%d/%m/%Y %H:%M",
+    "non_products": "^(POSTAGE|GIFT)",
+    "non_orders": "^A",
+    "tracking_uri": "http://127.0.0.1:5000",
+    "file": "do_not_contact.csv",
+    "salt": "spring",
+    "channel": "sms",
+    "target": "churn",
+    "horizons": [30, 90],
+    "activity_days": 60,
+}
+_WIDEST = 34
+
+
+def general(said: Collection[str]) -> str:
+    """The settings at the top of the file that are not `said` there."""
+    names = [n for n, field in Settings.model_fields.items() if n not in said and not _is_section(field.annotation)]
+    return "".join(f"{line}\n" for line in _lines(Settings, names, {}))
+
+
+def table(name: str, said: Collection[str], first: bool, time_zone: str) -> list[str]:
+    """The settings of one table that are not `said`; those that any table may have only where it is the `first`."""
+    names = [
+        n for n in TableSettings.model_fields
+        if n not in {*said, "files", "columns"} and (name in OF_TABLE[n] if n in OF_TABLE else first)
+    ]  # fmt: skip
+    return _lines(TableSettings, names, {"time_zone": time_zone})
+
+
+def sections(tables: Collection[str], said: Collection[str]) -> list[str]:
+    """The sections a workspace with these tables may have, but for those `said` already."""
+    act = {"outcome": "sale", "population": "order_count_lifetime >= 1", "rule": "days_since_last_order <= 90"}
+    if "orders" not in tables:
+        act = {"outcome": "act", "population": "act_day_count_lifetime >= 1", "rule": "days_since_last_act <= 90"}
+    shown: list[tuple[str, str, type[BaseModel], Mapping[str, Any]]] = [
+        ("activity", "what counts as an act of a customer", ActivitySettings, {}),
+        ("targets.my_target", "a question of your own; repurchase, churn … are built in and may be changed alike",
+         TargetSettings, act),
+        ("audiences.my_audience", "one more audience: reprise audience build my_audience", AudienceSettings, act),
+        ("suppression", "who must not be contacted, whatever the audience", SuppressionSettings, {}),
+        ("training", "how models are made", TrainingSettings, {}),
+        ("recommend", "how suggestions are made", RecommendSettings, {}),
+        ("serving", "the HTTP service: reprise serve", ServingSettings, {}),
+    ]  # fmt: skip
+    told = ["\n# Nothing below need be said. To change a setting take the # off its line and off its [section].\n"]
+    for name, meaning, model, examples in shown:
+        if name not in said:
+            lines = [f"\n#[{name}]  # {meaning}", *_lines(model, list(model.model_fields), examples)]
+            told.append("\n".join(lines) + "\n")
+    return told
+
+
+def other_tables(tables: Collection[str]) -> str:
+    """One line of prose for each table that is not there yet."""
+    missing = [contract for name, contract in CONTRACTS.items() if name not in tables]
+    if not missing:
+        return ""
+    lines = [f"#   [tables.{each.name}]  {each.grain}; unlocks {each.unlocks}" for each in missing]
+    return "\n# Other tables there may be, each with its files:\n" + "\n".join(lines) + "\n"
+
+
+def toml(value: Any) -> str:
+    """A value as TOML writes it: texts, numbers, flags and lists of these are the same as in JSON."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _lines(model: type[BaseModel], names: list[str], examples: Mapping[str, Any]) -> list[str]:
+    """`#name = value  # meaning` for each, the meanings under each other."""
+    pairs = []
+    for name in names:
+        if name in SILENT:
+            continue
+        field = model.model_fields[name]
+        is_example = field.is_required() or field.default is None
+        value = {**_EXAMPLES, **examples}[name] if is_example else field.get_default(call_default_factory=True)
+        meaning = f"{'(an example) ' if is_example else ''}{field.description}"
+        pairs.append((f"#{name} = {toml(value)}", meaning))
+    width = min(max((len(left) for left, _ in pairs), default=0), _WIDEST)
+    return [f"{left.ljust(width)}  # {meaning}" for left, meaning in pairs]
+
+
+def _is_section(annotation: Any) -> bool:
+    """Whether a field of the settings is a section or a family of sections."""
+    return getattr(annotation, "__origin__", None) is dict or (
+        isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    )
