@@ -18,8 +18,8 @@ from warehouse.errors import DataProblemError
 PATIENCE = 40
 """Trees without a better log loss on the later cutoff after which training stops."""
 _THREADS = 1
-"""The threads of one fit. LightGBM keeps their number in a variable of the whole process: two fits side by side with
-different numbers divide by each other's and kill it. So each fit has one, and folds and targets run side by side."""
+"""The threads of one fit or prediction. LightGBM keeps their number in a variable of the whole process: two fits side
+by side with different numbers divide by each other's and kill it. So folds and targets run side by side instead."""
 _CONSTRUCTING = Lock()
 _BINS = 63
 """Bins of a number: with some thousand noisy labels finer ones cost time and gain nothing."""
@@ -143,11 +143,16 @@ def boost(
     return Boosted(_text(booster, rounds), rounds, tuple(float(v) for v in seen))
 
 
-def raw_scores(booster: lightgbm.Booster, X: NDArray[np.float32], threads: int) -> NDArray[np.float64]:
+def raw_scores(booster: lightgbm.Booster, X: NDArray[np.float32]) -> NDArray[np.float64]:
     """Log-odds of each row as the trees give them, before calibration."""
     if X.shape[0] == 0:
         return np.zeros(0)
-    return np.asarray(booster.predict(X, raw_score=True, num_threads=threads), dtype=np.float64)
+    return np.asarray(booster.predict(X, raw_score=True, num_threads=_THREADS), dtype=np.float64)
+
+
+def raw_contributions(booster: lightgbm.Booster, X: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What each column adds to a row's log-odds before calibration, and last what every row starts from; some rows."""
+    return np.asarray(booster.predict(X, pred_contrib=True, num_threads=_THREADS), dtype=np.float64)
 
 
 def parse(text: str) -> lightgbm.Booster:

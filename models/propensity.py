@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from models.baselines import Rule
-from models.boosting import parse, raw_scores
+from models.boosting import parse, raw_contributions, raw_scores
 from models.calibration import IDENTITY, Calibration
 from models.encoding import FeatureSchema
 from warehouse.errors import RepriseError
@@ -24,8 +24,6 @@ from warehouse.files import write_text
 MODEL_FILE = "model.json"
 TREES_FILE = "model.txt"
 _FORMAT = 1
-_FEW_ROWS = 256
-"""Up to here one thread answers sooner than several."""
 
 Part = TypeVar("Part")
 Floats = NDArray[np.float64]
@@ -37,8 +35,7 @@ class PropensityModel:
 
     `kind` is "lightgbm" (needs `schema` and `trees`, LightGBM's text) or "rule" (needs `rule`). Trees may be grown on
     top of a simple rule, `start`, whose log-odds are added to theirs. `population` is the
-    text of the rule that says whom the model is about. `base_rate` is the share of y = 1 in training. With
-    `outcome_negated` the answers are those of the opposite outcome: 1 − p.
+    text of the rule that says whom the model is about. `base_rate` is the share of y = 1 in training.
     """
 
     target: str
@@ -52,7 +49,6 @@ class PropensityModel:
     rule: Rule | None = None
     start: Rule | None = None
     calibration: Calibration = IDENTITY
-    outcome_negated: bool = False
     _booster: lightgbm.Booster | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
@@ -73,38 +69,36 @@ class PropensityModel:
         started = self.start.columns if self.start is not None else ()
         return (*self.schema.names, *(name for name in started if name not in self.schema.names))
 
-    def predict(self, table: pa.Table, threads: int = 1) -> Floats:
+    def predict(self, table: pa.Table) -> Floats:
         """Probability of the outcome, above 0 and below 1, for every row of `table`, in its order.
 
         A row's answer does not depend on the rows beside it. Raises `DataProblemError` where a column is of
         another kind than in training.
         """
-        probability = self.calibration.apply(self._raw(table, threads))
-        return 1 - probability if self.outcome_negated else probability
+        return self.calibration.apply(self._raw(table))
 
-    def contributions(self, table: pa.Table, threads: int = 1) -> tuple[tuple[str, ...], Floats, Floats]:
+    def contributions(self, table: pa.Table) -> tuple[tuple[str, ...], Floats, Floats]:
         """What each feature adds to the log-odds: (names, array rows × names, what every row starts from).
 
         Start plus contributions are the log-odds of `predict`: the calibration map is shared out in proportion. A
         rule has one contribution, under its own name. Slow (hundreds of rows a second).
         """
-        names, raw, start = self._raw_contributions(table, threads)
+        names, raw, start = self._raw_contributions(table)
         total = raw.sum(axis=1)
         mapped_start = self.calibration.log_odds(start)
         moved = self.calibration.log_odds(start + total) - mapped_start
         with np.errstate(divide="ignore", invalid="ignore"):
             stretch = np.where(np.abs(total) > 1e-9, moved / total, self.calibration.slope(start))
-        sign = -1.0 if self.outcome_negated else 1.0
-        return names, sign * raw * stretch[:, None], sign * mapped_start
+        return names, raw * stretch[:, None], mapped_start
 
-    def _raw(self, table: pa.Table, threads: int) -> Floats:
+    def _raw(self, table: pa.Table) -> Floats:
         if self.rule is not None:
             return self.rule.log_odds(table)
         booster, schema = self._tree_parts()
-        raw = raw_scores(booster, schema.encode(table), 1 if table.num_rows <= _FEW_ROWS else threads)
+        raw = raw_scores(booster, schema.encode(table))
         return raw if self.start is None else raw + self.start.log_odds(table)
 
-    def _raw_contributions(self, table: pa.Table, threads: int) -> tuple[tuple[str, ...], Floats, Floats]:
+    def _raw_contributions(self, table: pa.Table) -> tuple[tuple[str, ...], Floats, Floats]:
         if self.rule is not None:
             center = float(self.rule.logistic.log_odds(np.array([self.rule.logistic.center]))[0])
             start = np.full(table.num_rows, center)
@@ -113,9 +107,7 @@ class PropensityModel:
         names = self.columns
         if table.num_rows == 0:
             return names, np.zeros((0, len(names))), np.zeros(0)
-        found = np.asarray(
-            booster.predict(schema.encode(table), pred_contrib=True, num_threads=threads), dtype=np.float64
-        )
+        found = raw_contributions(booster, schema.encode(table))
         amounts, start = np.zeros((table.num_rows, len(names))), found[:, -1]
         amounts[:, : len(schema.names)] = found[:, :-1]
         if self.start is not None:
@@ -141,7 +133,6 @@ class PropensityModel:
             "kind": self.kind,
             "population": self.population,
             "base_rate": self.base_rate,
-            "outcome_negated": self.outcome_negated,
             "calibration": self.calibration.to_json(),
             "schema": self.schema.to_json() if self.schema is not None else None,
             "schema_sha256": self.schema.fingerprint if self.schema is not None else None,
@@ -191,7 +182,6 @@ class PropensityModel:
             rule=_part(document["rule"], Rule.from_json),
             start=_part(document.get("start"), Rule.from_json),
             calibration=Calibration.from_json(document["calibration"]),
-            outcome_negated=bool(document["outcome_negated"]),
         )
 
 

@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 
 from features.source import StoreSource, versions
 from pipeline import suggestions
-from serving.complements import Key, Model
+from serving.complements import Complement, Key, Model
 from serving.holder import key_from_environment
 from serving.publication import current_release, publish
 from serving.release import Release, ReleaseContents, open_release, write_release
 from serving.scoring import populations, score
 from training.registry import Registry
 from training.snapshots import Snapshots
-from training.trainer import CARD_JSON, champions
+from training.trainer import CARD_JSON, champions, complements
 from warehouse.clock import instant
 from warehouse.errors import NotReadyError
 from warehouse.files import sweep
@@ -51,7 +51,7 @@ def publish_release(
     progress: Progress,
 ) -> Published:
     """Scores everyone as of a date with the champions, writes the release and makes it the one that serves."""
-    models: dict[Key, Model] = {(m.target, m.horizon_days): m for m in champions(workspace)}
+    models = serving_models(workspace)
     if not models:
         raise NotReadyError("There is no model to score with.", hint="Run `reprise run`, or `reprise train` first.")
     features = snapshots.features(as_of)
@@ -85,6 +85,17 @@ def publish_release(
     return Published(release, features.num_columns - 1, counts, rows, release.recommender)
 
 
+def serving_models(workspace: Workspace) -> dict[Key, Model]:
+    """What scores now, by target and horizon: the champions, and one minus them where that answers another target."""
+    models: dict[Key, Model] = {}
+    for champion in champions(workspace):
+        models[champion.target, champion.horizon_days] = champion
+        for told in complements(workspace, champion):
+            other = Complement(told["target"], told["population"], told["base_rate"], champion)
+            models[other.target, other.horizon_days] = other
+    return dict(sorted(models.items()))
+
+
 def tables_known(source: StoreSource, as_of: date) -> dict[str, pa.Table]:
     """What scoring raw lines over HTTP takes from the release: customers, items, tags and contacts as known."""
     found: dict[str, pa.Table] = {name: versions(source, name, as_of) for name in _VERSIONED if name in source.tables}
@@ -97,7 +108,7 @@ def tables_known(source: StoreSource, as_of: date) -> dict[str, pa.Table]:
 
 
 def cards(workspace: Workspace, models: Mapping[Key, Model]) -> dict[str, Mapping[str, Any]]:
-    """The model cards of the champions, by `target_30d`; a complement has that of the model it mirrors."""
+    """The model cards of the champions, by `target_30d`; a complement has that of the model it is one minus."""
     registry = Registry(workspace)
     return {f"{t}_{h}d": card for (t, h), m in models.items() if (card := champions_card(registry, m.version))}
 

@@ -44,7 +44,7 @@ class Fitted:
             return self.rule.log_odds(table)
         assert self.schema is not None
         assert self.trees is not None
-        raw = raw_scores(parse(self.trees.text), self.schema.encode(table), 1)
+        raw = raw_scores(parse(self.trees.text), self.schema.encode(table))
         return raw if self.start is None else raw + self.start.log_odds(table)
 
     @property
@@ -126,7 +126,7 @@ class Matrix:
         def one(held: Flags) -> None:
             fitted = self.fit(rounds, ~held)
             assert fitted.trees is not None
-            raw[held] = raw_scores(parse(fitted.trees.text), self.X[held], 1)
+            raw[held] = raw_scores(parse(fitted.trees.text), self.X[held])
             if fitted.start is not None:
                 raw[held] += fitted.start.log_odds(self._simple.filter(pa.array(held)))
 

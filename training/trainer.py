@@ -7,13 +7,13 @@ import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from features.source import StoreSource, act_statement
-from models.calibration import Calibration
 from models.propensity import PropensityModel
 from training import cards, gates, protocol, targets
 from training.propensity import RECIPE_FILE, Made, Trained, train_target
@@ -248,32 +248,14 @@ def _who() -> str:
 
 
 def champions(workspace: Workspace) -> list[PropensityModel]:
-    """The models that serve now, complements among them, sorted by target and horizon: what a release is made of."""
+    """The fitted models that serve now, sorted by target and horizon."""
     registry = Registry(workspace)
-    found: list[PropensityModel] = []
-    for target, horizon in registry.names():
-        folder = registry.champion(target, horizon)
-        if folder is None:
-            continue
-        model = PropensityModel.load(folder)
-        found.append(model)
-        for row in json.loads((folder / COMPLEMENTS_FILE).read_text(encoding="utf-8")):
-            found.append(complement(model, row["target"], row["population"], row["base_rate"]))
-    return sorted(found, key=lambda model: (model.target, model.horizon_days))
+    folders = (registry.champion(target, horizon) for target, horizon in registry.names())
+    return [PropensityModel.load(folder) for folder in folders if folder is not None]
 
 
-def complement(model: PropensityModel, target: str, population: str, base_rate: float) -> PropensityModel:
-    """The model of the opposite outcome: 1 − p of the same model, about its own population.
-
-    Raw log-odds change sign, so the calibration map is mirrored: its slopes trade places and its shift changes sign.
-    """
-    was = model.calibration
-    mirrored = Calibration(-was.shift, was.high, was.low)
-    return replace(
-        model,
-        target=target,
-        population=population,
-        base_rate=base_rate,
-        calibration=mirrored,
-        outcome_negated=not model.outcome_negated,
-    )
+def complements(workspace: Workspace, model: PropensityModel) -> list[dict[str, Any]]:
+    """The targets answered by one minus a kept model: `target`, `population` and `base_rate` of each."""
+    folder = Registry(workspace).directory(model.target, model.horizon_days, model.version)
+    found: list[dict[str, Any]] = json.loads((folder / COMPLEMENTS_FILE).read_text(encoding="utf-8"))
+    return found

@@ -29,7 +29,7 @@ def test_the_same_rows_and_seed_give_the_same_bytes_on_any_thread_count() -> Non
 
 
 def test_trees_learn_numbers_categories_and_missing_values() -> None:
-    scores = raw_scores(parse(boost(X, Y, FAST, [5]).text), X, 1)
+    scores = raw_scores(parse(boost(X, Y, FAST, [5]).text), X)
     assert scores[Y == 1].mean() > scores[Y == 0].mean() + 0.5
     assert expit(scores).mean() == pytest.approx(Y.mean(), abs=0.01)
     assert scores[X[:, 5] == 2].mean() > scores[X[:, 5] == 1].mean() + 0.5
@@ -42,7 +42,7 @@ def test_training_stops_where_a_later_cutoff_no_longer_gains() -> None:
     assert min(stopped.losses) == stopped.losses[stopped.rounds - 1]
     booster = parse(stopped.text)
     assert booster.num_trees() == stopped.rounds
-    p = expit(raw_scores(booster, later[0], 1))
+    p = expit(raw_scores(booster, later[0]))
     loss = -np.mean(later[1] * np.log(p) + (1 - later[1]) * np.log1p(-p))
     assert loss == pytest.approx(stopped.losses[stopped.rounds - 1], abs=1e-9)
 
@@ -59,7 +59,7 @@ def test_sampled_negatives_and_their_correction_keep_the_level() -> None:
     rows, kept = sample_negatives(Y, 1400, seed=3)
     assert Y[rows].sum() == Y.sum()
     assert kept == pytest.approx((Y[rows] == 0).sum() / (Y == 0).sum())
-    scores = raw_scores(parse(boost(X[rows], Y[rows], FAST, [5]).text), X, 1)
+    scores = raw_scores(parse(boost(X[rows], Y[rows], FAST, [5]).text), X)
     assert expit(scores).mean() > Y.mean() + 0.1
     assert expit(corrected_for_sampling(scores, kept)).mean() == pytest.approx(Y.mean(), abs=0.03)
     everything, share = sample_negatives(Y, 5000, seed=3)

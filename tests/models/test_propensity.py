@@ -76,7 +76,7 @@ def test_a_saved_model_answers_exactly_as_before(model: PropensityModel, tmp_pat
 
 
 def test_a_row_alone_gets_the_answer_it_gets_among_others(model: PropensityModel) -> None:
-    batch = model.predict(LATER, threads=2)
+    batch = model.predict(LATER)
     assert ((batch > 0) & (batch < 1)).all()
     alone = np.concatenate([model.predict(LATER.slice(i, 1)) for i in range(100)])
     np.testing.assert_allclose(alone, batch[:100], rtol=0, atol=1e-12)
@@ -99,7 +99,7 @@ def test_nobody_is_no_mistake(model: PropensityModel) -> None:
 
 
 def test_contributions_add_up_to_the_log_odds(model: PropensityModel) -> None:
-    for asked in (model, replace(model, outcome_negated=True), replace(model, calibration=IDENTITY)):
+    for asked in (model, replace(model, calibration=IDENTITY)):
         names, added, start = asked.contributions(LATER.slice(0, 200))
         assert added.shape == (200, len(names))
         np.testing.assert_allclose(start + added.sum(axis=1), logit(asked.predict(LATER.slice(0, 200))), atol=1e-9)
@@ -112,13 +112,6 @@ def test_contributions_name_what_moves_the_answer() -> None:
     assert max(strength, key=strength.__getitem__) == "days_since_last_order"
     assert strength["days_since_last_order"] > 5 * strength["region"]
     assert MODELS["rule"].contributions(LATER)[0] == ("bg_nbd",)
-
-
-def test_the_opposite_outcome_is_one_minus(model: PropensityModel, tmp_path: Path) -> None:
-    opposite = replace(model, target="churn", outcome_negated=True)
-    np.testing.assert_array_equal(opposite.predict(LATER), 1 - model.predict(LATER))
-    opposite.save(tmp_path)
-    assert PropensityModel.load(tmp_path).outcome_negated
 
 
 def test_many_threads_may_ask_at_once() -> None:

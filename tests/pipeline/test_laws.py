@@ -15,9 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from features import rules
 from features.source import StoreSource
+from models.calibration import IDENTITY
 from pipeline.releasing import publish_release
 from serving import answers
+from serving.complements import Complement
 from serving.raw_lines import MAX_LINES
 from serving.release import Release
 from serving.scoring import score_lines
@@ -201,3 +204,37 @@ def test_post_of_raw_lines_answers_what_the_release_holds(case: Case) -> None:
     # Lines of later dates only make nobody a customer of this date: everyone asked about is one.
     assert {user for user, _, _ in found} == set(users)
     _same(found, written)
+
+
+def test_churn_is_one_minus_repurchase_on_its_own_population(case: Case) -> None:
+    """For every customer by what GET answers, for some by what POST of their lines answers; to the last bit."""
+    release = case.release
+    churn = release.models["churn", 30]
+    assert isinstance(churn, Complement)
+    # A calibrated model: with the identity as its map a wrongly mirrored one would answer right all the same.
+    assert churn.of.calibration != IDENTITY
+    features = release.features()
+    inside = rules.evaluate(rules.parse(churn.population), features)
+    assert 0.1 < inside.mean() < 0.9
+    last = dict(zip(features["entity_id"].to_pylist(), features["days_since_last_act"].to_pylist(), strict=True))
+    asked = {user for user, one in zip(last, inside, strict=True) if one}
+    for user in last:
+        told = {(row["target"], row["horizon_days"]): row for row in answers.user_scores(release, user)["scores"]}
+        _one_minus(told["churn", 30], told["repurchase", 30], user in asked, last[user])
+    some = next(_posts(case, [user for user in case.users() if user in asked][::9]))
+    some += next(_posts(case, [user for user in case.users() if user not in asked][::9]))
+    for user in some:
+        lines = case.lines[user]
+        rows = score_lines(release, release.as_of, lines.get("orders", []), lines.get("events", []), LOADED_AT)
+        told = {(row["target"], row["horizon_days"]): row for row in rows.to_pylist()}
+        _one_minus(told["churn", 30], told["repurchase", 30], user in asked, last[user])
+
+
+def _one_minus(churn: Mapping[str, Any], repurchase: Mapping[str, Any], inside: bool, last: float | None) -> None:
+    if inside:
+        assert churn["probability"] == 1 - repurchase["probability"]
+        assert churn["state"] is None
+    else:
+        assert (churn["probability"], churn["percentile"]) == (None, None)
+        assert churn["state"] == ("no act yet" if last is None else "already inactive")
+    assert churn["model_version"] == repurchase["model_version"]

@@ -111,3 +111,24 @@ def test_probes_and_metrics(client: Any) -> None:
     told = client.get("/metrics").text
     assert 'route="user_scores",status="200"' in told
     assert "4711" not in told
+
+
+def test_churn_is_one_minus_repurchase_over_http(client: Any, contents: Any, shop: Any) -> None:
+    """By GET for everybody and by POST of raw lines: one minus, or nothing and the reason."""
+    days = dict(zip(*(contents.features[n].to_pylist() for n in ("entity_id", "days_since_last_act")), strict=True))
+    answers = {user: client.get(f"/v1/users/{quote(user, safe='')}/scores").json()["scores"] for user in days}
+    compared = list(answers.items())
+    for group in (list(days)[:40], list(days)[40:]):
+        lines = {name: [line for user in group for line in shop.of(user, name)] for name in ("orders", "events")}
+        told = client.post("/v1/score", {"as_of": contents.as_of.isoformat(), **lines}).json()
+        compared += [(user["user_id"], user["scores"]) for user in told["users"]]
+    assert len(compared) > 1.5 * len(days)
+    for user, scores in compared:
+        by_key = {(row["target"], row["horizon_days"]): row for row in scores}
+        churn, repurchase = by_key["churn", 30], by_key["repurchase", 30]
+        if days[user] is not None and days[user] <= 60:
+            assert churn["probability"] == 1 - repurchase["probability"]
+            assert churn["state"] is None
+        else:
+            assert (churn["probability"], churn["percentile"]) == (None, None)
+            assert churn["state"] == ("no act yet" if days[user] is None else "already inactive")

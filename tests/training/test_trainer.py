@@ -13,7 +13,7 @@ from training.backtest import backtest, judged_json, sentence
 from training.cards import calibration_figure, card, markdown
 from training.reproduction import reproduce
 from training.snapshots import Snapshots
-from training.trainer import CARD_FILE, Trainer, champions
+from training.trainer import CARD_FILE, Trainer, champions, complements
 from warehouse.errors import NotReadyError, UsageError
 from warehouse.files import write_text
 from warehouse.store import Store
@@ -77,14 +77,13 @@ def test_every_target_is_trained_answered_or_absent(report):
     }  # fmt: skip
 
 
-def test_champions_serve_and_churn_is_one_minus_repurchase(workspace, report, trainer):
+def test_champions_serve_and_repurchase_answers_churn(workspace, report, trainer):
     served = {(m.target, m.horizon_days): m for m in champions(workspace)}
-    assert set(served) == {(t.target.name, t.horizon) for t in report.trained} | {("churn", 14)}
-    features = trainer.snapshots.features(AS_OF)
-    churn, repurchase = served["churn", 14], served["repurchase", 14]
-    np.testing.assert_allclose(churn.predict(features), 1 - repurchase.predict(features), atol=1e-12)
-    assert churn.population == "days_since_last_act <= 28"
-    assert churn.version == repurchase.version
+    assert set(served) == {(t.target.name, t.horizon) for t in report.trained}
+    [churn] = complements(workspace, served["repurchase", 14])
+    assert (churn["target"], churn["population"]) == ("churn", "days_since_last_act <= 28")
+    assert 0 < churn["base_rate"] < 1
+    assert not complements(workspace, served["win_back", 14])
 
 
 def test_a_kept_version_holds_model_card_and_inputs(trainer, report):
