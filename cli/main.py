@@ -68,9 +68,14 @@ def hoisted(arguments: Sequence[str]) -> list[str]:
 
 
 def _wanted(arguments: Sequence[str]) -> tuple[str, ...]:
-    """The one noun that is called, so that nothing else is imported; all of them where none is (help, a slip)."""
-    called = next((argument for argument in arguments if argument in COMMANDS), None)
-    return (called,) if called else COMMANDS
+    """The one noun that is called, so that nothing else is imported; all of them where none is (help, a slip).
+
+    `arguments` are hoisted. The folder after -w is none, whatever it is called.
+    """
+    values = {place + 1 for place, argument in enumerate(arguments) if argument in ("-w", "--workspace")}
+    words = (argument for place, argument in enumerate(arguments) if place not in values and argument[:1] != "-")
+    called = next(words, None)
+    return (called,) if called in COMMANDS else COMMANDS
 
 
 def _report(error: RepriseError, as_json: bool) -> None:

@@ -29,6 +29,15 @@ def test_common_options_stand_anywhere(arguments: list[str]) -> None:
     assert sorted(moved[:-2]) == ["--json", "-w", "here"]
 
 
+@pytest.mark.parametrize("noun", COMMANDS)
+def test_a_workspace_may_be_called_like_a_command(noun: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(noun).mkdir()
+    Path(noun, "reprise.toml").write_text('time_zone = "UTC"\n')
+    assert call(["recommend", "somebody", "-w", noun]) == 4
+    assert call(["-w", noun, "explain", noun]) == 4
+
+
 def test_what_follows_two_dashes_is_left_alone() -> None:
     assert hoisted(["explain", "--", "--json"]) == ["explain", "--", "--json"]
 
