@@ -69,6 +69,15 @@ class PropensityModel:
         started = self.start.columns if self.start is not None else ()
         return (*self.schema.names, *(name for name in started if name not in self.schema.names))
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Those of `columns` that an answer can depend on: a tree model may read more than it splits by."""
+        if self.schema is None or self._booster is None:
+            return self.columns
+        splits = dict(zip(self.schema.names, self._booster.feature_importance("split"), strict=True))
+        started = self.start.columns if self.start is not None else ()
+        return tuple(name for name in self.columns if splits.get(name, 0) > 0 or name in started)
+
     def predict(self, table: pa.Table) -> Floats:
         """Probability of the outcome, above 0 and below 1, for every row of `table`, in its order.
 

@@ -107,7 +107,7 @@ def run(
             trained = teaching.train(loaded, None, progress, watch.step)
         else:
             watch.step(f"training is not due (every {workspace.settings.training.retrain_every} days)")
-        return _published(loaded, trained, data, settings, watch, progress, tell)
+        return _published(loaded, trained, data, settings, watch, progress, tell, accept_drift)
 
 
 def _same(workspace: Workspace, before: journal.Entry, data: str, settings: str) -> bool:
@@ -129,11 +129,16 @@ def _published(
     watch: Watch,
     progress: Progress,
     tell: Tell,
+    accept_drift: str | None = None,
 ) -> RunReport:
     absent = _absent(loaded)
     name = _free_name(loaded, data, settings)
-    published = publish_release(loaded.workspace, loaded.source, loaded.snapshots, loaded.as_of, name, absent, progress)
+    published = publish_release(
+        loaded.workspace, loaded.source, loaded.snapshots, loaded.as_of, name, absent, progress, accept_drift
+    )
     watch.step(_scored_line(published))
+    for note in published.notes:
+        tell(f"        {note}")
     for line in published.release.absent:
         tell(f"        absent: {line['what']}: {line['why']}. It needs {line['needs']}.")
     declared = journal.declared(loaded.workspace)

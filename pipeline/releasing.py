@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 
 from features.source import StoreSource, versions
 from pipeline import suggestions
+from serving import drift
 from serving.complements import Complement, Key, Model
 from serving.holder import key_from_environment
+from serving.manifest import ReleaseError
 from serving.publication import current_release, publish
 from serving.release import Release, ReleaseContents, open_release, write_release
 from serving.scoring import populations, score
@@ -22,7 +24,7 @@ from training.registry import Registry
 from training.snapshots import Snapshots
 from training.trainer import CARD_JSON, champions, complements
 from warehouse.clock import instant
-from warehouse.errors import NotReadyError
+from warehouse.errors import DataProblemError, NotReadyError
 from warehouse.files import sweep
 from warehouse.progress import Progress
 from warehouse.workspace import Workspace
@@ -32,13 +34,14 @@ _VERSIONED: tuple[Literal["users", "items", "tags"], ...] = ("users", "items", "
 
 @dataclass(frozen=True)
 class Published:
-    """A release that serves, and what was learnt on the way."""
+    """A release that serves, and what was learnt on the way; `notes` compare it with the one before."""
 
     release: Release
     features: int
     scored: Mapping[Key, int]
     suggested: int
     recommender: str | None
+    notes: tuple[str, ...] = ()
 
 
 def publish_release(
@@ -49,8 +52,13 @@ def publish_release(
     name: str,
     absent: list[Mapping[str, str]],
     progress: Progress,
+    accept_drift: str | None = None,
 ) -> Published:
-    """Scores everyone as of a date with the champions, writes the release and makes it the one that serves."""
+    """Scores everyone as of a date with the champions, writes the release and makes it the one that serves.
+
+    `DataProblemError` where it is unlike the release that serves (`serving.drift`), which then goes on serving, unless
+    `accept_drift` gives a reason, which is kept in the release.
+    """
     models = serving_models(workspace)
     if not models:
         raise NotReadyError("There is no model to score with.", hint="Run `reprise run`, or `reprise train` first.")
@@ -74,6 +82,7 @@ def publish_release(
         cards=cards(workspace, models),
         previous=current_release(workspace.releases),
     )
+    contents, notes = _compared(workspace, contents, accept_drift)
     workspace.releases.mkdir(parents=True, exist_ok=True)
     sweep(workspace.releases)
     write_release(workspace.releases / name, contents, key_from_environment())
@@ -82,7 +91,29 @@ def publish_release(
     publish(workspace.releases, name)
     counts = {key: int(inside.sum()) for key, inside in populations(models, features).items()}
     rows = 0 if suggested.suggestions is None else suggested.suggestions.num_rows
-    return Published(release, features.num_columns - 1, counts, rows, release.recommender)
+    return Published(release, features.num_columns - 1, counts, rows, release.recommender, notes)
+
+
+def _compared(
+    workspace: Workspace, contents: ReleaseContents, accept_drift: str | None
+) -> tuple[ReleaseContents, tuple[str, ...]]:
+    """The contents with what of them was accepted though surprising, and what is worth knowing; or the refusal."""
+    if contents.previous is None:
+        return contents, ()
+    try:
+        old = open_release(workspace.releases / contents.previous, key_from_environment(), canary=False)
+    except ReleaseError as error:
+        return contents, (f"not compared with {contents.previous}: {error.message}",)
+    found = drift.compare(old, contents)
+    if found.problems and not accept_drift:
+        raise DataProblemError(
+            f"The new release is unlike {old.id} and was not published; {old.id} goes on serving.",
+            found.problems,
+            hint='If it is right, publish it with `reprise run --accept-drift "reason"`.',
+        )
+    accepted = tuple(f"{accept_drift}: {problem}" for problem in found.problems)
+    notes = (*found.notes, *(f"accepted ({accept_drift}): {problem}" for problem in found.problems))
+    return replace(contents, accepted_drift=accepted), notes
 
 
 def serving_models(workspace: Workspace) -> dict[Key, Model]:

@@ -73,6 +73,7 @@ def release_info(release: Release) -> dict[str, Any]:
         "time_zone": release.settings.time_zone,
         "currency": release.settings.currency,
         "previous": release.previous,
+        "accepted_drift": list(release.accepted_drift),
         "absent": [{name: str(each.get(name, "")) for name in ("what", "why", "needs")} for each in release.absent],
     }
 

@@ -1,35 +1,76 @@
-"""Is a new release like the one it replaces? The shift of each target's scores, for a gate before publication."""
+"""Is a new release like the one it is to replace? Asked before publication; what is not does not serve.
+
+A model that has lost what it reads still answers, and its answers are valid. What gives it away is that everybody gets
+the same, that a column is gone, or that the same model's scores have moved further than days can move them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from serving.complements import Key
-from serving.release import Release
+from serving.complements import Key, base_models
+from serving.release import Release, ReleaseContents
+from warehouse.errors import Problem
 
 BINS = 10
-LARGE = 0.25
-"""A population stability index above this is commonly taken as another population; below 0.1 as the same."""
+TOLD = 0.25
+"""A population stability index above this is commonly taken as another population, and told."""
+REFUSED = 1.0
+"""Above this the same model's scores do not serve. Six days over a festival move a rule of recency by up to 0.7 on the
+made-up shop and 0.35 on Online Retail; a model that has lost a column it needs moves by 2 to 8."""
+FEWEST = 30
+"""Fewer customers may all have the same by chance."""
+_CHANCE = 27.9
+"""99.9 % quantile of χ² with `BINS` − 1 degrees of freedom: times 1/n + 1/m, what chance alone gives samples of n and m
+(Yurdakul 2018)."""
+_SAME = 1e-9
+_KNOWN_SHARE = 0.05
+"""A column counts as lost where at least so many customers had it and now nobody has."""
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Shift:
-    """How far one target's scores moved. `constant` is true where the new model gives everybody the same."""
+class Drift:
+    """What stops a publication, and what is only worth knowing."""
 
-    target: str
-    horizon_days: int
-    stability_index: float
-    constant: bool
-
-    @property
-    def suspicious(self) -> bool:
-        return self.constant or self.stability_index > LARGE
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def stability_index(before: npt.NDArray[np.float64], after: npt.NDArray[np.float64], bins: int = BINS) -> float:
+def compare(old: Release, new: ReleaseContents) -> Drift:
+    """How a release about to be written differs from the one that serves.
+
+    Everybody alike where they were not, and a column that a model needs and that nobody has any more, stop it always;
+    a shift of the scores only under the same model version and at most `retrain_every` days apart, for a new model is
+    allowed to see things differently. What was not there before is not compared.
+    """
+    problems, notes = _lost_columns(old, new), []
+    comparable = abs(new.as_of - old.as_of) <= timedelta(days=new.settings.training.retrain_every)
+    for key, after in _probabilities(new).items():
+        before = old.scores.reference.get(key)
+        if before is None:
+            continue
+        if _constant(after) and not _constant(before):
+            problems.append(_alike(key, after, old))
+        elif comparable and new.models[key].version == old.models[key].version:
+            index = stability_index(before, after)
+            chance = _CHANCE * (1 / before.size + 1 / after.size) if before.size and after.size else 0.0
+            if index > REFUSED + chance:
+                problems.append(_shifted(key, index, REFUSED + chance, old))
+            elif index > TOLD + chance:
+                notes.append(f"the scores of {_named(key)} have moved by {index:.2f} since {old.id} (stability index)")
+    return Drift(tuple(problems), tuple(notes))
+
+
+def stability_index(before: Floats, after: Floats, bins: int = BINS) -> float:
     """Population stability index of two samples: Σ (a − b) ln(a / b) over bins of equal count of the first.
 
     a and b are the shares in a bin; half a row is added to each bin, so that an empty one stays finite. 0 where either
@@ -46,22 +87,61 @@ def stability_index(before: npt.NDArray[np.float64], after: npt.NDArray[np.float
     return float(np.sum((new - old) * np.log(new / old)))
 
 
-def shifts(old: Release, new: Release) -> list[Shift]:
-    """The shift of every target and horizon both releases have."""
-    return [_shift(key, old, new) for key in new.scores.reference if key in old.scores.reference]
+def _probabilities(contents: ReleaseContents) -> Mapping[Key, Floats]:
+    """Of each target the known probabilities."""
+    known = contents.scores.filter(pc.is_valid(contents.scores["probability"]))
+    found = {}
+    for target, horizon in contents.models:
+        mine = known.filter((pc.field("target") == target) & (pc.field("horizon_days") == horizon))
+        found[target, horizon] = np.asarray(mine["probability"].to_numpy(), dtype=np.float64)
+    return found
 
 
-def lost_features(old: Release, new: Release) -> dict[Key, tuple[str, ...]]:
-    """For each model both have, the columns the new one no longer reads."""
-    lost = {}
-    for key, model in new.models.items():
-        if key in old.models:
-            before = old.models[key].columns
-            lost[key] = tuple(name for name in before if name not in model.columns)
-    return {key: names for key, names in lost.items() if names}
+def _constant(probabilities: Floats) -> bool:
+    return probabilities.size >= FEWEST and float(np.ptp(probabilities)) <= _SAME
 
 
-def _shift(key: Key, old: Release, new: Release) -> Shift:
-    before, after = old.scores.reference[key], new.scores.reference[key]
-    constant = bool(after.size > 1 and after[0] == after[-1])
-    return Shift(key[0], key[1], stability_index(before, after), constant)
+def _lost_columns(old: Release, new: ReleaseContents) -> list[Problem]:
+    """The columns that a model needs, that some customers had in the release before, and that nobody has now."""
+    features, before = new.features, _known_columns(old)
+    problems = []
+    for key, model in base_models(new.models).items():
+        lost = [
+            name
+            for name in model.needed
+            if name in before and (name not in features.column_names or features[name].null_count == features.num_rows)
+        ]
+        if lost:
+            more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+            expected = f"known for some, as in {old.id}, because the model of {_named(key)} needs it"
+            fix = "Look for a table or a column that is no longer loaded, or train again with --retrain."
+            problems.append(Problem("features", None, f"{lost[0]}{more}", "known for nobody", expected, fix))
+    return problems
+
+
+def _known_columns(release: Release) -> frozenset[str]:
+    """The features that at least 5 % of a release's customers have, by the statistics of its file."""
+    with pq.ParquetFile(release.directory / "features.parquet") as file:
+        told, names, rows = file.metadata, file.schema_arrow.names, file.metadata.num_rows
+        missing = np.zeros(len(names))
+        for group in range(told.num_row_groups):
+            for column in range(len(names)):
+                statistics = told.row_group(group).column(column).statistics
+                missing[column] += statistics.null_count if statistics is not None else 0
+    return frozenset(name for name, gone in zip(names, missing, strict=True) if rows - gone >= _KNOWN_SHARE * rows > 0)
+
+
+def _alike(key: Key, after: Floats, old: Release) -> Problem:
+    found = f"{after[0]:.3f} for all {after.size:,} customers"
+    fix = f"Go back to the model before with `reprise models rollback {key[0]} --horizon {key[1]}`."
+    return Problem("scores", None, f"the probability of {_named(key)}", found, f"different ones, as in {old.id}", fix)
+
+
+def _shifted(key: Key, index: float, allowed: float, old: Release) -> Problem:
+    found = f"the scores of {_named(key)} have moved by {index:.2f} since {old.id} under the same model"
+    fix = "Look at what was loaded since."
+    return Problem("scores", None, None, found, f"a stability index of at most {allowed:.2f}", fix)
+
+
+def _named(key: Key) -> str:
+    return f"{key[0]}, {key[1]} days"

@@ -52,7 +52,8 @@ class ReleaseContents:
     `features` has one row per user sorted by `entity_id`; `scores` is what `scoring.score` gave for it;
     `suggestions`, `similar_items` and `popular` follow `serving.schemas`, best first; `tables` are in store schema as
     known at `as_of`; `populations` are the tables features take from the whole population. `recommender` is
-    (name, arrays). `cards` are keyed `target_30d`. `previous` names the release before this one.
+    (name, arrays). `cards` are keyed `target_30d`. `previous` names the release before this one; `accepted_drift` says
+    what was surprising beside it, and why it was published all the same.
     """
 
     release: str
@@ -71,6 +72,7 @@ class ReleaseContents:
     absent: Sequence[Mapping[str, str]] = ()
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     previous: str | None = None
+    accepted_drift: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Release:
     absent: tuple[Mapping[str, str], ...]
     cards: Mapping[str, Mapping[str, Any]]
     previous: str | None
+    accepted_drift: tuple[str, ...]
 
     def features(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The feature table, or only some of its columns: one row per user, sorted by `entity_id`."""
@@ -272,6 +275,7 @@ def _described(contents: ReleaseContents) -> dict[str, Any]:
         "absent": [dict(each) for each in contents.absent],
         "cards": {name: dict(card) for name, card in contents.cards.items()},
         "previous": contents.previous,
+        "accepted_drift": list(contents.accepted_drift),
     }
 
 
@@ -302,6 +306,7 @@ def _opened(directory: Path) -> Release:
         absent=tuple(told["absent"]),
         cards=told["cards"],
         previous=told["previous"],
+        accepted_drift=tuple(told.get("accepted_drift", ())),
     )
 
 

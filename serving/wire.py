@@ -178,6 +178,7 @@ class ReleaseInfo(_Answer):
     time_zone: str
     currency: str
     previous: str | None
+    accepted_drift: list[str] = Field(description="What was unlike the release before, and why it was published.")
     degraded: bool = Field(description="True where a newer release was published and refused.")
     absent: list[Absent]
 

@@ -1,18 +1,26 @@
-"""The gate between an old and a new release (F13)."""
+"""The gate between the release that serves and the next one (F13)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.drift import LARGE, lost_features, shifts, stability_index
-from serving.release import Release, ReleaseContents, open_release, write_release
-from serving.scoring import score
+from serving.drift import FEWEST, Drift, compare, stability_index
+from serving.release import Release, ReleaseContents
+
+KEY = ("repurchase", 90)
+Move = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
 
 def test_stability_index_by_hand() -> None:
@@ -33,23 +41,105 @@ def test_nothing_to_compare() -> None:
     assert stability_index(np.empty(0), np.ones(3)) == 0.0
 
 
-def test_a_constant_model_is_suspicious(tmp_path: Path, release: Release, contents: ReleaseContents) -> None:
-    key = ("repurchase", 90)
-    model = contents.models[key]
-    flat = replace(model, rule=replace(model.rule, logistic=replace(model.rule.logistic, slope=0.0)))  # type: ignore[union-attr,type-var,arg-type]
-    models = {**contents.models, key: flat}
-    scores = score(models, contents.features, as_of=contents.as_of, release="r2")
-    write_release(tmp_path / "r2", replace(contents, release="r2", models=models, scores=scores))
-    found = {(s.target, s.horizon_days): s for s in shifts(release, open_release(tmp_path / "r2", canary=False))}
-    assert found[key].constant
-    assert found[key].suspicious
-    assert not found[("repurchase", 30)].suspicious
-    assert found[("repurchase", 30)].stability_index == pytest.approx(0, abs=1e-12)
-    assert found[key].stability_index > LARGE or found[key].constant
+def moved(contents: ReleaseContents, move: Move, **changed: Any) -> ReleaseContents:
+    """The contents with other probabilities of one target, and what else is changed."""
+    of = pc.and_(pc.equal(contents.scores["target"], KEY[0]), pc.equal(contents.scores["horizon_days"], KEY[1]))
+    mine = pc.and_(of, pc.is_valid(contents.scores["probability"]))
+    values = contents.scores["probability"].to_numpy().copy()
+    chosen = mine.to_numpy()
+    values[chosen] = move(values[chosen])
+    column = pa.array(values, pa.float64(), from_pandas=True)
+    place = contents.scores.column_names.index("probability")
+    return replace(contents, scores=contents.scores.set_column(place, "probability", column), **changed)
 
 
-def test_lost_features(release: Release) -> None:
-    fewer = {**release.models, ("repurchase", 30): release.models[("repurchase", 90)]}
-    lost = lost_features(release, replace(release, models=fewer))
-    assert list(lost) == [("repurchase", 30)]
-    assert "order_count_lifetime" in lost[("repurchase", 30)]
+def flat(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.full_like(values, 0.2)
+
+
+def far(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return values / 1000
+
+
+def other(contents: ReleaseContents) -> dict[Any, Any]:
+    """The models, of which that one has a new version."""
+    return {**contents.models, KEY: replace(contents.models[KEY], version="another")}  # type: ignore[type-var]
+
+
+def test_the_same_again_is_no_drift(release: Release, contents: ReleaseContents) -> None:
+    assert compare(release, contents) == Drift()
+
+
+def test_everybody_alike_is_refused_whatever_the_model(release: Release, contents: ReleaseContents) -> None:
+    for made in (moved(contents, flat), moved(contents, flat, models=other(contents))):
+        [problem] = compare(release, made).problems
+        assert "repurchase, 90 days is 0.200 for all" in str(problem)
+        assert "expected different ones, as in r1" in str(problem)
+        assert "reprise models rollback repurchase --horizon 90" in str(problem)
+
+
+def test_everybody_alike_as_before_or_too_few_to_tell(release: Release, contents: ReleaseContents) -> None:
+    before = replace(release, scores=_scores(release, lambda values: np.full_like(values, 0.3)))
+    assert not any("for all" in str(problem) for problem in compare(before, moved(contents, flat)).problems)
+    few = replace(release, scores=_scores(release, lambda values: values[: FEWEST - 1]))
+    made = moved(contents, lambda values: np.where(np.arange(values.size) < FEWEST - 1, 0.2, np.nan))
+    assert not any("for all" in str(problem) for problem in compare(few, made).problems)
+
+
+def _scores(release: Release, move: Move) -> Any:
+    """The scores of a release with another reference of that target."""
+
+    return SimpleNamespace(reference={**release.scores.reference, KEY: np.sort(move(release.scores.reference[KEY]))})
+
+
+def test_a_far_shift_is_refused_under_the_same_model_only(release: Release, contents: ReleaseContents) -> None:
+    [problem] = compare(release, moved(contents, far)).problems
+    assert "the scores of repurchase, 90 days have moved by" in str(problem)
+    assert "since r1 under the same model" in str(problem)
+    assert compare(release, moved(contents, far, models=other(contents))) == Drift()
+
+
+def test_a_far_shift_over_many_days_is_none(release: Release, contents: ReleaseContents) -> None:
+    week = timedelta(days=contents.settings.training.retrain_every)
+    assert compare(release, moved(contents, far, as_of=contents.as_of + week)).problems
+    for days in (week + timedelta(days=1), -week - timedelta(days=1)):
+        assert compare(release, moved(contents, far, as_of=contents.as_of + days)) == Drift()
+
+
+def test_chance_is_allowed_for(release: Release, contents: ReleaseContents) -> None:
+    """Few customers: even two samples of the same scores lie apart, the fewer the further."""
+    draws = np.random.default_rng(3)
+    assert all(
+        compare(release, moved(contents, lambda values: draws.choice(values, values.size))) == Drift()
+        for _ in range(200)
+    )
+
+
+def test_a_target_that_is_new_is_not_compared(release: Release, contents: ReleaseContents) -> None:
+    before = {key: values for key, values in release.scores.reference.items() if key != KEY}
+
+    assert compare(replace(release, scores=SimpleNamespace(reference=before)), moved(contents, flat)) == Drift()  # type: ignore[arg-type]
+
+
+def _without(contents: ReleaseContents, names: tuple[str, ...], null: bool) -> ReleaseContents:
+    features = contents.features
+    for name in names:
+        place = features.column_names.index(name)
+        nothing = pa.nulls(features.num_rows, features.schema.field(name).type)
+        features = features.set_column(place, name, nothing) if null else features.drop_columns([name])
+    return replace(contents, features=features)
+
+
+@pytest.mark.parametrize("null", [True, False])
+def test_a_column_that_a_model_needs_may_not_be_lost(release: Release, contents: ReleaseContents, null: bool) -> None:
+    needed = contents.models[KEY].columns
+    found = compare(release, _without(contents, needed, null)).problems
+    told = "features: days_since_last_order is known for nobody; expected known for some, as in r1"
+    assert any(str(problem).startswith(told) for problem in found)
+
+
+def test_a_column_that_no_model_needs_may_go(release: Release, contents: ReleaseContents) -> None:
+    needed = {name for model in contents.models.values() if hasattr(model, "needed") for name in model.needed}
+    spare = tuple(name for name in contents.features.column_names if name not in needed and name != "entity_id")
+    assert spare
+    assert compare(release, _without(contents, spare, null=True)) == Drift()
