@@ -109,9 +109,11 @@ def unmatched(listed: SuppressionList, known_ids: Iterable[str]) -> frozenset[st
 
 
 def folded(one: str) -> str:
-    """The id without what people and spreadsheets change: case, width, spaces, leading zeros, a trailing `.0`."""
+    """The id without what people and spreadsheets change: case, width, spaces, leading zeros, a trailing `.0`, and
+    the apostrophe our own files guard an id with.
+    """
     plain = "".join(unicodedata.normalize("NFKC", one).split()).casefold()
-    return plain.removesuffix(".0").lstrip("0") or "0"
+    return plain.lstrip("'").removesuffix(".0").lstrip("0") or "0"
 
 
 def _consents(customers: pa.Table, channel: str) -> npt.NDArray[np.bool_]:

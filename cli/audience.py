@@ -25,9 +25,10 @@ def register(app: typer.Typer) -> None:
         out: Annotated[
             Path | None, typer.Option(help="Also write the list to this .csv, .parquet or .jsonl file.")
         ] = None,
+        raw: Annotated[bool, typer.Option(help="CSV for machines: ids and numbers exactly as they are.")] = False,
         replace: Annotated[bool, typer.Option(help="Build anew although the rule has changed.")] = False,
     ) -> None:
         """Build a named audience from the current release: rule, suppression, control group, expected hits."""
         shell = session(context)
-        report = lists.build_audience_now(shell.workspace(), name, rule, out, replace, now(), shell.progress)
+        report = lists.build_audience_now(shell.workspace(), name, rule, out, replace, now(), shell.progress, raw=raw)
         shell.answer(report.as_dict(), report.lines())

@@ -32,9 +32,15 @@ def register(app: typer.Typer) -> None:
         form: Annotated[
             Format, typer.Option("--format", help="A row for each prediction, or for each customer.")
         ] = Format.long,
-        raw: Annotated[bool, typer.Option(help="CSV for machines: no guard against spreadsheet formulas.")] = False,
+        raw: Annotated[bool, typer.Option(help="CSV for machines: ids and numbers exactly as they are.")] = False,
     ) -> None:
         """Write a list of the current release to a file."""
         shell = session(context)
         report = lists.export(shell.workspace(), what.value, out, wide=form is Format.wide, raw=raw)
-        shell.answer(report, [f"wrote {report['rows']:,} rows to {out} (release {report['release']})"])
+        lines = [f"wrote {report['rows']:,} rows to {out} (release {report['release']}, as of {report['as_of']})"]
+        if report["guarded_cells"]:
+            lines.append(
+                f"{report['guarded_cells']:,} cells carry an apostrophe, so that Excel leaves them as they are (007); "
+                "for other programs use --raw"
+            )
+        shell.answer(report, lines)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from audiences.audience import AudienceReport, build_audience
-from audiences.exports import export_table, wide_scores
+from audiences.exports import export_table, wide_scores, wide_suggestions, write_manifest
 from features import rules
 from features.source import StoreSource, versions
 from serving import answers, customers
@@ -48,17 +48,26 @@ def export(workspace: Workspace, what: str, out: Path, *, wide: bool, raw: bool)
     if wide:
         table = _wide(what, table)
     report = export_table(table, out, "raw" if raw else "safe")
-    return {
+    facts = {
         "what": what,
+        "format": "wide" if wide else "long",
+        "release": release.id,
+        "as_of": release.as_of,
+        "models": [
+            {"target": target, "horizon_days": horizon, "kind": model.kind, "model_version": model.version}
+            for (target, horizon), model in release.models.items()
+        ],
+        "suppression": "none applied: exports of scores are no contact lists",
+    }
+    return {
+        **facts,
         "out": report.path,
+        "manifest": write_manifest(report, facts),
         "rows": report.rows,
         "columns": list(report.columns),
         "sha256": report.sha256,
-        "format": "wide" if wide else "long",
         "csv_mode": report.mode,
-        "release": release.id,
-        "as_of": release.as_of,
-        "suppression": "none applied: exports of scores are no contact lists",
+        "guarded_cells": report.guarded,
     }
 
 
@@ -66,15 +75,7 @@ def _wide(what: str, table: pa.Table) -> pa.Table:
     """One row per customer: scores by target, suggestions by rank; features are so already."""
     if what == "scores":
         return wide_scores(table)
-    if what == "suggestions":
-        frame = (
-            table.select(["user_id", "rank", "item_id"])
-            .to_pandas()
-            .pivot(index="user_id", columns="rank", values="item_id")
-        )
-        frame.columns = [f"suggestion_{rank}" for rank in frame.columns]
-        return pa.Table.from_pandas(frame.reset_index(), preserve_index=False)
-    return table
+    return wide_suggestions(table) if what == "suggestions" else table
 
 
 def recommend(workspace: Workspace, user: str, k: int) -> dict[str, Any]:
@@ -162,6 +163,7 @@ def build_audience_now(
     now: datetime,
     progress: Progress,
     release: Release | None = None,
+    raw: bool = False,
 ) -> BuiltAudience:
     """A named audience of the current release, by its rule in the settings or by `rule`.
 
@@ -196,6 +198,7 @@ def build_audience_now(
         out,
         progress,
         replace=replace,
+        mode="raw" if raw else "safe",
         fields=fields,
         fresh=_consents_now(workspace),
     )

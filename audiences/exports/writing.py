@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from audiences.exports.cells import quote, quote_formulas, unquote, unquote_formulas
+from audiences.exports.cells import quote, quote_formulas, readable, unquote, unquote_formulas
 from warehouse.errors import DataProblemError, UsageError
-from warehouse.files import atomic_file, sha256
+from warehouse.files import atomic_file, sha256, write_text
 
 Mode = Literal["safe", "raw"]
 SUFFIXES = (".csv", ".parquet", ".jsonl")
@@ -27,7 +27,7 @@ _ROWS = 64_000
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was written where, and the hash by which it is known again."""
+    """What was written where, and the hash by which it is known again; `guarded` cells carry an apostrophe."""
 
     path: Path
     format: str
@@ -35,31 +35,50 @@ class ExportReport:
     rows: int
     columns: tuple[str, ...]
     sha256: str
+    guarded: int = 0
 
 
 def export_table(table: pa.Table, path: Path, mode: Mode = "safe") -> ExportReport:
     """Writes the table to `path`; its suffix decides: `.csv`, `.parquet` or `.jsonl`.
 
-    `mode` matters for CSV only. safe: for spreadsheets, with a byte order mark and an apostrophe before every text that
-    could start a formula. raw: for machines, exactly as it is. A null is an empty cell, an empty text is `""`.
+    `mode` matters for CSV only. safe: for spreadsheets, with a byte order mark, an apostrophe before every text that
+    could start a formula or would be taken for a number or date (007), and numbers with 6 decimals. raw: for machines,
+    exactly as it is. Texts are in quotes, numbers and dates are not; a null is an empty cell, an empty text is `""`.
     """
     if path.suffix not in SUFFIXES:
         raise UsageError(f'"{path.name}" has no known type.', hint=f"End its name in {', '.join(SUFFIXES)}.")
     with atomic_file(path) as temporary:
-        write_table(table, temporary, path.suffix, mode)
+        guarded = write_table(table, temporary, path.suffix, mode)
         digest = sha256(temporary)
-    return ExportReport(path, path.suffix[1:], mode, table.num_rows, tuple(table.column_names), digest)
+    return ExportReport(path, path.suffix[1:], mode, table.num_rows, tuple(table.column_names), digest, guarded)
 
 
-def write_table(table: pa.Table, path: Path, suffix: str, mode: Mode) -> None:
-    """Writes without the rename, for callers that publish a whole folder at once."""
+def write_manifest(report: ExportReport, facts: Mapping[str, Any]) -> Path:
+    """Writes beside the file what it is, as `NAME.manifest.json`: how it was written, its hash, and the `facts`."""
+    path = report.path.with_name(f"{report.path.name}.manifest.json")
+    told = {
+        "file": report.path.name,
+        "rows": report.rows,
+        "columns": list(report.columns),
+        "sha256": report.sha256,
+        "csv_mode": report.mode if report.format == "csv" else None,
+        "guarded_cells": report.guarded,
+        **facts,
+    }
+    write_text(path, json.dumps(told, ensure_ascii=False, indent=2, default=str) + "\n")
+    return path
+
+
+def write_table(table: pa.Table, path: Path, suffix: str, mode: Mode) -> int:
+    """Writes without the rename, for callers that publish a whole folder at once; returns the cells guarded."""
     if suffix == ".parquet":
         pq.write_table(table, path, compression="zstd")
     elif suffix == ".jsonl":
         with path.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in _json_rows(table))
     else:
-        _write_csv(table, path, mode)
+        return _write_csv(table, path, mode)
+    return 0
 
 
 def read_csv(path: Path, mode: Mode = "safe") -> pa.Table:
@@ -82,17 +101,25 @@ def _parsing() -> pyarrow.csv.ParseOptions:
     return pyarrow.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
 
 
-def _write_csv(table: pa.Table, path: Path, mode: Mode) -> None:
-    columns = [_flat(column) for column in table.columns]
-    names = table.column_names
+def _write_csv(table: pa.Table, path: Path, mode: Mode) -> int:
+    exact = [_flat(column) for column in table.columns]
+    columns, names = exact, table.column_names
     if mode == "safe":
-        columns = [quote_formulas(column) if pa.types.is_string(column.type) else column for column in columns]
+        columns = [_for_spreadsheets(column) for column in exact]
         names = [quote(name) for name in names]
-    options = pyarrow.csv.WriteOptions(quoting_style="all_valid")
+    options = pyarrow.csv.WriteOptions(quoting_style="needed")
     with path.open("wb") as file:
         if mode == "safe":
             file.write(_BOM)
         pyarrow.csv.write_csv(pa.table(columns, names=names), file, options)
+    texts = [(a, b) for a, b in zip(exact, columns, strict=True) if pa.types.is_string(a.type)]
+    return sum(int(pc.sum(pc.not_equal(a, b)).as_py() or 0) for a, b in texts)
+
+
+def _for_spreadsheets(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_string(column.type):
+        return quote_formulas(column)
+    return readable(column) if pa.types.is_floating(column.type) else column
 
 
 def _flat(column: pa.ChunkedArray) -> pa.ChunkedArray:

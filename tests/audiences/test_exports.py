@@ -1,6 +1,8 @@
 """Files for others: no cell a formula, nothing lost on the way back, whole or not there."""
 
 import json
+import math
+import re
 import unicodedata
 from datetime import date
 from decimal import Decimal
@@ -11,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiences.exports import export_table, read_csv, wide_scores
-from audiences.exports.cells import quote, quote_formulas, unquote, unquote_formulas
+from audiences.exports import export_table, read_csv, wide_scores, wide_suggestions, write_manifest
+from audiences.exports.cells import quote, quote_formulas, readable, unquote, unquote_formulas
 from audiences.exports.wide import LONG_COLUMNS
 from warehouse.errors import DataProblemError, RepriseError, UsageError
 
@@ -59,10 +61,62 @@ def test_columns_are_quoted_as_cells_are(column):
         ("\n", "'\n"),
         ("plain", "plain"),
         ("a=1", "a=1"),
+        ("007", "'007"),
+        ("12345678901", "12345678901"),
+        ("123456789012", "'123456789012"),
+        ("12E3", "'12E3"),
+        ("1.50", "'1.50"),
+        ("1.5", "1.5"),
+        (" 5", "' 5"),
+        ("1,000", "'1,000"),
+        ("5%", "'5%"),
+        ("¥5", "'¥5"),
+        ("1-2", "'1-2"),
+        ("2021/3/4 8:26", "'2021/3/4 8:26"),
+        ("10:30 pm", "'10:30 pm"),
+        ("1 1/2", "'1 1/2"),
+        ("SEPT2", "'SEPT2"),
+        ("2-Mar", "'2-Mar"),
+        ("3月4日", "'3月4日"),
+        ("true", "'true"),
+        ("#N/A", "'#N/A"),
+        ("85123A", "85123A"),
+        ("U000123", "U000123"),
+        ("20260930-0909d0c9", "20260930-0909d0c9"),
+        ("market 2", "market 2"),
+        ("bought on 1 day", "bought on 1 day"),
     ],
 )
 def test_by_hand(cell, safe):
     assert quote(cell) == safe
+
+
+@given(st.text(st.sampled_from(list("0123456789.,eE+- %/:")), min_size=1, max_size=18))
+@settings(max_examples=500)
+def test_a_text_left_bare_looks_the_same_after_a_spreadsheet_took_it_for_a_number(cell):
+    safe = quote(cell)
+    assert unquote(safe) == cell
+    if safe == cell and re.fullmatch(r" *(\d+\.?\d*|\.\d+)(e[+-]?\d+)? *", cell, re.IGNORECASE):
+        assert f"{float(cell):.11g}" == cell
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(allow_nan=False)), max_size=20))
+@settings(max_examples=300)
+def test_numbers_for_reading_lose_at_most_half_of_the_sixth_place(values):
+    column = pa.chunked_array([pa.array(values, pa.float64())])
+    told = readable(column)
+    assert readable(told).equals(told)
+    for exact, shown in zip(values, told.to_pylist(), strict=True):
+        if exact is None or math.isinf(exact):
+            assert shown == exact
+        else:
+            assert abs(shown - exact) <= (5.1e-7 if abs(exact) >= 0.1 else 5.1e-6 * abs(exact))
+
+
+def test_numbers_by_hand():
+    values = [0.897102447950729, 1 / 3, 0.0123456789, 1.23456789e-7, 1234567.891234567, 12.0, -0.5, 0.0, 1e300, None]
+    shown = [0.897102, 0.333333, 0.0123457, 1.23457e-7, 1234567.891235, 12.0, -0.5, 0.0, 1e300, None]
+    assert readable(pa.chunked_array([pa.array(values, pa.float64())])).to_pylist() == shown
 
 
 @given(
@@ -80,7 +134,7 @@ def test_a_csv_read_back_is_the_table(tmp_path_factory, rows, mode):
 TABLE = pa.table(
     {
         "user_id": ["007", "=8", None],
-        "probability": [0.25, -1.5, float("nan")],
+        "probability": [1 / 3, -1.5, float("nan")],
         "amount": pa.array([Decimal("12.5000"), None, Decimal("-3.1000")], pa.decimal128(18, 4)),
         "day": [date(2011, 6, 11), None, date(2012, 2, 29)],
         "flag": [True, None, False],
@@ -94,10 +148,14 @@ def test_csv_for_spreadsheets_and_for_machines(tmp_path):
     safe, raw = (export_table(TABLE, tmp_path / f"{mode}.csv", mode) for mode in ("safe", "raw"))
     assert (tmp_path / "safe.csv").read_bytes().decode() == (
         '\ufeff"user_id","probability","amount","day","flag","state","tags"\n'
-        '"007","0.25","12.5000","2011-06-11","true","a","vip|x"\n'
-        '"\'=8","-1.5",,,,"\'-b",""\n'
-        ',,"-3.1000","2012-02-29","false",,\n'
+        '"\'007",0.333333,12.5000,2011-06-11,true,"a","vip|x"\n'
+        '"\'=8",-1.5,,,,"\'-b",""\n'
+        ",,-3.1000,2012-02-29,false,,\n"
     )
+    assert (tmp_path / "raw.csv").read_bytes().decode().splitlines()[1] == (
+        '"007",0.3333333333333333,12.5000,2011-06-11,true,"a","vip|x"'
+    )
+    assert (safe.guarded, raw.guarded) == (3, 0)
     assert not (tmp_path / "raw.csv").read_bytes().startswith(b"\xef")
     assert b"'" not in (tmp_path / "raw.csv").read_bytes()
     assert (safe.rows, safe.mode, raw.mode, safe.format) == (3, "safe", "raw", "csv")
@@ -112,7 +170,7 @@ def test_parquet_and_json_lines(tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "t.jsonl").read_text().splitlines()]
     assert lines[0] == {
         "user_id": "007",
-        "probability": 0.25,
+        "probability": 1 / 3,
         "amount": 12.5,
         "day": "2011-06-11",
         "flag": True,
@@ -177,15 +235,11 @@ def test_wide_scores_by_hand():
             "churn_probability": None,
             "churn_percentile": None,
             "churn_state": "already inactive",
-            "churn_model_version": "churn-1",
             "churn_probability_90d": None,
             "churn_percentile_90d": None,
             "churn_state_90d": None,
-            "churn_model_version_90d": None,
             "repurchase_probability": 0.1,
             "repurchase_percentile": 0.0,
-            "repurchase_state": None,
-            "repurchase_model_version": "repurchase-1",
             "as_of": date(2011, 6, 11),
             "release": "r1",
         },
@@ -194,19 +248,53 @@ def test_wide_scores_by_hand():
             "churn_probability": 0.2,
             "churn_percentile": 0.0,
             "churn_state": None,
-            "churn_model_version": "churn-1",
             "churn_probability_90d": 0.4,
             "churn_percentile_90d": 50.0,
             "churn_state_90d": None,
-            "churn_model_version_90d": "churn-1",
             "repurchase_probability": None,
             "repurchase_percentile": None,
-            "repurchase_state": None,
-            "repurchase_model_version": None,
             "as_of": date(2011, 6, 11),
             "release": "r1",
         },
     ]
+
+
+STATES = [
+    ([None, None], [None, None], set()),
+    (["x", None], ["x", None], {"churn_state"}),
+    (["x", None], [None, "x"], {"churn_state", "churn_state_90d"}),
+    (["x", None], [None, None], {"churn_state", "churn_state_90d"}),
+    ([None, None], ["x", None], {"churn_state_90d"}),
+]
+
+
+@pytest.mark.parametrize(("first", "later", "columns"), STATES)
+def test_a_state_has_a_column_only_where_it_says_something(first, later, columns):
+    rows = [
+        ("ab"[k], "churn", days, 0.1, 0.0, states[k]) for days, states in ((30, first), (90, later)) for k in (0, 1)
+    ]
+    assert {name for name in wide_scores(long(*rows)).column_names if "state" in name} == columns
+
+
+def test_wide_suggestions_by_hand():
+    same = {"as_of": date(2011, 6, 11), "release": "r1"}
+    rows = [("b", 2, "i2"), ("b", 1, "i1"), ("a", 1, "007")]
+    table = pa.Table.from_pylist([{"user_id": u, "rank": k, "item_id": i, **same} for u, k, i in rows])
+    assert wide_suggestions(table).to_pylist() == [
+        {"user_id": "a", "suggestion_1": "007", "suggestion_2": None, **same},
+        {"user_id": "b", "suggestion_1": "i1", "suggestion_2": "i2", **same},
+    ]
+    with pytest.raises(DataProblemError, match="rank 1 hold a user twice"):
+        wide_suggestions(pa.concat_tables([table, table]))
+
+
+def test_the_manifest_stands_beside_the_file(tmp_path):
+    report = export_table(TABLE.slice(0, 0), tmp_path / "t.csv", "raw")
+    path = write_manifest(report, {"release": "r1", "as_of": date(2011, 6, 11)})
+    told = json.loads(path.read_text(encoding="utf-8"))
+    assert path.name == "t.csv.manifest.json"
+    assert (told["rows"], told["csv_mode"], told["as_of"], told["release"]) == (0, "raw", "2011-06-11", "r1")
+    assert told["sha256"] == report.sha256
 
 
 def test_the_declared_first_horizon_is_bare():

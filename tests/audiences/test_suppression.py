@@ -94,6 +94,10 @@ def test_a_near_miss_of_a_stray_id_is_left_out_and_told(written):
     assert out.listed.tolist() == [False, False]
 
 
+def test_an_id_guarded_for_excel_still_means_somebody():
+    assert withheld(ids("007", "8"), listed("'007"), None).near.tolist() == [True, False]
+
+
 def test_case_is_a_near_miss_too():
     assert withheld(ids("ab1", "ab2"), listed("AB1"), None).near.tolist() == [True, False]
 
