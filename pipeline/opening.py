@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from features.source import StoreSource
+from pipeline import declarations
 from training.snapshots import Snapshots
 from training.targets import Target
 from training.trainer import Trainer
@@ -54,8 +55,10 @@ def load(
     workspace: Workspace, as_of: date | None, loaded_at: datetime, progress: Progress, accept_drift: str | None = None
 ) -> tuple[Loaded, Any]:
     """Loads what is new and settles the date; the report of the load is the second value."""
+    declarations.check(workspace)
     store = Store(workspace)
     report = store.load_new(loaded_at, progress, accept_drift=accept_drift)
+    declarations.check_acts(store)
     happenings = [name for name in ("orders", "events") if name in store.tables]
     if not happenings:
         raise DataProblemError("There are no rows of orders or events.", hint="Check the files named in reprise.toml.")

@@ -16,7 +16,7 @@ from warehouse.settings import Settings, TargetSettings
 Outcome = Literal["sale", "no_sale", "act", "no_act"]
 DEFAULT_HORIZONS = (30, 90)
 EVENT_HORIZONS = (90, 30, 14, 7)
-REPURCHASE, CHURN, SECOND_ORDER, WIN_BACK = "repurchase", "churn", "second_order", "win_back"
+REPURCHASE, CHURN, SECOND_ORDER, WIN_BACK = BUILT_IN = ("repurchase", "churn", "second_order", "win_back")
 
 
 @dataclass(frozen=True)

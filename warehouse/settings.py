@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-import re
 import tomllib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from warehouse.clock import zone
+from warehouse.contracts import CONTRACTS
 from warehouse.errors import SettingsError
+from warehouse.settings_problems import Wrong, sentence, sentences
+from warehouse.settings_values import (
+    Currency,
+    Days,
+    Encoding,
+    Horizons,
+    Memory,
+    Name,
+    Pattern,
+    PresetName,
+    TimeFormat,
+    Zone,
+)
 
 SETTINGS_FILE = "reprise.toml"
 TableName = Literal["orders", "events", "users", "items", "contacts", "tags", "identities", "exposures", "labels"]
-Days = Annotated[int, Field(ge=1, le=3650)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 
 
 class _Section(BaseModel):
@@ -29,13 +39,13 @@ class TableSettings(_Section):
 
     files: tuple[str, ...] = Field(description="Files or patterns, relative to the workspace. Never changed by us.")
     columns: dict[str, str] = Field(default_factory=dict, description="ours = theirs, for columns named otherwise.")
-    time_zone: str | None = Field(
+    time_zone: Zone | None = Field(
         default=None, description="Zone of times written without one; the business zone if absent."
     )
-    encoding: str = Field(default="utf-8", description="Encoding of text files, as a Python codec name.")
+    encoding: Encoding = Field(default="utf-8", description="Encoding of text files, as a Python codec name.")
     separator: str = Field(default=",", min_length=1, max_length=1, description="Separator of text files.")
     quote: str = Field(default='"', max_length=1, description="Quote of text files; empty: none.")
-    time_format: str | None = Field(
+    time_format: TimeFormat | None = Field(
         default=None,
         description="Format of times (strptime), or epoch_s, epoch_ms, epoch_us; ISO 8601 is always read.",
     )
@@ -53,10 +63,10 @@ class TableSettings(_Section):
         default=(), description="The closed list of event names; empty: any name."
     )
     guests: Literal["stop", "set_aside"] = Field(default="set_aside", description="Rows without a user.")
-    non_products: str | None = Field(
+    non_products: Pattern | None = Field(
         default=None, description="Pattern (regular expression) of item_id that are no products."
     )
-    non_orders: str | None = Field(
+    non_orders: Pattern | None = Field(
         default=None, description="Pattern of order_id that are no orders, such as bad debts."
     )
     unpriced: Literal["keep", "set_aside"] = Field(
@@ -67,24 +77,7 @@ class TableSettings(_Section):
         default="kind",
         description="How a return is known: the kind column; the sign of amount or quantity; a prefix, or sign.",
     )
-    return_prefix: str = Field(default="C", description="The prefix for returns = order_prefix.")
-
-    @field_validator("non_products", "non_orders")
-    @classmethod
-    def _pattern(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                re.compile(value)
-            except re.error as error:
-                raise ValueError(f"not a regular expression: {error}") from error
-        return value
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str | None) -> str | None:
-        if value is not None:
-            zone(value)
-        return value
+    return_prefix: str = Field(default="C", min_length=1, description="The prefix for returns = order_prefix.")
 
 
 class TargetSettings(_Section):
@@ -102,7 +95,7 @@ class TargetSettings(_Section):
     categories: tuple[str, ...] = Field(default=(), description="Only these categories count in the outcome.")
     channels: tuple[str, ...] = Field(default=(), description="Only these channels count in the outcome.")
     min_amount: float = Field(default=0.0, ge=0, description="At least this much in the window counts.")
-    horizons: tuple[Days, ...] | None = Field(default=None, description="Days looked ahead; [30, 90] if absent.")
+    horizons: Horizons | None = Field(default=None, description="Days looked ahead; [30, 90] if absent.")
     activity_days: Days | None = Field(default=None, description="The window A of being active; 2 × horizon if absent.")
 
 
@@ -131,7 +124,7 @@ class RecommendSettings(_Section):
 
     k: int = Field(default=20, ge=1, le=100, description="Suggestions kept for each customer.")
     horizon: Days = Field(default=30, description="Days of purchases by which recommenders are judged.")
-    models: tuple[Name, ...] = Field(
+    models: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
         default=("popularity", "personal_frequency", "gp_topfreq", "als", "bm25"),
         description="Recommenders that compete; the best serves.",
     )
@@ -174,7 +167,7 @@ class ServingSettings(_Section):
 class ActivitySettings(_Section):
     """What counts as an act."""
 
-    acts: Literal["sales", "events"] | tuple[str, ...] = Field(
+    acts: Literal["sales", "events"] | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         default="sales", description="What counts as an act: sales, events (every event), or a list of event names."
     )
 
@@ -182,8 +175,8 @@ class ActivitySettings(_Section):
 class Settings(_Section):
     """Everything a workspace declares."""
 
-    time_zone: str = Field(default="UTC", description="The business time zone: its days, weeks and months count.")
-    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$", description="The one currency of all amounts.")
+    time_zone: Zone = Field(default="UTC", description="The business time zone: its days, weeks and months count.")
+    currency: Currency = Field(default="USD", description="The one currency of all amounts.")
     language: Literal["en", "zh"] = Field(
         default="en", description="In what language reasons and reports are told: en or zh."
     )
@@ -191,11 +184,9 @@ class Settings(_Section):
         default="user", description="Who is scored: user, seller or device; another one rebuilds the store."
     )
     engine: Literal["duckdb"] = Field(default="duckdb", description="The embedded engine; the only one so far.")
-    memory_limit: str = Field(
-        default="1GB", pattern=r"^[0-9]+(MB|GB)$", description="Memory of the engine; beyond it works on disk."
-    )
+    memory_limit: Memory = Field(default="1GB", description="Memory of the engine; beyond it works on disk.")
     buckets: int = Field(default=16, ge=1, le=1024, description="Parts the store is cut into, by a hash of the entity.")
-    preset: str | None = Field(default=None, description="The known shape of file this workspace was made from.")
+    preset: PresetName | None = Field(default=None, description="The known shape of file this workspace was made from.")
     tables: dict[TableName, TableSettings] = Field(default_factory=dict)
     activity: ActivitySettings = ActivitySettings()
     targets: dict[Name, TargetSettings] = Field(default_factory=dict)
@@ -205,66 +196,10 @@ class Settings(_Section):
     suppression: SuppressionSettings = SuppressionSettings()
     serving: ServingSettings = ServingSettings()
 
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        zone(value)
-        return value
-
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of `reprise.toml`, published in docs for editors."""
     return Settings.model_json_schema()
-
-
-def _line_of(text: str, path: tuple[str | int, ...]) -> int | None:
-    """The line of a key in TOML text: its table header first, then the key below it."""
-    names = [str(part) for part in path if isinstance(part, str)]
-    lines = text.splitlines()
-    for depth in range(len(names) - 1, -1, -1):
-        header, key = names[:depth], names[depth]
-        start = 0
-        if header:
-            pattern = re.compile(r"^\s*\[\s*" + r"\s*\.\s*".join(rf'"?{re.escape(h)}"?' for h in header) + r"\s*\]")
-            start = next((i + 1 for i, line in enumerate(lines) if pattern.match(line)), -1)
-            if start < 0:
-                continue
-        pattern = re.compile(rf'^\s*"?{re.escape(key)}"?\s*=')
-        for i in range(start, len(lines)):
-            if header and i > start and lines[i].lstrip().startswith("["):
-                break
-            if pattern.match(lines[i]):
-                return i + 1
-        whole = re.compile(
-            r"^\s*\[\s*" + r"\s*\.\s*".join(rf'"?{re.escape(h)}"?' for h in [*header, key]) + r"\s*[\].]"
-        )
-        for i, line in enumerate(lines):
-            if whole.match(line):
-                return i + 1
-    return None
-
-
-_SECTIONS: dict[str, type[BaseModel]] = {
-    "training": TrainingSettings,
-    "recommend": RecommendSettings,
-    "suppression": SuppressionSettings,
-    "serving": ServingSettings,
-    "activity": ActivitySettings,
-}
-_FAMILIES: dict[str, type[BaseModel]] = {
-    "tables": TableSettings,
-    "targets": TargetSettings,
-    "audiences": AudienceSettings,
-}
-"""Sections that stand once, and those of which there may be several."""
-
-
-def _allowed_at(path: tuple[str | int, ...]) -> list[str]:
-    """The keys allowed in the section that holds `path`."""
-    if len(path) <= 1:
-        return list(Settings.model_fields)
-    section = {**_SECTIONS, **_FAMILIES}.get(str(path[0]))
-    return list(section.model_fields) if section else []
 
 
 def parse_settings(text: str, file: str = SETTINGS_FILE) -> Settings:
@@ -274,31 +209,40 @@ def parse_settings(text: str, file: str = SETTINGS_FILE) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file} is not valid TOML: {error}.") from error
     try:
-        return Settings.model_validate(raw)
+        # As JSON, because only there strict means: a list is a list, and "2" or true no number.
+        settings = Settings.model_validate_json(json.dumps(raw, default=str), strict=True)
     except ValidationError as error:
-        raise SettingsError("\n".join(_told(text, file, problem) for problem in error.errors())) from error
+        told = sentences(text, file, json_schema(), error.errors())
+        raise SettingsError("\n".join(told)) from error
+    if unread := list(_unread(settings)):
+        raise SettingsError("\n".join(sentence(text, file, wrong) for wrong in unread))
+    return settings
 
 
-def _told(text: str, file: str, problem: Any) -> str:
-    """One problem of the settings in one sentence: line, key, what was found, what is allowed."""
-    path = tuple(part for part in problem["loc"] if part != "[key]")
-    line = _line_of(text, path)
-    where = f"{file}, line {line}" if line else file
-    name = ".".join(str(part) for part in path)
-    if problem["type"] == "extra_forbidden":
-        allowed = _allowed_at(path)
-        near = difflib.get_close_matches(str(path[-1]), allowed, n=1, cutoff=0.5)
-        homes = [section for section in _SECTIONS if path[-1] in _SECTIONS[section].model_fields]
-        meant = f" Allowed here: {', '.join(sorted(allowed))}."
-        if homes and len(path) > 1:
-            meant = f" It belongs under [{homes[0]}]."
-        if near:
-            meant = f' Did you mean "{near[0]}"?'
-        return f'{where}: there is no setting "{name}".{meant}'
-    found = problem.get("input")
-    if problem["type"] == "missing":
-        return f'{where}: "{name}" is missing.'
-    return f'{where}: "{name}" is {found!r}; {problem["msg"][0].lower()}{problem["msg"][1:]}.'
+def _unread(settings: Settings) -> Iterator[Wrong]:
+    """What would be read from nowhere: tables without files, and columns said to be ours that no contract has."""
+    for table, told in settings.tables.items():
+        if not told.files:
+            yield Wrong(("tables", table, "files"), [], "a list in [ ] of at least one file")
+        contract = CONTRACTS[table]
+        ours = [column.name for column in (*contract.columns, *contract.door)]
+        for name in () if contract.open_ended else told.columns:
+            if name not in ours:
+                yield Wrong.word(("tables", table, "columns", name), name, ours)
+
+
+def refuse(root: Path, wrongs: Sequence[Wrong]) -> None:
+    """`SettingsError` where there are wrong values that only others than this package can know, told with their lines.
+
+    `root` is the folder of the settings file.
+    """
+    if not wrongs:
+        return
+    try:
+        text = (root / SETTINGS_FILE).read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    raise SettingsError("\n".join(sentence(text, SETTINGS_FILE, wrong) for wrong in wrongs))
 
 
 def load_settings(path: Path) -> Settings:

@@ -67,15 +67,7 @@ class TextBlocks:
         self._block = block
         self._encoding = settings.encoding
         self._quote = settings.quote.encode() if quoted else b""
-        self._decode = self._decoder()
-
-    def _decoder(self) -> Callable[[bytes, bool], str]:
-        try:
-            return codecs.getincrementaldecoder(self._encoding)("strict").decode
-        except LookupError as error:
-            raise DataProblemError(
-                f'There is no encoding "{self._encoding}".', hint="Known are utf-8, gb18030, utf-16, cp1252, …"
-            ) from error
+        self._decode: Callable[[bytes, bool], str] = codecs.getincrementaldecoder(self._encoding)("strict").decode
 
     def _utf8(self, raw: bytes, final: bool, line: int) -> bytes:
         try:

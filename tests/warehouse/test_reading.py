@@ -88,7 +88,6 @@ BROKEN = {
     "lone carriage return": (b"a,b\n1\r,2\n", {}, "line 2: quotes or carriage returns", "one kind of line end"),
     "duplicate header": (b"a,b,a\n1,2,3\n", {}, 'line 1: 2 columns named "a"', "Rename all but one"),
     "blank header": (b"a,,c\n1,2,3\n", {}, "line 1: column 2 has no name", "Name it"),
-    "unknown encoding": (b"a\n1\n", {"encoding": "klingon"}, 'no encoding "klingon"', "gb18030"),
 }
 
 

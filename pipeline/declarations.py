@@ -1,0 +1,102 @@
+"""What `reprise.toml` names that only other packages know: families, recommenders, fields of rules, tables' policies.
+
+Judged before any work starts, and told like every other wrong setting.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from features import rules
+from features.catalogue import available
+from features.families import FAMILIES
+from features.rules.language import SHARES, Best, Condition, walk
+from models import recommenders
+from training.targets import BUILT_IN
+from warehouse.commented import OF_TABLE
+from warehouse.engine import connect
+from warehouse.errors import RepriseError
+from warehouse.settings import Settings, TargetSettings, refuse
+from warehouse.settings_problems import Wrong
+from warehouse.store import Store
+from warehouse.workspace import Workspace
+
+
+def check(workspace: Workspace) -> None:
+    """Nothing, or one `SettingsError` with every name that means nothing."""
+    settings = workspace.settings
+    wrongs = [*_names(settings), *_policies(settings), *_acts(settings), *_targets(settings)]
+    refuse(workspace.root, wrongs)
+
+
+def check_acts(store: Store) -> None:
+    """Nothing, or a `SettingsError` with every act that is no event of the loaded ones: it would never happen."""
+    acts = store.workspace.settings.activity.acts
+    if isinstance(acts, str):
+        return
+    files = [str(store.bucket("events", k)) for k in range(store.buckets)] + [str(store.anonymous("events"))]
+    with connect([store.workspace.store]) as connection:
+        rows = connection.execute("select distinct event from read_parquet($files)", {"files": files}).fetchall()
+    seen = sorted(row[0] for row in rows)
+    wrongs = [Wrong.word(("activity", "acts", k), act, seen) for k, act in enumerate(acts) if act not in seen]
+    refuse(store.workspace.root, wrongs)
+
+
+def _names(settings: Settings) -> Iterator[Wrong]:
+    """Families and recommenders that do not exist."""
+    families = [family.name for family in FAMILIES]
+    for k, name in enumerate(settings.training.exclude_families):
+        if name not in families:
+            yield Wrong.word(("training", "exclude_families", k), name, families)
+    for k, name in enumerate(settings.recommend.models):
+        if name not in recommenders.names():
+            yield Wrong.word(("recommend", "models", k), name, recommenders.names())
+
+
+def _policies(settings: Settings) -> Iterator[Wrong]:
+    """Policies of one table in the section of another, where nobody would read them."""
+    for table, told in settings.tables.items():
+        for name in sorted(told.model_fields_set & OF_TABLE.keys()):
+            if table not in OF_TABLE[name]:
+                homes = ", ".join(f"[tables.{home}]" for home in OF_TABLE[name])
+                yield Wrong(("tables", table, name), getattr(told, name), f"only in {homes}")
+
+
+def _acts(settings: Settings) -> Iterator[Wrong]:
+    """Acts that are events where there are none."""
+    acts = settings.activity.acts
+    if acts != "sales" and "events" not in settings.tables:
+        yield Wrong(("activity", "acts"), acts, "sales, as there is no [tables.events]")
+
+
+def _targets(settings: Settings) -> Iterator[Wrong]:
+    """Targets whose population cannot be asked of one customer, or whose name is a built-in one misspelt."""
+    for name, asked in settings.targets.items():
+        if asked.population is not None and (why := _misread(asked.population, settings)):
+            yield Wrong(("targets", name, "population"), asked.population, why)
+        near = difflib.get_close_matches(name, BUILT_IN, n=1, cutoff=0.8)
+        if near and name not in BUILT_IN and not _says_something(asked):
+            built_in = ", ".join(BUILT_IN)
+            yield Wrong(("targets", name), name, f"{built_in}, or a target with an outcome of its own", near[0])
+
+
+def _says_something(asked: TargetSettings) -> bool:
+    """Whether a target asks another question than a built-in one."""
+    return bool(asked.model_fields_set - {"horizons", "activity_days"})
+
+
+def _misread(population: str, settings: Settings) -> str | None:
+    """Why the rule of a population cannot be used."""
+    fields = {
+        feature.name: rules.Field(feature.name, "number" if feature.kind == "number" else "text")
+        for feature in available(settings.tables)
+    }
+    try:
+        rule = rules.parse(population.replace("{A}", "60"))
+        rules.check(rule, fields)
+    except RepriseError as error:
+        return f"a rule over features. {error.message}"
+    if any(isinstance(n, Best) or (isinstance(n, Condition) and n.operator in SHARES) for n in walk(rule.root)):
+        return "a rule about each customer alone: who is among the top depends on the others"
+    return None
