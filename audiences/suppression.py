@@ -113,7 +113,7 @@ def folded(one: str) -> str:
     the apostrophe our own files guard an id with.
     """
     plain = "".join(unicodedata.normalize("NFKC", one).split()).casefold()
-    return plain.lstrip("'").removesuffix(".0").lstrip("0") or "0"
+    return plain.removesuffix(".0").lstrip("'0") or "0"
 
 
 def _consents(customers: pa.Table, channel: str) -> npt.NDArray[np.bool_]:
