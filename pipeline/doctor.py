@@ -21,7 +21,7 @@ from serving.publication import current_directory, current_release
 from serving.release import open_release
 from warehouse.errors import RepriseError
 from warehouse.store import Store
-from warehouse.workspace import Workspace
+from warehouse.workspace import Workspace, holder
 
 LEAST_FREE_BYTES = 2 * 2**30
 
@@ -199,7 +199,6 @@ def _lock(workspace: Workspace) -> Iterator[Finding]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                holder = path.read_text(errors="replace").strip()
-                yield Finding("lock", "warning", f"process {holder} is at work here", "Wait until it has ended.")
+                yield Finding("lock", "warning", f"{holder(path)} is at work here", "Wait until it has ended.")
                 return
     yield Finding("lock", "ok", "nobody is at work here")

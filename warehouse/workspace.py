@@ -8,11 +8,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from warehouse.errors import RepriseError, UsageError
+from warehouse.files import told
 from warehouse.settings import SETTINGS_FILE, Settings, load_settings
 
+_HOLDER = re.compile(r"process [0-9]{1,20} since [0-9TZ:-]{20}")
 _SLUG = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
 
 
@@ -67,21 +70,30 @@ class Workspace:
         The lock is the kernel's (flock): it ends with its process, so a kill leaves nothing to clean up.
         """
         path = self.root / f".{name}.lock"
-        try:
+        with told(path):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise RepriseError(f"{path} cannot be written: {os.strerror(error.errno or 0)}.") from error
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                holder = os.pread(descriptor, 100, 0).decode(errors="replace").strip()
                 raise RepriseError(
-                    f"Another command is at work in {self.root} ({name}, process {holder or 'unknown'}).",
+                    f"Another command is at work in {self.root} ({name}, {holder(path)}).",
                     hint="Wait until it has ended and run again.",
                 ) from error
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}".encode(), 0)
+            with told(path):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"process {os.getpid()} since {_now()}".encode(), 0)
             yield
         finally:
             os.close(descriptor)
+
+
+def holder(lock: Path) -> str:
+    """Who holds a lock, and since when (UTC), as its file says."""
+    found = _HOLDER.match(lock.read_text(encoding="utf-8", errors="replace"))
+    return found[0] if found else "an unknown process"
+
+
+def _now() -> str:
+    """When a lock was taken: told to people, read by no computation."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
