@@ -20,7 +20,9 @@ def register(app: typer.Typer) -> None:
         ] = None,
         retrain: Annotated[bool, typer.Option(help="Train even if it is not due.")] = False,
         replace: Annotated[bool, typer.Option(help="Publish anew for a date whose settings have changed.")] = False,
-        accept_drift: Annotated[str | None, typer.Option(help="Take a surprising file all the same; say why.")] = None,
+        accept_drift: Annotated[
+            str | None, typer.Option(help="Take a surprising file or publish surprising scores all the same; say why.")
+        ] = None,
     ) -> None:
         """Load what is new, build features, train if due, score everyone, publish. A second run does nothing."""
         shell = session(context)

@@ -81,7 +81,7 @@ def test_everybody_alike_is_refused_whatever_the_model(release: Release, content
 def test_everybody_alike_as_before_or_too_few_to_tell(release: Release, contents: ReleaseContents) -> None:
     before = replace(release, scores=_scores(release, lambda values: np.full_like(values, 0.3)))
     assert not any("for all" in str(problem) for problem in compare(before, moved(contents, flat)).problems)
-    few = replace(release, scores=_scores(release, lambda values: values[: FEWEST - 1]))
+    few = replace(release, scores=_scores(release, lambda values: np.linspace(0, 1, FEWEST - 1)))
     made = moved(contents, lambda values: np.where(np.arange(values.size) < FEWEST - 1, 0.2, np.nan))
     assert not any("for all" in str(problem) for problem in compare(few, made).problems)
 
