@@ -157,10 +157,10 @@ def _clean(value: Any) -> Any:
     return _finite(value) if isinstance(value, float) else value
 
 
-def sentence(judged: Judged, target: Target) -> str:
-    """What the ranking would have been worth, in one sentence for people who run campaigns."""
+def sentence(judged: Judged, target: Target, model: str | None = None) -> str:
+    """What the ranking of `model` (the trees if absent) would have been worth, in one sentence for campaigners."""
     y = judged.sample.y
-    best = TREES if TREES in judged.contenders else judged.named_rule
+    best = model or (TREES if TREES in judged.contenders else judged.named_rule)
     held, possible = metrics.captured(y, judged.p(best))
     who = {
         "sale": "buyers", "act": "active customers", "no_sale": "customers who then stayed away",

@@ -30,7 +30,7 @@ SHOWN_DRIVERS = 10
 def card(trained: Trained, made: Made | None = None) -> dict[str, Any]:
     """The card of one model of a training, of the candidate unless another is given, as plain values."""
     made = made or trained.candidate
-    best = _shown(trained)
+    best = _shown(trained, made)
     return {
         "version": made.model.version,
         "target": trained.target.name,
@@ -91,14 +91,14 @@ def markdown(trained: Trained, made: Made | None = None, language: Literal["en",
         f"- Judged on {protocol.judge}: {judged.n:,} customers, {judged.base_rate:.1%} of them y = 1",
         f"- Protocol: {protocol.kind} ({PROTOCOLS[protocol.kind]})",
         f"- Dates: {_dates(trained)}",
-        f"- {sentence(judged, trained.target)}",
+        f"- {sentence(judged, trained.target, _shown(trained, made))}",
         "",
         *_metric_table(trained),
         "",
         *_differences(trained),
-        f"## Tenths of the customers by {_shown(trained)}, highest predictions first",
+        f"## Tenths of the customers by {_shown(trained, made)}, highest predictions first",
         "",
-        *_decile_table(trained),
+        *_decile_table(trained, _shown(trained, made)),
         "",
     ]
     if drivers(made.model):
@@ -151,13 +151,14 @@ def _differences(trained: Trained) -> list[str]:
     return lines
 
 
-def _shown(trained: Trained) -> str:
-    """Whose predictions tables and pictures show: the trees', whether they serve or not, where there are any."""
+def _shown(trained: Trained, made: Made) -> str:
+    """Whose predictions the card shows: a rule's own on the card of a rule, else the trees' where there are any."""
+    if made.recipe.rule in trained.judged.contenders:
+        return str(made.recipe.rule)
     return TREES if TREES in trained.judged.contenders else trained.judged.named_rule
 
 
-def _decile_table(trained: Trained) -> list[str]:
-    best = _shown(trained)
+def _decile_table(trained: Trained, best: str) -> list[str]:
     rows = ["| tenth | customers | predicted | observed | share of all y = 1 | so far |", "|---|---|---|---|---|---|"]
     for d in metrics.decile_table(trained.judged.sample.y, trained.judged.p(best)):
         rows.append(
@@ -173,7 +174,7 @@ def _driver_lines(made: Made, language: Literal["en", "zh"]) -> list[str]:
 
 def calibration_figure(trained: Trained) -> dict[str, Any]:
     """Predicted against observed in ten bins of equal count, as a Plotly figure (`plotly.io.from_json` reads it)."""
-    best = _shown(trained)
+    best = _shown(trained, trained.candidate)
     rows = metrics.decile_table(trained.judged.sample.y, trained.judged.p(best))
     predicted, observed = [d.mean_predicted for d in rows], [d.observed_rate for d in rows]
     most = max([*predicted, *observed, 0.01])

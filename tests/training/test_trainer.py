@@ -1,6 +1,7 @@
 """The whole way in a workspace: from a file of orders to champions, cards, runs; and the past replayed."""
 
 import csv
+import dataclasses
 import json
 from datetime import date, datetime, timedelta
 
@@ -11,6 +12,8 @@ import pytest
 from models.propensity import PropensityModel
 from training.backtest import backtest, judged_json, sentence
 from training.cards import calibration_figure, card, markdown
+from training.evaluation import propensity as metrics
+from training.recipes import rule_recipe
 from training.reproduction import reproduce
 from training.snapshots import Snapshots
 from training.trainer import CARD_FILE, Trainer, champions, complements
@@ -147,6 +150,18 @@ def test_cards_say_what_was_judged(report):
         assert "nan" not in text
         json.dumps(card(trained), allow_nan=False)
         go.Figure(calibration_figure(trained))
+
+
+def test_the_card_of_a_rule_shows_the_rules_own_tenths(report):
+    trained = next(t for t in report.trained if t.candidate.model.kind != "rule" and "lightgbm" in t.judged.contenders)
+    rule = trained.judged.named_rule
+    kept = dataclasses.replace(trained.candidate, recipe=rule_recipe(rule))
+    text = markdown(trained, kept)
+    assert f"Tenths of the customers by {rule}, highest" in text
+    assert f"Had you used {rule} on" in text
+    first = metrics.decile_table(trained.judged.sample.y, trained.judged.p(rule))[0]
+    assert f"| 1 | {first.rows:.0f} | {first.mean_predicted:.3f} | {first.observed_rate:.3f} |" in text
+    assert "Tenths of the customers by lightgbm, highest" in markdown(trained)
 
 
 def test_an_unknown_target_lists_those_there_are(trainer):
