@@ -72,8 +72,8 @@ def _reasons(model: Model, probability: float, row: pa.Table, currency: str, lan
     """The strongest reasons up and down; a rule has one, all that it reads, told against the average."""
     base = model.of if isinstance(model, Complement) else model
     if base.kind == "rule":
-        texts = (_words(name, row, currency, language) for name in base.columns)
-        joined = (", " if language == "en" else "，").join(text for text in texts if text)
+        texts = (words(name, row, currency, language) for name in base.columns)
+        joined = (", " if language == "en" else "、").join(text for text in texts if text)
         moved = _log_odds(probability) - _log_odds(model.base_rate)
         return (Reason(joined, moved > 0, moved),)
     names, contributions, _ = base.contributions(row)
@@ -104,16 +104,18 @@ def _meaning(name: str) -> str:
 def _reason(members: list[tuple[str, float]], row: pa.Table, currency: str, language: Language) -> Reason:
     name = max(members, key=lambda each: abs(each[1]))[0]
     total = math.fsum(amount for _, amount in members)
-    return Reason(_words(name, row, currency, language), total > 0, total)
+    return Reason(words(name, row, currency, language), total > 0, total)
 
 
-def _words(name: str, row: pa.Table, currency: str, language: Language) -> str:
+def words(name: str, row: pa.Table, currency: str, language: Language) -> str:
+    """A feature's meaning with the value it has in the row, never its name."""
     feature = by_name().get(name)
     if feature is None:
         return _OTHER[language]
     value = row[name][0].as_py() if name in row.column_names else None
     meaning = feature.en if language == "en" else feature.zh
-    return f"{meaning}{': ' if language == 'en' else '：'}{_shown(feature, value, currency, language)}"
+    shown = _shown(feature, value, currency, language)
+    return f"{meaning} ({shown})" if language == "en" else f"{meaning}（{shown}）"
 
 
 def _shown(feature: Feature, value: float | str | None, currency: str, language: Language) -> str:
@@ -124,20 +126,32 @@ def _shown(feature: Feature, value: float | str | None, currency: str, language:
         return value
     unit = feature.unit or ""
     if unit == "share":
-        return f"{100 * value:.0f} %"
+        return f"{100 * value:.0f} %" if language == "en" else f"{100 * value:.0f}%"
     if unit == "flag":
         return ("yes" if value else "no") if language == "en" else ("是" if value else "否")
     digits = 2 if unit == "money" else 0 if float(value).is_integer() else 1
     number = f"{value:.0f}" if unit == "year" else f"{value:,.{digits}f}"
-    word = currency if unit == "money" else "" if unit in ("year", "rating") else _unit(unit, value, language)
-    return f"{number} {word}".strip()
-
-
-def _unit(unit: str, value: float, language: Language) -> str:
+    if unit == "money":
+        return f"{number} {currency}"
     if language == "zh":
-        return _UNITS_ZH.get(unit, "")
-    singular = {"categories": "category"}.get(unit, unit.removesuffix("s"))
-    return singular if value == 1 else unit
+        return f"{number}{UNITS_ZH.get(unit, '')}"
+    said = feature.en.startswith(unit) or unit in _NO_WORD
+    return number if said else f"{number} {_singular(unit) if value == 1 else unit}".strip()
+
+
+def _singular(unit: str) -> str:
+    return {"categories": "category"}.get(unit, unit.removesuffix("s"))
+
+
+def percent(share: float, language: Language) -> str:
+    """A probability as people read it; one that is not 0 or 1 is never shown as if it were."""
+    if 0 < share < 0.0005:
+        number = "<0.1"
+    elif 0.9995 <= share < 1:
+        number = ">99.9"
+    else:
+        number = f"{100 * share:.1f}"
+    return f"{number} %" if language == "en" else f"{number}%"
 
 
 def _sentences(
@@ -145,16 +159,13 @@ def _sentences(
 ) -> tuple[str, ...]:
     probability, state = score["probability"], score["state"]
     if not isinstance(probability, float):
-        why = str(state)
-        return (
-            f"{_target(key, language)}: {why}."
-            if language == "en"
-            else f"{_target(key, language)}：{_STATES.get(why, why)}。",
-        )
+        en, zh = _STATES.get(str(state), (str(state), str(state)))
+        return (f"{_target(key, language)}: {en}." if language == "en" else f"{_target(key, language)}：{zh}。",)
+    told, usual = percent(probability, language), percent(average, language)
     if language == "en":
-        head = f"{_target(key, language)}: {100 * probability:.1f} % (on average {100 * average:.1f} %)."
+        head = f"{_target(key, language)}: {told} (on average {usual})."
         return (head, *(f"{'Raises' if r.raises else 'Lowers'} it: {r.text}." for r in reasons))
-    head = f"{_target(key, language)}：{100 * probability:.1f} %（平均 {100 * average:.1f} %）。"
+    head = f"{_target(key, language)}：{told}（平均{usual}）。"
     return (head, *(f"{'推高' if r.raises else '拉低'}：{r.text}。" for r in reasons))
 
 
@@ -171,16 +182,17 @@ _TARGETS = {
     "win_back": ("Comes back", "被唤回"),
 }
 _STATES = {
-    "no order yet": "尚未下单",
-    "no act yet": "尚无行为",
-    "more than one order": "已下过不止一单",
-    "already inactive": "已不活跃",
-    "still active": "仍然活跃",
-    "outside the population": "不在该目标的人群中",
+    "no order yet": ("not asked, has not ordered yet", "不预测，尚未下单"),
+    "no act yet": ("not asked, has done nothing yet", "不预测，尚无行为"),
+    "more than one order": ("not asked, has ordered more than once", "不预测，已下过不止一单"),
+    "already inactive": ("not asked, is already inactive", "不预测，已不活跃"),
+    "still active": ("not asked, is still active", "不预测，仍然活跃"),
+    "outside the population": ("not asked, is none of those the target is about", "不预测，不在该目标的人群中"),
 }
-_UNITS_ZH = {
+_NO_WORD = frozenset({"year", "rating", "ratio", "hours"})
+UNITS_ZH = {
     "days": "天", "orders": "单", "items": "件商品", "units": "件", "lines": "行", "categories": "个品类",
     "channels": "个渠道", "events": "次", "sessions": "次会话", "features": "个功能", "uses": "次", "contacts": "次",
-    "campaigns": "个活动", "tags": "个标签", "hours": "时", "seconds": "秒",
+    "campaigns": "个活动", "tags": "个标签", "hours": "点", "seconds": "秒", "periods": "个",
 }  # fmt: skip
 _OTHER: dict[Language, str] = {"en": "a measure of the company's own", "zh": "企业自有指标"}

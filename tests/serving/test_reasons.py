@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from features.catalogue import FEATURES
-from serving.reasons import TOP, explain
+from serving.reasons import TOP, UNITS_ZH, explain, percent, words
 from serving.release import Release
 from warehouse.errors import UsageError
 
@@ -55,7 +57,7 @@ def test_churn_is_told_with_the_signs_of_repurchase_turned(release: Release) -> 
 def test_a_rule_is_told_by_what_it_reads(release: Release) -> None:
     explained = next(each for each in explain(release, "u005", "en") if each.horizon_days == 90)
     days = release.features_of("u005")["days_since_last_order"][0].as_py()
-    assert explained.reasons[0].text == f"days since the last order: {days:.0f} days"
+    assert explained.reasons[0].text == f"days since the last order ({days:.0f})"
 
 
 def test_contributions_add_up_to_the_probability(release: Release) -> None:
@@ -63,6 +65,56 @@ def test_contributions_add_up_to_the_probability(release: Release) -> None:
     _, contributions, start = model.contributions(row)  # type: ignore[union-attr]
     odds = np.exp(start + contributions.sum(axis=1))
     assert np.allclose(odds / (1 + odds), model.predict(row), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("share", "en", "zh"),
+    [
+        (0.0, "0.0 %", "0.0%"),
+        (1e-9, "<0.1 %", "<0.1%"),
+        (0.00049, "<0.1 %", "<0.1%"),
+        (0.0005, "0.1 %", "0.1%"),
+        (0.897, "89.7 %", "89.7%"),
+        (0.99949, "99.9 %", "99.9%"),
+        (0.9996, ">99.9 %", ">99.9%"),
+        (1.0, "100.0 %", "100.0%"),
+    ],
+)
+def test_a_probability_is_never_shown_as_certain(share: float, en: str, zh: str) -> None:
+    assert (percent(share, "en"), percent(share, "zh")) == (en, zh)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "en", "zh"),
+    [
+        ("days_since_last_order", 44.0, "days since the last order (44)", "距最近一次下单的天数（44天）"),
+        ("longest_days_between_orders", 1.0, "longest time between order days (1 day)", "最长下单间隔天数（1天）"),
+        ("amount_90d", 1234.5, "money spent in the last 90 days (1,234.50 CNY)", "近90天消费金额（1,234.50 CNY）"),
+        ("coupon_order_share_90d", 0.25, "share of orders with a coupon in the last 90 days (25 %)",
+         "近90天用券订单的比例（25%）"),
+        ("category_count_30d", 1.0, "different categories bought in the last 30 days (1 category)",
+         "近30天购买的不同品类数（1个品类）"),
+        ("was_referred", 1.0, "1 where somebody referred the customer (yes)", "是否由他人推荐（是）"),
+        ("region", None, "region (not known)", "地区（未知）"),
+        ("ours", 3.0, "a measure of the company's own", "企业自有指标"),
+    ],
+)  # fmt: skip
+def test_a_feature_in_words(name: str, value: float | None, en: str, zh: str) -> None:
+    row = pa.table({name: [value]})
+    assert (words(name, row, "CNY", "en"), words(name, row, "CNY", "zh")) == (en, zh)
+
+
+def test_every_unit_has_its_chinese_word() -> None:
+    silent = {"money", "share", "flag", "year", "rating", "ratio"}
+    assert {feature.unit for feature in FEATURES if feature.unit} - silent <= set(UNITS_ZH)
+
+
+def test_chinese_sentences_hold_no_english(release: Release) -> None:
+    for user in release.features(["entity_id"])["entity_id"].to_pylist():
+        for explained in explain(release, user, "zh"):
+            for sentence in explained.sentences:
+                known = re.sub(r"（[^（）]*）", "", sentence)
+                assert not re.search(r"[A-Za-z]{2,}", known), sentence
 
 
 def test_an_unknown_user(release: Release) -> None:
