@@ -23,4 +23,5 @@ def register(app: typer.Typer) -> None:
             raise UsageError(f"--language {language!r} is not known.", hint="Use en or zh.")
         shell = session(context)
         answer = lists.explain(shell.workspace(), user, language)
-        shell.answer(answer, answer["text"])
+        told = [target["sentences"] for target in answer["targets"]]
+        shell.answer(answer, [line for head, *why in told for line in (head, *(f"  {reason}" for reason in why))])

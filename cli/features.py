@@ -46,4 +46,4 @@ def register(app: typer.Typer) -> None:
             for f in found
         ]
         rows = [(f.name, f.family, f.unit, f.window_days, f.zh if chinese else f.en) for f in found]
-        shell.table(payload, ("name", "family", "unit", "days", "meaning"), rows)
+        shell.table(payload, ("name", "family", "unit", "days", "meaning"), rows, shown=("name", "family", "meaning"))

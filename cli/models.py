@@ -22,10 +22,17 @@ def register(app: typer.Typer) -> None:
         shell = session(context)
         found = champions.versions(shell.workspace())
         rows = [
-            (v["target"], v["horizon_days"], v["version"], v["kind"], "serves" if v["champion"] else "", v["reason"])
+            (v["target"], v["horizon_days"], v["version"], v["kind"], "yes" if v["champion"] else "", v["reason"])
             for v in found
         ]
-        shell.table(found, ("target", "days", "version", "kind", "", "why"), rows)
+        serving = [v for v in found if v["champion"]]
+        shell.table(
+            found,
+            ("target", "days", "version", "kind", "serves", "why"),
+            rows,
+            shown=("target", "days", "version", "kind", "serves"),
+            notes=[f"{v['target']} {v['horizon_days']} d: {v['reason']}" for v in serving],
+        )
 
     @models.command("show")
     def show(context: typer.Context, version: Annotated[str, typer.Argument(help="A model version.")]) -> None:

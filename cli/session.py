@@ -13,14 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
+from rich.text import Text
 
 from warehouse.workspace import Workspace
 
 SECONDS_BETWEEN_LINES = 5.0
+NARROWEST, GAP = 20, "   "
+"""Columns of a table are drawn whole from the left, so that names and versions can be copied, as long as so much is
+left for those that are broken into lines; and what stands between two.
+"""
 
 
 def plain(value: Any) -> Any:
@@ -115,9 +122,17 @@ class Session:
         print(line, file=sys.stderr if self.as_json else sys.stdout, flush=True)
 
     def table(
-        self, payload: Any, columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None
+        self,
+        payload: Any,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Any]],
+        shown: Sequence[str] | None = None,
+        notes: Iterable[str] = (),
     ) -> None:
-        """Prints rows: a drawn table on a terminal, tab-separated lines when piped, the payload under `--json`."""
+        """Prints rows: a drawn table on a terminal, tab-separated lines when piped, the payload under `--json`.
+
+        On a terminal only the columns `shown` are drawn (all if absent), and `notes` stand below.
+        """
         if self.as_json:
             self.answer(payload)
             return
@@ -127,10 +142,19 @@ class Session:
             for row in rows:
                 print("\t".join("" if cell is None else str(cell) for cell in row))
             return
-        drawn = Table(*columns, title=title)
-        for row in rows:
-            drawn.add_row(*("" if cell is None else str(cell) for cell in row))
+        places = [columns.index(name) for name in shown or columns]
+        cells = [["" if row[k] is None else str(row[k]) for k in places] for row in rows]
+        drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        left = self.out.width - NARROWEST
+        for n, place in enumerate(places):
+            left -= max(cell_len(text) for text in (columns[place], *(row[n] for row in cells))) + len(GAP)
+            drawn.add_column(columns[place], no_wrap=left >= 0 and n + 1 < len(places), overflow="fold")
+        for row in cells:
+            # Text, not markup: a name may hold brackets.
+            drawn.add_row(*(Text(cell) for cell in row))
         self.out.print(drawn)
+        for note in notes:
+            self.out.print(Text(note), soft_wrap=False)
 
 
 def _aligned(lines: list[str]) -> list[str]:
@@ -154,7 +178,3 @@ def session(context: typer.Context) -> Session:
 def now() -> datetime:
     """The time of loading, the only clock that is read: naive UTC."""
     return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-
-
-def errors_to_stderr(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)

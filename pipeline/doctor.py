@@ -113,7 +113,8 @@ def _store(workspace: Workspace) -> Iterator[Finding]:
         return
     for table in sorted(store.tables):
         manifest = store.manifest(table)
-        yield Finding("store", "ok", f"{table}: {manifest.rows:,} rows to {manifest.observed_until}")
+        until = f" to {manifest.observed_until}" if manifest.observed_until else ""
+        yield Finding("store", "ok", f"{table}: {manifest.rows:,} rows{until}")
 
 
 def _release(workspace: Workspace) -> Iterator[Finding]:

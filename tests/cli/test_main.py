@@ -2,9 +2,11 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -117,6 +119,32 @@ def test_progress_is_one_bar_on_a_terminal_and_one_line_elsewhere(monkeypatch: p
         told(f"features as of {day}", 0)
     told.close()
     assert drawn.getvalue().count("\n") == 1
+
+
+def drawn_table(width: int, **said: Any) -> list[str]:
+    out = io.StringIO()
+    shell = Session(Path(), False, out=Console(file=out, width=width, force_terminal=True, color_system=None))
+    rows = [("a-version-that-is-copied", "[kind] of it", "Some words that say why it is there and not another.", 1)]
+    shell.table([], ("version", "kind", "why", "n"), rows, **said)
+    return [line.rstrip() for line in out.getvalue().splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_a_table_on_a_terminal_fits_and_cuts_nothing(width: int) -> None:
+    lines = drawn_table(width, shown=("version", "kind", "why"), notes=["A note of more words than one line can hold."])
+    assert all(len(line) <= width for line in lines)
+    text = " ".join(" ".join(lines).split())
+    assert "a-version-that-is-copied" in text
+    assert "[kind] of it" in text
+    assert "…" not in text
+    words = re.findall(r"[A-Za-z.]+", text)
+    assert {"Some", "another.", "note", "hold."} <= set(words)
+    assert " n" not in lines[0]
+
+
+def test_a_table_when_piped_has_all_columns_and_no_notes(capsys: pytest.CaptureFixture[str]) -> None:
+    Session(Path(), False).table([], ("a", "b"), [(1, None)], shown=("a",), notes=["why"])
+    assert capsys.readouterr().out.splitlines() == ["a\tb", "1\t"]
 
 
 def test_tables_among_lines_are_tabs_when_piped_and_columns_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
