@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audiences.assignment import CONTROL, TREATMENT, assign_arms
+from audiences.consents import aligned
 from audiences.exports.writing import Mode, export_table, write_table
 from audiences.publishing import Changed, publish, recover, refuse_other_settings, refuse_shrunk_list
 from audiences.suppression import SuppressionList, Withheld, read_list, unmatched, withheld
@@ -173,18 +174,9 @@ class _Suppression:
 def _suppression(work: _Work) -> _Suppression:
     listed, people = _list(work), work.frame
     if work.fresh is not None:
-        people = _aligned(work.fresh(), work.frame.column("entity_id"))
+        people = aligned(work.fresh(), work.frame.column("entity_id"))
     left_out = withheld(people, listed, work.settings.channel)
     return _Suppression(listed, left_out, "blocked" in people.column_names)
-
-
-def _aligned(consents: pa.Table, ids: pa.ChunkedArray) -> pa.Table:
-    """The rows of `consents` in the order of `ids`; who has none there has unknown consents."""
-    known = consents.column("entity_id").combine_chunks()
-    if len(known.unique()) != len(known):
-        raise DataProblemError("The consents hold a user twice, so nobody can be contacted.")
-    rows = pc.index_in(ids.combine_chunks(), value_set=known)
-    return consents.drop_columns(["entity_id"]).take(rows).append_column("entity_id", ids)
 
 
 def _write(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from audiences import consents
 from audiences.audience import AudienceReport, build_audience
 from audiences.exports import export_table, wide_scores, wide_suggestions, write_manifest
 from features import rules
-from features.source import StoreSource, versions
 from serving import answers, customers
 from serving.holder import key_from_environment
 from serving.publication import current_directory
@@ -27,7 +27,6 @@ from warehouse.store import Store
 from warehouse.workspace import Workspace
 
 FEW_IN_CONTROL = 30
-CONSENTS = ("blocked", "consent_sms", "consent_email", "consent_push")
 
 
 def current(workspace: Workspace) -> Release:
@@ -186,7 +185,7 @@ def build_audience_now(
     fields = customers.fields(opened)
     parsed = rules.parse(asked.rule)
     rules.check(parsed, fields)
-    wanted = {*rules.fields_of(parsed), *CONSENTS, *_target_columns(fields)}
+    wanted = {*rules.fields_of(parsed), *consents.COLUMNS, *_target_columns(fields)}
     report = build_audience(
         workspace,
         name,
@@ -209,16 +208,15 @@ def _target_columns(fields: Mapping[str, rules.Field]) -> list[str]:
     return [name for name in fields if "_probability" in name or "_percentile" in name]
 
 
-def _consents_now(workspace: Workspace) -> Any:
-    """The consents as they are at this moment: the latest version of each customer, whatever the cutoff."""
-    store = Store(workspace)
-    if "users" not in store.tables:
+def _consents_now(workspace: Workspace) -> Callable[[], pa.Table] | None:
+    """Gives the consents as they are at the moment of asking; None where there is no table of users."""
+    if not Store(workspace).has("users"):
         return None
 
     def fresh() -> pa.Table:
-        from datetime import date
-
-        latest = versions(StoreSource(Store(workspace)), "users", date(9999, 1, 1))
-        return latest.select(["entity_id", *(name for name in CONSENTS if name in latest.column_names)])
+        found = consents.latest(Store(workspace))
+        if found is None:
+            raise NotReadyError("The table of users has gone, so nobody's consent is known.", hint="Load it again.")
+        return found.people
 
     return fresh

@@ -10,6 +10,7 @@ from threading import Event, Lock, Thread
 
 from serving import metrics
 from serving.canary import CanaryTimeoutError
+from serving.consents import ConsentsBeside
 from serving.manifest import ReleaseError
 from serving.problems import ProblemError
 from serving.publication import current_release
@@ -29,11 +30,12 @@ class Holder:
 
     Readers take `release` once per request and keep it to the end, so a swap in between never mixes two releases.
     A release that does not open is refused, counted, and not tried again until the pointer names another or it is
-    published anew; the old one goes on serving.
+    published anew; the old one goes on serving. `consents` are those of the workspace the releases lie in.
     """
 
     def __init__(self, releases: Path, key: bytes | None = None, canary: bool = True) -> None:
         self.releases = releases
+        self.consents = ConsentsBeside(releases.parent)
         self._key = key
         self._canary = canary
         self._release: Release | None = None

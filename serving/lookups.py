@@ -65,7 +65,7 @@ class Lookups:
 
     async def audience(self, request: Request) -> Response:
         asked = AudienceRequest.model_validate_json(await request.body())
-        return StrictJSON(await run_in_threadpool(questions.audience, self.holder.release, asked))
+        return StrictJSON(await run_in_threadpool(questions.audience, self.holder.release, asked, self.holder.consents))
 
     async def metrics(self, request: Request) -> Response:
         held = self.holder.release.id if self.holder.ready else None

@@ -33,7 +33,7 @@ _PROBLEMS = {
     422: "A value is not as it must be.",
     429: "The service is busy.",
     500: "Something went wrong in the service.",
-    503: "No release is being served yet.",
+    503: "No release is being served yet, or who must not be contacted cannot be told.",
 }
 _ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": wire.MAX_ID, "pattern": wire.ID_PATTERN}
 _K = {

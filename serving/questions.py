@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from audiences.suppression import SuppressionList, read_list, withheld
 from features import rules
 from serving import customers as served
+from serving.consents import ConsentsBeside
 from serving.problems import ProblemError
 from serving.raw_lines import read_lines
 from serving.release import Release
@@ -47,10 +46,10 @@ def score_lines(release: Release, asked: ScoreRequest) -> dict[str, Any]:
     }
 
 
-def audience(release: Release, asked: AudienceRequest) -> dict[str, Any]:
+def audience(release: Release, asked: AudienceRequest, consents: ConsentsBeside) -> dict[str, Any]:
     """How many users the rule is true for, how many of them may be contacted, and what to expect of them."""
     try:
-        return _audience(release, asked)
+        return _audience(release, asked, consents)
     except RepriseError as error:
         raise as_problem(error) from error
 
@@ -80,13 +79,14 @@ def _by_user(scores: pa.Table) -> list[dict[str, Any]]:
     return [{"user_id": user, "scores": told} for user, told in users.items()]
 
 
-def _audience(release: Release, asked: AudienceRequest) -> dict[str, Any]:
+def _audience(release: Release, asked: AudienceRequest, consents: ConsentsBeside) -> dict[str, Any]:
     rule = rules.parse(asked.rule) if isinstance(asked.rule, str) else rules.from_json(asked.rule)
     rules.check(rule, served.fields(release))
     target = _target(release, asked, rules.fields_of(rule))
     people = served.customers(release, rules.fields_of(rule))
     chosen = rules.evaluate(rule, people)
-    left_out = withheld(_contact_columns(release, people), _suppression(release), asked.channel)
+    judged = consents.judge(release, asked.channel)
+    left_out = judged.left_out
     kept = chosen & ~left_out.any
     reasons = {
         "blocked": left_out.blocked,
@@ -103,6 +103,8 @@ def _audience(release: Release, asked: AudienceRequest) -> dict[str, Any]:
         "target": target[0] if target else None,
         "horizon_days": target[1] if target else None,
         "user_ids": people["entity_id"].filter(pa.array(kept)).slice(0, asked.limit).to_pylist(),
+        "consents_from": judged.source,
+        "consents_as_of": judged.as_of,
     }
 
 
@@ -123,18 +125,3 @@ def _target(release: Release, asked: AudienceRequest, fields: Iterable[str]) -> 
         there = ", ".join(f"{target} {horizon}" for target, horizon in release.scores.targets) or "none"
         raise UsageError("The release has no such target and horizon.", hint=f"There are: {there}.")
     return found[0] if found else None
-
-
-def _contact_columns(release: Release, people: pa.Table) -> pa.Table:
-    """What the users table says about contacting each of them."""
-    names = ["blocked", "consent_sms", "consent_email", "consent_push"]
-    have = served.customers(release, names)
-    return have.select(["entity_id", *(name for name in names if name in have.column_names)])
-
-
-def _suppression(release: Release) -> SuppressionList | None:
-    told = release.settings.suppression
-    if told.file is None:
-        return None
-    workspace: Path = release.directory.parent.parent
-    return read_list(workspace / told.file, datetime.now(UTC), told.max_age_hours)

@@ -48,14 +48,14 @@ class Service:
 
     @bentoml.api(route="/v1/audience")  # type: ignore[untyped-decorator]
     def audience(self, request: AudienceRequest, /) -> dict[str, Any]:
-        answer: dict[str, Any] = _answered(questions.audience, request)
+        answer: dict[str, Any] = _answered(questions.audience, request, HOLDER.consents)
         return answer
 
 
-def _answered(question: Any, request: Any) -> Any:
+def _answered(question: Any, request: Any, *more: Any) -> Any:
     """The answer as strict JSON, or the problem: BentoML would write NaN and errors of its own shape."""
     try:
-        return StrictJSON(question(HOLDER.release, request))
+        return StrictJSON(question(HOLDER.release, request, *more))
     except ProblemError as problem:
         return problem_response(problem)
     except Exception as error:

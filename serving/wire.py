@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
@@ -154,6 +154,12 @@ class Audience(_Answer):
     target: str | None
     horizon_days: int | None
     user_ids: list[str] = Field(description="The first of them by id, at most `limit`.")
+    consents_from: Literal["store", "release"] = Field(
+        description="store: as last loaded; release: as known at its as_of, where no store lies beside it."
+    )
+    consents_as_of: str = Field(
+        description="When those consents were known, UTC.", json_schema_extra={"format": "date-time"}
+    )
 
 
 class ServedModel(_Strict):
