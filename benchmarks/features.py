@@ -1,4 +1,4 @@
-"""Build → Parquet of 68 features from order lines: ours beside a scan, a careful pandas and a streaming polars.
+"""Build → Parquet of 70 features from order lines: ours beside a scan, a careful pandas and a streaming polars.
 
     python benchmarks/features.py --lines 1000000 5000000
 

@@ -200,13 +200,17 @@ def register_acts(connection: duckdb.DuckDBPyConnection, source: Source) -> bool
 def register_items(connection: duckdb.DuckDBPyConnection, source: Source, as_of: date) -> None:
     """Makes `items`: one row per item in the version known at `as_of`."""
     visible = _visible(connection, source, "items", source.items(), instant(as_of, source.time_zone))
-    connection.execute(f"create or replace temp table items as {visible}")
+    connection.execute(f"create or replace temp table items as {_keyed(visible)}")
 
 
 def register_items_for_labels(connection: duckdb.DuckDBPyConnection, source: Source, last: date) -> None:
     """Makes `items`: one row per item in the version known at `last`, else the first there is."""
     every = _versions(connection, source, "items", source.items(), instant(last, source.time_zone))
-    connection.execute(f"create or replace temp table items as {every}")
+    connection.execute(f"create or replace temp table items as {_keyed(every)}")
+
+
+def _keyed(items: str) -> str:
+    return f"select *, key_of(item_id) as item_key from ({items}) as items"
 
 
 def register_visible(

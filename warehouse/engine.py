@@ -19,6 +19,8 @@ import duckdb
 _SHIMS = (
     "create macro days_between(earlier, later) as (epoch_us(later) - epoch_us(earlier)) / 8.64e10",
     "create macro day_number(moment) as (cast(cast(moment as date) as date) - date '1970-01-01')",
+    # A number of 63 bits instead of a text to group and join by; equal texts, equal numbers, NULL stays NULL.
+    "create macro key_of(id) as case when id is not null then cast(hash(id) >> 1 as bigint) end",
     "create macro iso_dow(moment) as cast(isodow(moment) as integer)",
     "create macro bucket_of(id, buckets) as cast('0x' || substr(md5(id), 1, 8) as bigint) % buckets",
 )

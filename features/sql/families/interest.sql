@@ -2,13 +2,12 @@
 with met as (
     select
         viewed.entity_id,
-        viewed.item_id,
         viewed.last_day,
         bought.last_day as bought_day,
         kinds.category
     from viewed_items as viewed
-    left join item_totals as bought on viewed.entity_id = bought.entity_id and viewed.item_id = bought.item_id
-    left join items as kinds on viewed.item_id = kinds.item_id
+    left join item_totals as bought on viewed.entity_id = bought.entity_id and viewed.item_key = bought.item_key
+    left join items as kinds on viewed.item_key = kinds.item_key
 )
 
 select

@@ -9,15 +9,6 @@ with per_order as (
         round(stddev_samp(cast(amount as double)), 6) as order_amount_deviation_lifetime
     from baskets
     group by entity_id
-),
-
-ends as (
-    select
-        entity_id,
-        max(case when previous_day is null then amount end) as first_order_day_amount,
-        max(case when following_day is null then amount end) as last_order_day_amount
-    from order_days
-    group by entity_id
 )
 
 select
@@ -30,16 +21,15 @@ select
     amount_180d,
     amount_365d,
     amount_lifetime,
-    cast(amount_90d as double) / order_count_90d as average_order_value_90d,
-    cast(amount_365d as double) / order_count_365d as average_order_value_365d,
+    cast(amount_90d as double) / nullif(order_count_90d, 0) as average_order_value_90d,
+    cast(amount_365d as double) / nullif(order_count_365d, 0) as average_order_value_365d,
     cast(amount_lifetime as double) / order_count_lifetime as average_order_value_lifetime,
     highest_order_amount_lifetime,
     lowest_order_amount_lifetime,
     median_order_amount_lifetime,
     order_amount_deviation_lifetime,
-    first_order_day_amount,
-    last_order_day_amount,
+    first_day_amount as first_order_day_amount,
+    last_day_amount as last_order_day_amount,
     cast(amount_lifetime as double) * 30.0 / (:as_of - first_day) as amount_per_30_days_lifetime
 from order_windows as windows
 inner join per_order on windows.entity_id = per_order.entity_id
-inner join ends on windows.entity_id = ends.entity_id

@@ -8,7 +8,7 @@ with priced as (
         totals.unit_count,
         prices.price_percentile
     from item_totals as totals
-    inner join item_prices as prices on totals.item_id = prices.item_id
+    inner join item_prices as prices on totals.item_key = key_of(prices.item_id)
 )
 
 select

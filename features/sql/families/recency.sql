@@ -5,7 +5,7 @@ with spans as (
         min(day) as first_day,
         max(last_day) as last_day,
         max(previous_day) as second_last_day,
-        max(second_previous_day) as third_last_day
+        max(case when days_after = 2 then day end) as third_last_day
     from order_days
     group by entity_id
 )

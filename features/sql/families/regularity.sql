@@ -9,7 +9,7 @@ with spread as (
         median(day - previous_day) as median_gap,
         min(day - previous_day) as shortest_gap,
         max(day - previous_day) as longest_gap,
-        max(case when following_day is null then day - previous_day end) as last_gap
+        max(case when days_after = 0 then day - previous_day end) as last_gap
     from order_days
     group by entity_id
 ),

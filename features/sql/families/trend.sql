@@ -2,19 +2,19 @@
 with sums as (
     select
         entity_id,
-        coalesce(order_count_30d, 0) as order_count_30d,
-        coalesce(order_count_60d, 0) as order_count_60d,
-        coalesce(order_count_90d, 0) as order_count_90d,
-        coalesce(order_count_120d, 0) as order_count_120d,
-        coalesce(order_count_150d, 0) as order_count_150d,
-        coalesce(order_count_180d, 0) as order_count_180d,
-        coalesce(cast(amount_30d as double), 0) as amount_30d,
-        coalesce(cast(amount_60d as double), 0) as amount_60d,
-        coalesce(cast(amount_90d as double), 0) as amount_90d,
-        coalesce(cast(amount_120d as double), 0) as amount_120d,
-        coalesce(cast(amount_150d as double), 0) as amount_150d,
-        coalesce(cast(amount_180d as double), 0) as amount_180d,
-        coalesce(cast(amount_365d as double), 0) as amount_365d
+        order_count_30d,
+        order_count_60d,
+        order_count_90d,
+        order_count_120d,
+        order_count_150d,
+        order_count_180d,
+        cast(amount_30d as double) as amount_30d,
+        cast(amount_60d as double) as amount_60d,
+        cast(amount_90d as double) as amount_90d,
+        cast(amount_120d as double) as amount_120d,
+        cast(amount_150d as double) as amount_150d,
+        cast(amount_180d as double) as amount_180d,
+        cast(amount_365d as double) as amount_365d
     from order_windows
 )
 

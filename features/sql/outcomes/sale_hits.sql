@@ -2,15 +2,14 @@
 with counted as (
     select
         entity_id,
-        order_id,
-        order_day,
+        order_key,
         sum(amount) as amount
     from sale_lines
     where
         (:any_item or item_id in (select item_id from chosen_items))
         and (:any_category or item_id in (select item_id from category_items))
         and (:any_channel or channel in (select channel from chosen_channels))
-    group by entity_id, order_id, order_day
+    group by entity_id, order_key
 )
 
 select

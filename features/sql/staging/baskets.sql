@@ -11,4 +11,4 @@ select
     max(coupon_id) as coupon_id,
     min(channel) as channel
 from sale_lines
-group by entity_id, order_id, order_day
+group by entity_id, order_key

@@ -3,7 +3,7 @@ select
     entity_id,
     day,
     cast(count(*) as int) as event_count,
-    cast(count(item_id) as int) as item_event_count,
+    cast(count(item_key) as int) as item_event_count,
     cast(sum(has_page) as int) as page_event_count,
     cast(count(rating) as int) as rating_count,
     cast(sum(rating) as decimal(18, 4)) as rating_sum,

@@ -2,8 +2,8 @@
 select
     entity_id,
     cast(day_number(local_at) as int) as day,
-    item_id,
-    session_id,
+    key_of(item_id) as item_key,
+    key_of(session_id) as session_key,
     feature,
     case when page is not null then 1 else 0 end as has_page,
     cast(rating as decimal(18, 4)) as rating,

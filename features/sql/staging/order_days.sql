@@ -10,8 +10,7 @@ select
     cast(sum(line_count) as int) as line_count,
     cast(count(case when discount > 0 then 1 end) as int) as discount_order_count,
     cast(count(coupon_id) as int) as coupon_order_count,
-    lag(day) over (partition by entity_id order by day) as previous_day,
-    lag(day, 2) over (partition by entity_id order by day) as second_previous_day,
-    lead(day) over (partition by entity_id order by day) as following_day
+    lead(day) over (partition by entity_id order by day desc) as previous_day,
+    row_number() over (partition by entity_id order by day desc) - 1 as days_after
 from baskets
 group by entity_id, day
