@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from features.outcomes import outcome_counts
 from features.source import Source
+from training.evaluation.propensity import captured
 from training.targets import Target
 from warehouse.workspace import Workspace
 
@@ -24,7 +25,8 @@ LINES = 3
 class Realised:
     """One target and horizon of one past release: the mean probability, the share it came true for, and the lift.
 
-    `top_share` is the share of all hits that the tenth with the highest probability held.
+    `top_share` is the share of all hits that the tenth with the highest probability held; of equal ones at its edge
+    their mean counts, as in a backtest.
     """
 
     release: str
@@ -91,8 +93,6 @@ def _compared(
     hits = outcome_counts(source, as_of, horizon, target.outcome, target.settings).column("entity_id")
     y = pc.is_in(rows["user_id"], value_set=hits).to_numpy(zero_copy_only=False).astype(float)
     y = 1 - y if target.positive_when_absent else y
-    best_first = rows["probability"].to_numpy().argsort(kind="stable")[::-1]
-    top = y[best_first[: max(1, round(0.1 * y.size))]].sum()
-    share = float(top / y.sum()) if y.sum() else None
-    predicted = float(pc.mean(rows["probability"]).as_py())
-    return Realised(release, as_of, target.name, horizon, rows.num_rows, predicted, float(y.mean()), share)
+    p = rows["probability"].to_numpy()
+    share = captured(y, p)[0] if y.any() else None
+    return Realised(release, as_of, target.name, horizon, rows.num_rows, float(p.mean()), float(y.mean()), share)
