@@ -32,6 +32,7 @@ TREES = "lightgbm"
 CHAMPION = "champion"
 FEWEST_IN_SLICE = 50
 COMPARED = ("average_precision", "auc")
+ALIKE = 1e-9
 INTERVAL_USERS = 3_000
 """Draws are made on at most so many customers and scaled (see `intervals`): more would only cost time."""
 
@@ -228,12 +229,17 @@ def _rules(parts: _Parts) -> tuple[dict[str, Contender], str]:
 
 
 def _rule(name: str, parts: _Parts) -> tuple[Floats, float]:
-    """Probabilities on the judge, and average precision on what the rule is chosen by."""
+    """Probabilities on the judge, and average precision on what the rule is chosen by; NaN where it tells nobody
+    apart (order days among those with one order): it would be chosen by the noise of the others."""
+    rule = fit_rule(name, parts.training, parts.horizon, rule_recipe(name))
+    raw = rule.raw(parts.judged.table)
+    alike = raw.size > 0 and float(np.ptp(raw)) <= ALIKE
     if parts.protocol.kind == "too_short":
         p = Calibration().apply(rule_out_of_fold(name, parts.training, parts.horizon))
-        return p, metrics.average_precision(parts.training.y, p)
-    rule = fit_rule(name, parts.training, parts.horizon, rule_recipe(name))
-    p = Calibration().apply(rule.raw(parts.judged.table))
+        return p, np.nan if alike else metrics.average_precision(parts.training.y, p)
+    p = Calibration().apply(raw)
+    if alike:
+        return p, np.nan
     if parts.calibrate is not None:
         earlier = Calibration().apply(rule.raw(parts.calibrate.table))
         return p, metrics.average_precision(parts.calibrate.y, earlier)

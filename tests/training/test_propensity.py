@@ -232,3 +232,15 @@ def test_dates_of_a_training_are_those_of_the_plan(trained):
     assert trained.inputs["planned"] == planned().to_json()
     assert protocol.Protocol.from_json(trained.inputs["planned"]) == planned()
     assert date.fromisoformat(trained.inputs["as_of"]) == UNTIL
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_rule_that_tells_nobody_apart_is_not_chosen(shop, targets_by_name, recipe, make_orders, seed):
+    """Whether somebody buys again is chance here, so that any rule may look worse than one that is the same for all."""
+    generator = np.random.default_rng(seed)
+    rows = [(f"u{k}", int(day), 5.0) for k, day in enumerate(generator.integers(0, 150, 300))]
+    rows += [(name, day + int(generator.integers(1, 60)), 5.0) for name, day, _ in rows if generator.random() < 0.5]
+    made, target = Snapshots(None, FramesSource({"orders": make_orders(rows)})), targets_by_name["second_order"]
+    for plan in (planned(), planned(latest=FIRST + timedelta(days=2 * HORIZON))):
+        judged = judge(made, target, HORIZON, plan, shop.training, recipe)
+        assert judged.named_rule != "order_days"
