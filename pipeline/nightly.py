@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pipeline.opening import Loaded, load
 from pipeline.realised import Realised, realised
 from pipeline.realised import lines as realised_lines
 from pipeline.releasing import Published, publish_release
+from serving.publication import current_release, history
 from warehouse.errors import UsageError
 from warehouse.progress import Progress, silent
 from warehouse.workspace import Workspace
@@ -25,7 +27,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a run did: the release that serves, what was trained, what is absent, and predictions that came due."""
+    """What a run did: its release, the one that serves, what was trained, what is absent, predictions that came due."""
 
     as_of: date
     release: str
@@ -36,11 +38,13 @@ class RunReport:
     users: int = 0
     realised: list[Realised] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    serves: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "as_of": self.as_of,
             "release": self.release,
+            "serves": self.serves,
             "already_done": self.already_done,
             "seconds": round(self.seconds, 2),
             "users": self.users,
@@ -51,7 +55,8 @@ class RunReport:
 
     def closing_lines(self) -> list[str]:
         if self.already_done:
-            first = f"already done: release {self.release} as of {self.as_of} serves; nothing was changed"
+            serves = "serves" if self.serves == self.release else f"is there, and {self.serves} serves"
+            first = f"already done: release {self.release} as of {self.as_of} {serves}; nothing was changed"
         else:
             first = f"release {self.release} as of {self.as_of} serves ({self.users:,} customers, {self.seconds:.1f} s)"
         return [first, *self.told]
@@ -118,7 +123,8 @@ def _same(workspace: Workspace, before: journal.Entry, data: str, settings: str)
 def _done(loaded: Loaded, release: str, watch: Watch) -> RunReport:
     found = realised(loaded.workspace, loaded.source, loaded.targets, min(loaded.observed_until, loaded.as_of))
     told = realised_lines(found, loaded.workspace, loaded.as_of, loaded.targets)
-    return RunReport(loaded.as_of, release, True, watch.total, realised=found, told=told)
+    serves = current_release(loaded.workspace.releases)
+    return RunReport(loaded.as_of, release, True, watch.total, realised=found, told=told, serves=serves)
 
 
 def _published(
@@ -147,7 +153,7 @@ def _published(
     told = realised_lines(found, loaded.workspace, loaded.as_of, loaded.targets)
     users = len(published.release.scores)
     gone: list[Mapping[str, str]] = [dict(each) for each in published.release.absent]
-    return RunReport(loaded.as_of, name, False, watch.total, trained, gone, users, found, told)
+    return RunReport(loaded.as_of, name, False, watch.total, trained, gone, users, found, told, name)
 
 
 def _scored_line(published: Published) -> str:
@@ -162,14 +168,20 @@ def _absent(loaded: Loaded) -> list[Mapping[str, str]]:
 
 
 def _free_name(loaded: Loaded, data: str, settings: str) -> str:
-    """The release's name: its date and a hash of what went in; a number where that name was used before."""
+    """The release's name: its date and a hash of what went in; a number where that name was published before.
+
+    One that was written but never published, because its run was killed, makes room.
+    """
+    releases = loaded.workspace.releases
+    published = {line["release"] for line in history(releases)}
     champions = teaching.serving_versions(loaded.workspace)
     key = hashlib.sha256("\n".join([data, settings, *champions]).encode()).hexdigest()[:8]
     base, n = f"{loaded.as_of:%Y%m%d}-{key}", 1
     name = base
-    while (loaded.workspace.releases / name).exists():
+    while name in published and (releases / name).exists():
         n += 1
         name = f"{base}-{n}"
+    shutil.rmtree(releases / name, ignore_errors=True)
     return name
 
 

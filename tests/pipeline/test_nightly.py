@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import champions, lists, nightly
+from pipeline import champions, lists, nightly, releasing
 from pipeline.doctor import examine
 from serving.publication import current_release
 from warehouse.errors import DataProblemError, UsageError
@@ -62,12 +62,35 @@ def test_a_second_run_changes_nothing(workspace: Workspace, first: nightly.RunRe
     assert sorted(path.name for path in workspace.releases.iterdir()) == before
 
 
+def test_what_a_killed_run_left_makes_room(workspace: Workspace, first: nightly.RunReport) -> None:
+    """A release that was written but not published when its run was killed: the run again takes its name."""
+    written, day = [], date(2026, 8, 21)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(releasing, "publish", lambda releases, name: written.append(name) or killed())
+        with pytest.raises(KeyboardInterrupt):
+            nightly.run(workspace, day, loaded_at=LOADED)
+    assert (workspace.releases / written[0] / "manifest.json").is_file()
+    assert current_release(workspace.releases) == first.release
+    again = nightly.run(workspace, day, loaded_at=LOADED)
+    assert again.release == written[0] == current_release(workspace.releases)
+    assert not list(workspace.root.rglob(".writing-*"))
+    told = nightly.run(workspace, AS_OF, loaded_at=LOADED)
+    assert told.already_done
+    assert told.closing_lines()[0].endswith(f"is there, and {again.release} serves; nothing was changed")
+
+
+def killed() -> None:
+    raise KeyboardInterrupt
+
+
 def test_other_settings_for_a_published_date_are_refused(workspace: Workspace, first: nightly.RunReport) -> None:
     changed = workspace.settings.model_copy(
         update={"training": workspace.settings.training.model_copy(update={"rounds": 25})}
     )
     with pytest.raises(UsageError, match=first.release):
         nightly.run(Workspace(workspace.root, changed), AS_OF, loaded_at=LOADED)
+    with pytest.raises(UsageError, match=r"training\.rounds was 20, now 25"):
+        nightly.run(Workspace(workspace.root, changed), AS_OF, loaded_at=LOADED, retrain=True)
 
 
 def test_training_waits_until_it_is_due_and_predictions_come_due(
@@ -102,20 +125,41 @@ def test_training_an_unknown_target_lists_those_there_are(workspace: Workspace, 
         nightly.train_now(workspace, "nonsense", AS_OF, LOADED, lambda *a: None, lambda line: None)
 
 
-def test_models_are_listed_and_rolled_back_with_a_reason(workspace: Workspace, first: nightly.RunReport) -> None:
-    serving = [v for v in champions.versions(workspace) if v["champion"]]
-    assert {v["target"] for v in serving} >= {"repurchase", "second_order"}
-    chosen = serving[0]
-    other = next(
-        (v for v in champions.versions(workspace) if v["target"] == chosen["target"]
-         and v["horizon_days"] == chosen["horizon_days"] and not v["champion"]), None,
-    )  # fmt: skip
-    if other is not None:
-        champions.promote(workspace, other["version"], "a trial")
-        back = champions.rollback(workspace, chosen["target"], chosen["horizon_days"], "the trial is over")
-        assert back["version"] == chosen["version"]
-        assert back["reason"] == "the trial is over"
-    assert champions.card(workspace, chosen["version"])["text"]
+def scores(workspace: Workspace, release: str) -> list[dict[str, object]]:
+    """Scores as they were published, but for the name of the release."""
+    return pq.read_table(workspace.releases / release / "scores.parquet").drop_columns(["release"]).to_pylist()
+
+
+def test_a_rollback_gives_the_earlier_scores_back_and_says_who_and_why(
+    workspace: Workspace, first: nightly.RunReport
+) -> None:
+    """F14: a later version is promoted and scores otherwise; rolled back, the scores are to the bit what they were."""
+
+    def scored() -> str:
+        return nightly.score_now(workspace, AS_OF, LOADED, lambda *a: None, lambda line: None).release
+
+    def serving() -> dict[int, str]:
+        found = [v for v in champions.versions(workspace) if v["champion"] and v["target"] == "second_order"]
+        return {v["horizon_days"]: v["version"] for v in found}
+
+    was, before = serving(), scores(workspace, scored())
+    nightly.train_now(workspace, "second_order", date(2026, 9, 20), LOADED, lambda *a: None, lambda line: None)
+    later = serving()
+    horizon = next(h for h in was if was[h] != later[h])
+    assert {row["model_version"] for row in scores(workspace, scored())} >= {later[horizon]}
+    for changed in (h for h in was if was[h] != later[h]):
+        champions.rollback(workspace, "second_order", changed, "the trial is over")
+    assert serving() == was
+    assert scores(workspace, scored()) == before
+    champions.promote(workspace, later[horizon], "once more")
+    champions.rollback(workspace, "second_order", horizon, "not after all")
+    history = champions.card(workspace, was[horizon])["history"]
+    assert [(h["action"], h["version"], h["reason"]) for h in history[-3:]] == [
+        ("rollback", was[horizon], "the trial is over"),
+        ("promote", later[horizon], "once more"),
+        ("rollback", was[horizon], "not after all"),
+    ]
+    assert all(h["who"] and h["at"].endswith("Z") for h in history)
 
 
 def test_exports_recommendations_and_reasons_come_from_the_release(
