@@ -19,6 +19,14 @@ MAX_K = 100
 MAX_ID = 128
 _CONTROL = "[^\\x00-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]"
 ID_PATTERN = rf"^{_CONTROL}+$"
+_DAY_PATTERN = r"^(19[7-9]|20[0-9])[0-9]-[01][0-9]-[0-3][0-9]$"
+_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
+PATTERNS = {
+    ID_PATTERN: "no control character",
+    _DAY_PATTERN: "a date such as 2024-06-01",
+    _NAME_PATTERN: "letters, digits and underscores",
+}
+"""What a pattern asks for, in words."""
 
 
 class _Strict(BaseModel):
@@ -35,7 +43,7 @@ Text: TypeAlias = Annotated[str, Field(max_length=1000)]
 Number: TypeAlias = int | float | Annotated[str, Field(max_length=40)]
 Day: TypeAlias = Annotated[
     str,
-    Field(pattern=r"^(19[7-9]|20[0-9])[0-9]-[01][0-9]-[0-3][0-9]$", json_schema_extra={"format": "date"}),
+    Field(pattern=_DAY_PATTERN, json_schema_extra={"format": "date"}),
     AfterValidator(_is_day),
 ]
 
@@ -75,11 +83,11 @@ class AudienceRequest(_Strict):
         description='For example "churn_probability in top 10 % and order_count_lifetime >= 3".'
     )
     limit: int = Field(100, ge=0, le=1000, description="At most so many ids are listed; the count is of all.")
-    target: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")] | None = Field(
+    target: Annotated[str, Field(pattern=_NAME_PATTERN)] | None = Field(
         None, description="Whose expected hits are told; repurchase if absent."
     )
     horizon_days: int | None = Field(None, ge=1, le=3650, description="The target's first horizon if absent.")
-    channel: str | None = Field(None, pattern="^(sms|email|push)$", description="Whose consent must say yes.")
+    channel: Literal["sms", "email", "push"] | None = Field(None, description="Whose consent must say yes.")
 
 
 class Score(_Strict):

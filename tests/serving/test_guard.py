@@ -81,6 +81,13 @@ def test_what_is_no_strict_json_is_a_400(client: Any, raw: bytes) -> None:
         ({**BODY, "orders": [{**LINE, "user_id": 7}]}, "orders.0.user_id"),
         ({**BODY, "orders": {}}, "orders"),
         ({**BODY, "orders": [LINE] * 1001}, "orders"),
+        ({**BODY, "orders": [{**LINE, "amuont": 1}]}, "orders.0.amuont"),
+        ({**BODY, "orders": [LINE, {**LINE, "4711": 1}]}, "orders.1.(unknown key)"),
+        ({**BODY, "orders": [LINE, 4711]}, "orders.1"),
+        ({**BODY, "orders": [{**LINE, "amount": {"4711": 1}}]}, "orders.0.amount"),
+        ({**BODY, "orders": [{**LINE, "amount": "4711" * 20}]}, "orders.0.amount"),
+        ({**BODY, "orders": [{**LINE, "unit_price": [4711]}]}, "orders.0.unit_price"),
+        ({**BODY, "events": [{"user_id": "4711", "event": 7}]}, "events.0.occurred_at"),
         ([], "body"),
         (None, "body"),
     ],
@@ -89,9 +96,37 @@ def test_what_the_model_forbids_is_a_422(client: Any, body: Any, where: str) -> 
     raw = json.dumps(body).replace("Infinity", "1e999").encode()
     response = client.post("/v1/score", content=raw, headers={"content-type": "application/json"})
     told = problem(response, 422)
-    assert told.errors[0].where.startswith(where)
+    assert told.errors[0].where == where
+    assert all(error.message.startswith("expected ") for error in told.errors)
     assert "4711" not in response.text
     assert "x" * 129 not in response.text
+
+
+@pytest.mark.parametrize(
+    ("body", "where", "message"),
+    [
+        ({"rule": 3}, "rule", "expected a text or an object"),
+        ({"rule": "everyone", "channel": "4711"}, "channel", "expected 'sms', 'email' or 'push'"),
+        ({"rule": "everyone", "target": "47 11"}, "target", "expected letters, digits and underscores"),
+        ({"rule": "everyone", "limit": 1.5}, "limit", "expected a whole number"),
+        ({"rule": "everyone", "limit": -1}, "limit", "expected a number of at least 0"),
+        ({"rule": "everyone", "Limit": 1}, "Limit", "expected a known key, such as limit"),
+        ({"limit": 1}, "rule", "expected a value, and there is none"),
+    ],
+)
+def test_each_place_is_told_once_in_words(client: Any, body: Any, where: str, message: str) -> None:
+    response = client.post("/v1/audience", body)
+    [told] = problem(response, 422).errors
+    assert (told.where, told.message) == (where, message)
+    assert "47" not in response.text
+
+
+def test_a_body_of_wrong_keys_is_answered_soon(client: Any) -> None:
+    """Nearest names are looked for as often as they are told, not for each of a thousand lines."""
+    lines = [{**LINE, **{f"{letter}mount{letter}": 1 for letter in "bcdfghjklmnpqrstvwxyz"}} for _ in range(900)]
+    told = problem(client.post("/v1/score", {"as_of": "2024-06-01", "orders": lines}), 422)
+    assert len(told.errors) == 20
+    assert "18900 errors" in told.detail
 
 
 @pytest.mark.parametrize(
