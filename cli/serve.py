@@ -25,7 +25,8 @@ def register(app: typer.Typer) -> None:
         service = start(workspace, host or serving.host, port or serving.port, bare=bare)
         try:
             service.wait_ready()
-            shell.say(f"serving on {service.url} (Ctrl-C stops); try {service.url}/v1/release")
+            line = f"serving on {service.url} (Ctrl-C stops); try {service.url}/v1/release"
+            shell.answer({"url": service.url, "release": f"{service.url}/v1/release"}, [line])
             service.wait()
         except KeyboardInterrupt:
             # The way to end it, so no failure.
