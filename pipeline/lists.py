@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,6 +19,7 @@ from serving import answers, customers
 from serving.holder import key_from_environment
 from serving.publication import current_directory
 from serving.reasons import explain as explained
+from serving.reasons import target_words
 from serving.release import Release, open_release
 from warehouse.errors import NotReadyError, UsageError
 from warehouse.progress import Progress
@@ -27,6 +28,13 @@ from warehouse.store import Store
 from warehouse.workspace import Workspace
 
 FEW_IN_CONTROL = 30
+LEFT_OUT = {
+    "blocked": ("blocked", "黑名单"),
+    "no_consent": ("no consent", "未授权"),
+    "listed": ("on the suppression list", "在屏蔽名单中"),
+    "near": ("nearly on the suppression list", "与屏蔽名单近似"),
+}
+"""Why somebody is left out, in English and Chinese."""
 
 
 def current(workspace: Workspace) -> Release:
@@ -123,6 +131,7 @@ class BuiltAudience:
     """An audience that was built, and how to say it."""
 
     report: AudienceReport
+    language: Literal["en", "zh"] = "en"
 
     def as_dict(self) -> dict[str, Any]:
         hits = self.report.expected_hits
@@ -137,10 +146,41 @@ class BuiltAudience:
         }
 
     def lines(self) -> list[str]:
+        """What an operator reads, in the language of the workspace."""
+        return self._lines_zh() if self.language == "zh" else self._lines_en()
+
+    @property
+    def _left_out(self) -> list[tuple[str, int]]:
+        counts = self.report.counts
+        return [(reason, counts[f"left_out_{reason}"]) for reason in LEFT_OUT if counts.get(f"left_out_{reason}")]
+
+    @property
+    def _few_in_control(self) -> bool:
+        counts = self.report.counts
+        held_back = self.report.manifest["declared"]["control_share"]
+        return bool(held_back and counts["left"] and counts["control"] < FEW_IN_CONTROL)
+
+    def _lines_zh(self) -> list[str]:
         counts, hits = self.report.counts, self.report.expected_hits
-        held = ", ".join(
-            f"{name.removeprefix('left_out_')} {n:,}" for name, n in counts.items() if "left_out" in name and n
-        )
+        held = "、".join(f"{LEFT_OUT[reason][1]}{n:,}人" for reason, n in self._left_out)
+        lines = [
+            f"人群 {self.report.name}：{counts['customers']:,}名顾客中{counts['matched']:,}人符合"
+            + (f"，排除：{held}" if held else "")
+            + f"；触达组{counts['treatment']:,}人，对照组{counts['control']:,}人"
+        ]
+        if hits:
+            target = target_words(hits.target, "zh")
+            lines.append(f"预计{target}：触达组{hits.treatment:,.0f}人，对照组{hits.control:,.0f}人")
+        if self._few_in_control:
+            lines.append("对照组人数太少，无法衡量触达的效果；请放宽规则")
+        return [
+            *lines,
+            f"{'已写入' if self.report.state != 'unchanged' else '已存在，没有变化：'} {self.report.folder}",
+        ]
+
+    def _lines_en(self) -> list[str]:
+        counts, hits = self.report.counts, self.report.expected_hits
+        held = ", ".join(f"{LEFT_OUT[reason][0]} {n:,}" for reason, n in self._left_out)
         lines = [
             f"audience {self.report.name}: {counts['matched']:,} of {counts['customers']:,} customers match"
             + (f", left out: {held}" if held else "")
@@ -148,7 +188,7 @@ class BuiltAudience:
         ]
         if hits:
             lines.append(f"expected {hits.target}: {hits.treatment:,.0f} in treatment, {hits.control:,.0f} in control")
-        if self.report.manifest["declared"]["control_share"] and counts["left"] and counts["control"] < FEW_IN_CONTROL:
+        if self._few_in_control:
             lines.append("so few are held back that what the contact brings cannot be measured; widen the rule")
         return [*lines, f"{'wrote' if self.report.state != 'unchanged' else 'already there:'} {self.report.folder}"]
 
@@ -201,7 +241,7 @@ def build_audience_now(
         fields=fields,
         fresh=_consents_now(workspace),
     )
-    return BuiltAudience(report)
+    return BuiltAudience(report, workspace.settings.language)
 
 
 def _target_columns(fields: Mapping[str, rules.Field]) -> list[str]:

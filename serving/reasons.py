@@ -169,10 +169,17 @@ def _sentences(
     return (head, *(f"{'推高' if r.raises else '拉低'}：{r.text}。" for r in reasons))
 
 
+def target_words(target: str, language: Language) -> str:
+    """What a target's y = 1 means."""
+    plain = target.replace("_", " ")
+    en, zh = _TARGETS.get(target, (f"The target “{plain}”", f"目标“{plain}”"))
+    return en if language == "en" else zh
+
+
 def _target(key: Key, language: Language) -> str:
     target, horizon = key
-    en, zh = _TARGETS.get(target, (f"The target “{target.replace('_', ' ')}”", f"目标“{target.replace('_', ' ')}”"))
-    return f"{en} in the next {horizon} days" if language == "en" else f"未来{horizon}天{zh}"
+    said = target_words(target, language)
+    return f"{said} in the next {horizon} days" if language == "en" else f"未来{horizon}天{said}"
 
 
 _TARGETS = {
