@@ -22,6 +22,7 @@ from models.recommenders.suggesting import suggest
 from serving.fallbacks import suggestion_ids
 from serving.schemas import POPULAR, SIMILAR_ITEMS, SUGGESTIONS
 from serving.shelf import not_for_sale
+from serving.wire import MAX_EXCLUDED, MAX_K
 from training.recommendation import TrainedRecommender, train_recommender
 from warehouse.errors import RepriseError
 from warehouse.files import write_text
@@ -29,7 +30,8 @@ from warehouse.progress import Progress
 from warehouse.workspace import Workspace
 
 SIMILAR_KEPT = 20
-POPULAR_KEPT = 200
+POPULAR_KEPT = MAX_EXCLUDED + MAX_K
+"""So that whoever excludes as many items as one may is still offered as many as one may ask for."""
 _USERS_AT_ONCE = 20_000
 
 

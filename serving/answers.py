@@ -32,6 +32,7 @@ def user_suggestions(release: Release, user_id: str, k: int, exclude: Collection
         "model_version": release.recommender,
         "items": [{**item, "strength": finite(item["strength"])} for item in items],
         "reason": None if items else fallbacks.no_suggestions_reason(release),
+        "exclude_ignored": len(set(exclude) - (release.items - release.not_for_sale)),
     }
 
 

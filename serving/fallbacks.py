@@ -13,6 +13,7 @@ from warehouse.engine import connect
 
 UNKNOWN_USER = "unknown user"
 NO_ITEMS = "no items in this workspace"
+NONE_LEFT = "all that could be suggested is excluded or not for sale"
 
 
 def unknown_scores(release: Release) -> list[dict[str, Any]]:
@@ -46,7 +47,9 @@ def suggestions(release: Release, user_id: str, k: int, exclude: Collection[str]
 def no_suggestions_reason(release: Release) -> str:
     """Why there are no suggestions at all, in the words of the release."""
     told = [each for each in release.absent if each.get("what") in ("suggestions", "recommender")]
-    return str(told[0]["why"]) if told else NO_ITEMS
+    if told:
+        return str(told[0]["why"])
+    return NONE_LEFT if release.popular else NO_ITEMS
 
 
 def suggestion_ids(release: str, users: pa.ChunkedArray, items: pa.ChunkedArray) -> pa.ChunkedArray:

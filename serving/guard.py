@@ -153,10 +153,11 @@ def _detail(status: int) -> str:
 
 def _check_path(scope: Scope) -> None:
     raw = scope.get("raw_path") or scope["path"].encode()
-    try:
-        unquote_to_bytes(raw.split(b"?")[0]).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ProblemError(400, "The path is not UTF-8.") from error
+    for name, sent in (("path", raw.split(b"?")[0]), ("query", scope.get("query_string", b""))):
+        try:
+            unquote_to_bytes(sent).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ProblemError(400, f"The {name} is not UTF-8.") from error
     if not scope["path"].isprintable() and any(unicodedata.category(letter) == "Cc" for letter in scope["path"]):
         where = {"where": "path", "message": "a control character"}
         raise ProblemError(422, "The path is not as it must be.", [where])

@@ -21,10 +21,11 @@ from serving.access import Tokens
 from serving.guard import Guard
 from serving.holder import Holder
 from serving.problems import ProblemError, handle_problem
-from serving.wire import MAX_ID, MAX_K, AudienceRequest, ScoreRequest, is_id
+from serving.wire import MAX_EXCLUDED, MAX_ID, MAX_K, AudienceRequest, ScoreRequest, is_id
 
 BODIES: dict[str, type[BaseModel]] = {"/v1/score": ScoreRequest, "/v1/audience": AudienceRequest}
 DEFAULT_K = 10
+AN_ID = f"an id has 1 to {MAX_ID} characters, none of them a control character"
 
 
 class StrictJSON(Response):
@@ -137,8 +138,7 @@ def path_id(request: Request, name: str) -> str:
     """The id in the path, kept exactly; a 422 problem for one that cannot be an id."""
     value = str(request.path_params[name])
     if not is_id(value):
-        message = f"an id has 1 to {MAX_ID} characters, none of them a control character"
-        raise ProblemError(422, "The id in the path is not as it must be.", [{"where": name, "message": message}])
+        raise ProblemError(422, "The id in the path is not as it must be.", [{"where": name, "message": AN_ID}])
     return value
 
 
@@ -168,10 +168,9 @@ def count(asked: Mapping[str, str]) -> int:
 def excluded(asked: Mapping[str, str]) -> frozenset[str]:
     """The items not to be suggested, separated by commas; unknown ones change nothing."""
     items = frozenset(part for part in asked.get("exclude", "").split(",") if part)
-    if len(items) > 1000:
-        raise ProblemError(
-            422, "The query is not as it must be.", [{"where": "exclude", "message": "at most 1,000 ids"}]
-        )
+    wrong = "at most 1,000 ids" if len(items) > MAX_EXCLUDED else None if all(map(is_id, items)) else AN_ID
+    if wrong:
+        raise ProblemError(422, "The query is not as it must be.", [{"where": "exclude", "message": wrong}])
     return items
 
 

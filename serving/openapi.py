@@ -45,8 +45,8 @@ _K = {
 _EXCLUDE = {
     "name": "exclude",
     "in": "query",
-    "description": "Items not to suggest, separated by commas. Unknown ones change nothing.",
-    "schema": {"type": "string"},
+    "description": "Items not to suggest, separated by commas; at most 1,000. Unknown ones change nothing.",
+    "schema": {"type": "string", "pattern": wire.IDS_PATTERN},
 }
 
 

@@ -33,7 +33,7 @@ from serving.columns import Columns, SortedRows
 from serving.complements import Complement, Key, Model, base_models
 from serving.manifest import ReleaseError, check_files, write_manifest
 from serving.schemas import POPULAR, SCORES, SIMILAR_ITEMS, SUGGESTIONS
-from serving.shelf import not_for_sale
+from serving.shelf import item_ids, not_for_sale
 from warehouse.errors import RepriseError
 from warehouse.files import atomic_directory
 from warehouse.settings import Settings
@@ -77,7 +77,10 @@ class ReleaseContents:
 
 @dataclass(frozen=True)
 class Release:
-    """An opened release. Small things are in memory; features are read from the folder when asked for."""
+    """An opened release. Small things are in memory; features are read from the folder when asked for.
+
+    `items` are all it knows of: of its items table, and all it suggests or compares.
+    """
 
     directory: Path
     id: str
@@ -92,6 +95,7 @@ class Release:
     tables: Mapping[str, pa.Table]
     populations: Mapping[str, pa.Table]
     fields: tuple[Field, ...]
+    items: frozenset[str]
     not_for_sale: frozenset[str]
     absent: tuple[Mapping[str, str], ...]
     cards: Mapping[str, Mapping[str, Any]]
@@ -288,6 +292,7 @@ def _opened(directory: Path) -> Release:
     models, declared = load_models(directory), [(target, horizon) for target, horizon in told["models"]]
     scores = read(directory / "scores.parquet").cast(SCORES)
     users = read(directory / "features.parquet", ["entity_id"])["entity_id"]
+    offered = {name: read(directory / f"{name}.parquet") for name in ("suggestions", "similar_items", "popular")}
     return Release(
         directory=directory,
         id=told["release"],
@@ -295,13 +300,14 @@ def _opened(directory: Path) -> Release:
         settings=settings,
         models={key: models[key] for key in declared},
         scores=Columns.from_long(users, scores, declared),
-        suggestions=SortedRows("user_id", read(directory / "suggestions.parquet").cast(SUGGESTIONS)),
-        similar_items=SortedRows("item_id", read(directory / "similar_items.parquet").cast(SIMILAR_ITEMS)),
-        popular=_pairs(read(directory / "popular.parquet").cast(POPULAR)),
+        suggestions=SortedRows("user_id", offered["suggestions"].cast(SUGGESTIONS)),
+        similar_items=SortedRows("item_id", offered["similar_items"].cast(SIMILAR_ITEMS)),
+        popular=_pairs(offered["popular"].cast(POPULAR)),
         recommender=told["recommender"],
         tables=tables,
         populations=_read_folder(directory / "populations"),
         fields=tuple(Field(f["name"], f["kind"], tuple(f["values"])) for f in told["fields"]),
+        items=item_ids([*offered.values(), *(table for name, table in tables.items() if name == "items")]),
         not_for_sale=not_for_sale(tables.get("items"), as_of, settings.time_zone),
         absent=tuple(told["absent"]),
         cards=told["cards"],

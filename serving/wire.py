@@ -16,9 +16,13 @@ from warehouse.contracts import EVENTS, ORDERS, Column, Contract
 
 MAX_LINES = 1_000
 MAX_K = 100
+MAX_EXCLUDED = 1_000
 MAX_ID = 128
 _CONTROL = "[^\\x00-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]"
 ID_PATTERN = rf"^{_CONTROL}+$"
+_PART = f"{_CONTROL[:-1]},]{{0,{MAX_ID}}}"
+IDS_PATTERN = rf"^{_PART}(,{_PART})*$"
+"""Ids separated by commas; an empty one says nothing."""
 _DAY_PATTERN = r"^(19[7-9]|20[0-9])[0-9]-[01][0-9]-[0-3][0-9]$"
 _NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
 PATTERNS = {
@@ -139,6 +143,7 @@ class UserSuggestions(_Answer):
     model_version: str | None
     items: list[Suggestion]
     reason: str | None = Field(description="Why there are none.")
+    exclude_ignored: int = Field(ge=0, description="Ids in `exclude` that are unknown or not for sale: no effect.")
 
 
 class SimilarItem(_Strict):

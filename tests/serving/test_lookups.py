@@ -68,6 +68,60 @@ def test_excluded_items_are_left_out_and_unknown_ones_change_nothing(client: Any
     assert not told["known"]
 
 
+def test_excluded_items_without_effect_are_counted(client: Any) -> None:
+    """item10 is out of stock, item11 retired, nothing and NOTHING unknown; item1 has an effect."""
+    path = "/v1/users/nobody/suggestions?k=3"
+    assert strict(client.get(path))["exclude_ignored"] == 0
+    told = strict(client.get(f"{path}&exclude=item1,item1,item10,item11,nothing,NOTHING,,"))
+    assert told["exclude_ignored"] == 4
+    assert [i["item_id"] for i in told["items"]] == ["item0", "item2", "item3"]
+
+
+def test_more_than_there_are_gives_all_that_there_are(client: Any, contents: Any) -> None:
+    """Whatever a customer has bought, and twice the same: no padding, no item twice, finite strengths."""
+    for user in contents.features["entity_id"].to_pylist()[:30]:
+        response = client.get(f"/v1/users/{quote(user, safe='')}/suggestions?k=100")
+        told = wire.UserSuggestions.model_validate(strict(response))
+        assert sorted(each.item_id for each in told.items) == sorted(f"item{k}" for k in range(10))
+        assert all(each.strength is not None for each in told.items)
+        assert client.get(f"/v1/users/{quote(user, safe='')}/suggestions?k=100").content == response.content
+
+
+def test_all_items_excluded(client: Any) -> None:
+    told = strict(client.get(f"/v1/users/007/suggestions?exclude={','.join(f'item{k}' for k in range(10))}"))
+    assert (told["items"], told["reason"]) == ([], "all that could be suggested is excluded or not for sale")
+
+
+@pytest.mark.parametrize("exclude", ["x" * 129, "item1,a%00b", "a%0Ab", "%E2%80%AE", ",".join(map(str, range(1001)))])
+def test_what_cannot_be_excluded_is_refused(client: Any, exclude: str) -> None:
+    response = client.get(f"/v1/users/007/suggestions?exclude={exclude}")
+    assert response.status_code == 422
+    assert strict(response)["errors"][0]["where"] == "exclude"
+    assert exclude not in response.text
+
+
+def test_as_many_as_may_be_excluded(client: Any) -> None:
+    told = strict(client.get(f"/v1/users/007/suggestions?exclude={','.join(map(str, range(1000)))}"))
+    assert (len(told["items"]), told["exclude_ignored"]) == (10, 1000)
+
+
+def test_a_query_that_is_not_utf_8(client: Any) -> None:
+    assert client.get("/v1/users/007/suggestions?exclude=%FF").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "user"),
+    [("%2F", "/"), ("a%2Fsuggestions", "a/suggestions"), ("a/suggestions", "a/suggestions"), ("a%2F..%2Fb", "a/../b")],
+)
+def test_slashes_in_ids(client: Any, path: str, user: str) -> None:
+    assert strict(client.get(f"/v1/users/{path}/suggestions?k=1"))["user_id"] == user
+
+
+@pytest.mark.parametrize("path", ["/v1/users//suggestions", "/v1/items//similar", f"/v1/items/{'x' * 129}/similar"])
+def test_no_id_and_a_long_one(client: Any, path: str) -> None:
+    assert client.get(path).status_code == 422
+
+
 def test_similar_items_without_those_not_for_sale(client: Any) -> None:
     told = wire.SimilarItems.model_validate(strict(client.get("/v1/items/item1/similar")))
     assert [(each.rank, each.item_id) for each in told.items] == [(1, "item4"), (2, "item7")]
