@@ -18,7 +18,8 @@ from pipeline.realised import Realised, realised
 from pipeline.realised import lines as realised_lines
 from pipeline.releasing import Published, publish_release
 from serving.publication import current_release, history
-from warehouse.errors import UsageError
+from training.registry import Registry
+from warehouse.errors import NotReadyError, UsageError
 from warehouse.progress import Progress, silent
 from warehouse.workspace import Workspace
 
@@ -138,6 +139,8 @@ def _published(
     accept_drift: str | None = None,
 ) -> RunReport:
     absent = _absent(loaded)
+    if trained or absent:
+        _refuse_without_a_model(loaded, absent)
     name = _free_name(loaded, data, settings)
     published = publish_release(
         loaded.workspace, loaded.source, loaded.snapshots, loaded.as_of, name, absent, progress, accept_drift
@@ -154,6 +157,14 @@ def _published(
     users = len(published.release.scores)
     gone: list[Mapping[str, str]] = [dict(each) for each in published.release.absent]
     return RunReport(loaded.as_of, name, False, watch.total, trained, gone, users, found, told, name)
+
+
+def _refuse_without_a_model(loaded: Loaded, absent: list[Mapping[str, str]]) -> None:
+    """Where training could make nothing, each reason and what it needs."""
+    if Registry(loaded.workspace).names():
+        return
+    told = "\n".join(f"  {each['what']}: {each['why']}. It needs {each['needs']}." for each in absent)
+    raise NotReadyError(f"These data give no model as of {loaded.as_of}:\n{told}")
 
 
 def _scored_line(published: Published) -> str:

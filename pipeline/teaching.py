@@ -12,6 +12,7 @@ from typing import Any
 from pipeline import journal, suggestions
 from pipeline.opening import Loaded
 from training.propensity import Trained
+from training.registry import Registry
 from training.tracking import Record, Tracker, prepare
 from training.trainer import TrainingReport, champions
 from warehouse.errors import RepriseError
@@ -39,9 +40,10 @@ class Lesson:
 
 
 def due(workspace: Workspace, as_of: date) -> bool:
-    """Whether training is due: never done, done under other settings, or `retrain_every` days ago or more."""
+    """Whether training is due: never done or without a result, done under other settings, or `retrain_every` days
+    ago or more."""
     told = _last(workspace)
-    if not told or told["settings"] != journal.teaching_fingerprint(workspace):
+    if not told or not Registry(workspace).names() or told["settings"] != journal.teaching_fingerprint(workspace):
         return True
     last = date.fromisoformat(told["as_of"])
     return not last <= as_of < last + timedelta(days=workspace.settings.training.retrain_every)
@@ -108,7 +110,7 @@ def _told(report: TrainingReport) -> str:
     """What serves from now on; why it does is in `models list`."""
     names = ", ".join(f"{t.target.name} {t.horizon} d ({_kind(t)})" for t in report.trained)
     also = ", ".join(f"{name} {h} d" for name, h, _ in report.complements)
-    return f"trained; what serves: {names}" + (f"; {also} (1 − repurchase)" if also else "")
+    return f"trained; what serves: {names or 'nothing'}" + (f"; {also} (1 − repurchase)" if also else "")
 
 
 def _kind(trained: Trained) -> str:

@@ -161,11 +161,16 @@ def sentence(judged: Judged, target: Target, model: str | None = None) -> str:
     """What the ranking of `model` (the trees if absent) would have been worth, in one sentence for campaigners."""
     y = judged.sample.y
     best = model or (TREES if TREES in judged.contenders else judged.named_rule)
-    held, possible = metrics.captured(y, judged.p(best))
     who = {
         "sale": "buyers", "act": "active customers", "no_sale": "customers who then stayed away",
         "no_act": "customers who then stayed away",
     }[target.outcome]  # fmt: skip
+    if not y.any():
+        return (
+            f"Of the {judged.n:,} customers of {judged.protocol.judge} none was among the {who} of the next "
+            f"{judged.protocol.horizon} days: there was nothing to rank."
+        )
+    held, possible = metrics.captured(y, judged.p(best))
     told = (
         f"Had you used {best} on {judged.protocol.judge}, the top 10 % would have held {held:.0%} of the {who} of the "
         f"next {judged.protocol.horizon} days (at most {possible:.0%} was possible)"

@@ -46,7 +46,7 @@ def card(trained: Trained, made: Made | None = None) -> dict[str, Any]:
         "calibration": made.model.calibration.to_json(),
         "judged_model": best,
         "judged": judged_json(trained.judged, trained.target),
-        "gains": metrics.gains(trained.judged.sample.y, trained.judged.p(best), 20),
+        "gains": _gains(trained, best),
         "drivers": [
             {"feature": name, "share": share, "en": in_words(name, "en"), "zh": in_words(name, "zh")}
             for name, share in drivers(made.model)
@@ -57,6 +57,12 @@ def card(trained: Trained, made: Made | None = None) -> dict[str, Any]:
         "leak_check": {"clean": trained.leaks.clean, "problems": list(trained.leaks.problems)},
         "notes": notes(trained),
     }
+
+
+def _gains(trained: Trained, best: str) -> list[tuple[float, float]]:
+    """The curve of gains; none where nobody was positive, as there was nothing to gain."""
+    y = trained.judged.sample.y
+    return metrics.gains(y, trained.judged.p(best), 20) if y.any() else []
 
 
 def notes(trained: Trained) -> list[str]:
@@ -160,11 +166,10 @@ def _shown(trained: Trained, made: Made) -> str:
 
 def _decile_table(trained: Trained, best: str) -> list[str]:
     rows = ["| tenth | customers | predicted | observed | share of all y = 1 | so far |", "|---|---|---|---|---|---|"]
+    some = trained.judged.sample.y.any()
     for d in metrics.decile_table(trained.judged.sample.y, trained.judged.p(best)):
-        rows.append(
-            f"| {d.decile} | {d.rows:.0f} | {d.mean_predicted:.3f} | {d.observed_rate:.3f} | {d.captured_share:.1%} "
-            f"| {d.cumulative_captured_share:.1%} |"
-        )
+        held = f"{d.captured_share:.1%} | {d.cumulative_captured_share:.1%}" if some else "– | –"
+        rows.append(f"| {d.decile} | {d.rows:.0f} | {d.mean_predicted:.3f} | {d.observed_rate:.3f} | {held} |")
     return rows
 
 

@@ -223,7 +223,8 @@ def _rules(parts: _Parts) -> tuple[dict[str, Contender], str]:
         chosen_by[name] = earlier
     if not contenders:
         raise NotReadyError(
-            "No simple rule can be computed.", hint="They need order days, or active days of the chosen events."
+            "No simple rule can be computed.",
+            hint="It needs order days, or active days of the chosen events, of several customers.",
         )
     return contenders, max(chosen_by, key=lambda name: np.nan_to_num(chosen_by[name], nan=-1.0))
 
