@@ -1,4 +1,4 @@
-"""The service owes MLflow nothing: it starts and answers while the tracking server hangs and once it is dead (F15–F17)."""
+"""The service owes MLflow nothing: it answers while the tracking server hangs, and once it is dead (F15–F17)."""
 
 from __future__ import annotations
 
