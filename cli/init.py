@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,11 @@ def _mapping(pairs: list[str]) -> dict[str, str]:
 
 
 def _ask(question: str, candidates: list[str]) -> str:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"There is no terminal to ask on: {question}",
+            hint=f"Say it (--tz ZONE, --map ours=theirs), or use --yes, which takes {candidates[0]}.",
+        )
     typer.echo(question, err=True)
     for number, candidate in enumerate(candidates, 1):
         typer.echo(f"  {number}  {candidate}", err=True)

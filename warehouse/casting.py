@@ -15,7 +15,10 @@ _ISO = (
 )
 _OFFSET = r":\d{2}(?:[.]\d+)? ?([+-]\d{2})(?::?(\d{2}))?$"
 _ZONE = r"(:\d{2}([.]\d+)?) ?(Z|[+-]\d{2}(:?\d{2})?)$"
-_NUMBER = r"[+-]?(\d+[.]?\d*|[.]\d+)([eE][+-]?\d{1,3})?"
+NUMBER = r"[+-]?(\d+[.]?\d*|[.]\d+)([eE][+-]?\d{1,3})?"
+GROUPED = r"[+-]?\d{1,3}(,\d{3})+([.]\d*)?"
+COMMA = r"[+-]?(\d{1,3}([.]\d{3})+|\d+)(,\d*)?"
+"""Numbers with thousands signs before a decimal point, and numbers with a decimal comma."""
 _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 YES = ("true", "1", "yes", "y", "t", "是")
 NO = ("false", "0", "no", "n", "f", "否")
@@ -76,9 +79,19 @@ def wall_and_offset(text: str, time_format: str | None) -> tuple[str, str]:
     return iso, offset
 
 
+def pointed(column: Column, text: str, numbers: str) -> str:
+    """The text expression of a number written as `numbers` says, with a point and without thousands signs."""
+    if column.kind not in ("money", "quantity", "number") or numbers == "1234.56":
+        return text
+    if numbers == "1,234.56":
+        return f"case when regexp_full_match({text}, '{GROUPED}') then replace({text}, ',', '') else {text} end"
+    bare = f"replace(replace({text}, '.', ''), ',', '.')"
+    return f"case when regexp_full_match({text}, '{COMMA}') then {bare} end"
+
+
 def cast(column: Column, text: str) -> str:
     """The expression that casts the text expression to the kind of the column (times are cast elsewhere)."""
-    number = f"case when regexp_full_match({text}, '{_NUMBER}') then"
+    number = f"case when regexp_full_match({text}, '{NUMBER}') then"
     match column.kind:
         case "id" | "text":
             return text

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from warehouse.errors import RepriseError
 
+RIGHTS = "Check the owner and the rights of that folder, and that its disk is not mounted read-only."
 _TEMPORARY = ".writing-"
 
 
@@ -24,12 +25,16 @@ def _fsync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def _explain(error: OSError, target: Path) -> RepriseError:
-    if error.errno == errno.ENOSPC:
-        return RepriseError(f"The disk is full while writing {target}.", hint="Free some space and run again.")
+def explained(error: OSError, target: Path | None = None) -> RepriseError:
+    """An error of the disk in words, with the path it names unless another is given."""
+    path = target or error.filename or "a file"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+        return RepriseError(f"The disk is full while writing {path}.", hint="Free some space and run again.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return RepriseError(f"{target} cannot be written.", hint="Check the owner and the rights of that folder.")
-    return RepriseError(f"Writing {target} failed: {os.strerror(error.errno or 0)}.")
+        return RepriseError(f"{path} cannot be written or read.", hint=RIGHTS)
+    if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+        return RepriseError(f"{path}: a file stands in place of a folder, or a folder of a file.", hint="Move it away.")
+    return RepriseError(f"Reading or writing {path} failed: {os.strerror(error.errno) if error.errno else error}.")
 
 
 @contextmanager
@@ -38,7 +43,7 @@ def told(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _explain(error, target) from error
+        raise explained(error, target) from error
 
 
 @contextmanager
@@ -53,7 +58,7 @@ def atomic_file(target: Path) -> Iterator[Path]:
         os.replace(temporary, target)
         _fsync_directory(target.parent)
     except OSError as error:
-        raise _explain(error, target) from error
+        raise explained(error, target) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -85,7 +90,7 @@ def atomic_directory(target: Path) -> Iterator[Path]:
         os.rename(temporary, target)
         _fsync_directory(target.parent)
     except OSError as error:
-        raise _explain(error, target) from error
+        raise explained(error, target) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -17,7 +17,7 @@ _ITEM = (
 )
 _ORDER = (
     "order_id order_no order_number invoice_no invoice_id invoice transaction_id basket_id receipt_id order trade_id "
-    "订单编号 订单号 订单id 交易编号 单号 子订单编号"
+    "订单编号 主订单编号 订单号 订单id 交易编号 单号 子订单编号"
 )
 _RECORDED = "recorded_at ingested_at loaded_at updated_at modified_at 更新时间 入库时间 记录时间"
 _HAPPENED = "timestamp time datetime date ts 时间 日期"
@@ -30,14 +30,14 @@ HEADERS: dict[str, dict[str, str]] = {
         "user_id": _USER,
         "ordered_at": "ordered_at order_date order_time order_datetime purchase_date purchased_at invoice_date "
         "transaction_timestamp transaction_date paid_at payment_time "
-        f"付款时间 支付时间 下单时间 订单创建时间 创建时间 成交时间 "
+        f"付款时间 支付时间 订单付款时间 订单支付时间 付款日期 下单时间 订单创建时间 创建时间 成交时间 "
         f"购买时间 交易时间 订单时间 下单日期 {_HAPPENED}",
         "order_id": _ORDER,
         "item_id": _ITEM,
         "quantity": "quantity qty units count number_of_cds 数量 购买数量 商品数量 件数",
         "unit_price": "unit_price price item_price 单价 商品单价 价格 商品价格",
         "amount": "amount paid_amount amount_paid line_total total revenue sales_value dollar_value sales net_amount "
-        "total_price payment 实付金额 实付款 买家实付金额 实际支付金额 支付金额 付款金额 成交金额 "
+        "total_price payment 实付金额 实付款 买家实付金额 买家实际支付金额 实际支付金额 支付金额 付款金额 成交金额 "
         "买家应付货款 金额 总金额",
         "discount": "discount discount_amount retail_disc 优惠金额 折扣金额 优惠 折扣",
         "coupon_id": "coupon_id coupon coupon_code voucher_id 优惠券id 优惠券编号 优惠券",
@@ -45,7 +45,7 @@ HEADERS: dict[str, dict[str, str]] = {
         "seller_id": _SELLER,
         "kind": "kind order_type transaction_type 订单类型 交易类型",
         "recorded_at": _RECORDED,
-        "event_id": "event_id line_id order_line_id 子订单id 行号id",
+        "event_id": "event_id line_id order_line_id 子订单id 子订单编号 行号id",
         "currency": "currency currency_code 币种 货币",
     },
     "events": {
@@ -134,6 +134,9 @@ HEADERS: dict[str, dict[str, str]] = {
 }
 
 
+_UNIT = re.compile(r"\s*[（(\[【][^（(\[【]{1,12}[）)\]】]\s*$")
+
+
 def plain(header: str) -> str:
     """A header without case, blanks, dashes, dots, brackets and underscores."""
     return re.sub(r"[\s_\-.（）()\[\]【】:：]+", "", header).lower()
@@ -145,4 +148,9 @@ def candidates(table: str, ours: str, headers: list[str]) -> list[str]:
     by_name: dict[str, list[str]] = {}
     for header in headers:
         by_name.setdefault(plain(header), []).append(header)
+    for header in headers:
+        # A unit in brackets at the end says nothing about which column it is: 实付金额（元）, Amount (EUR).
+        without = plain(_UNIT.sub("", header))
+        if header not in by_name.get(without, []):
+            by_name.setdefault(without, []).append(header)
     return list(dict.fromkeys(header for name in known for header in by_name.get(plain(name), [])))

@@ -144,7 +144,8 @@ class Judgement:
             elif column.kind == "time":
                 typed.append(f"t_{column.name} as v_{column.name}")
             else:
-                typed.append(f"{casting.cast(column, f'x_{column.name}')} as v_{column.name}")
+                text = casting.pointed(column, f"x_{column.name}", self._policy.numbers)
+                typed.append(f"{casting.cast(column, text)} as v_{column.name}")
         return [*typed, *(_money_of_orders(self._policy) if self._contract.name == "orders" else [])]
 
     def _one(self, query: str) -> tuple[Any, ...]:

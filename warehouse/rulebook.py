@@ -97,7 +97,7 @@ def _of_column(
     elif column.kind == "time":
         found += _of_time(column, policy, loaded_at)
     elif column.kind not in ("id", "text"):
-        fix = {"money": "Write it with a point and without currency or thousands signs."}.get(
+        fix = {"money": "Write it like 1234.50, without a currency sign, or set numbers in reprise.toml."}.get(
             column.kind, "Mend the value or leave it empty."
         )
         found.append(Rule(name, f"{text} is not null and {value} is null", casting.EXPECTED[column.kind], fix))

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from warehouse.contracts import CONTRACTS
 from warehouse.errors import SettingsError
+from warehouse.files import explained
 from warehouse.settings_problems import Wrong, sentence, sentences
 from warehouse.settings_values import (
     Currency,
@@ -45,6 +46,9 @@ class TableSettings(_Section):
     encoding: Encoding = Field(default="utf-8", description="Encoding of text files, as a Python codec name.")
     separator: str = Field(default=",", min_length=1, max_length=1, description="Separator of text files.")
     quote: str = Field(default='"', max_length=1, description="Quote of text files; empty: none.")
+    numbers: Literal["1234.56", "1,234.56", "1.234,56"] = Field(
+        default="1234.56", description="How numbers are written; or 1,234.56 or 1.234,56."
+    )
     time_format: TimeFormat | None = Field(
         default=None,
         description="Format of times (strptime), or epoch_s, epoch_ms, epoch_us; ISO 8601 is always read.",
@@ -256,6 +260,8 @@ def load_settings(path: Path) -> Settings:
         ) from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not UTF-8 text.", hint="Save it as UTF-8.") from error
+    except OSError as error:
+        raise explained(error, path) from error
     return parse_settings(text, path.name)
 
 

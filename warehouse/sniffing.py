@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from warehouse.casting import COMMA, GROUPED, NUMBER
 from warehouse.contracts import CONTRACTS
 from warehouse.errors import DataProblemError
 from warehouse.headers import candidates
@@ -20,6 +21,8 @@ from warehouse.reading import LINE, kind_of, read_batches
 from warehouse.settings import TableSettings
 
 _SAMPLE = 1 << 18
+_LETTERS = 5000
+_GB2312 = re.compile(rb"[\xa1-\xf7][\xa1-\xfe]")
 _SEPARATORS = (",", "\t", ";", "|")
 ISO = "ISO 8601"
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
@@ -34,7 +37,8 @@ _ISO_LIKE = re.compile(
 @dataclass
 class Sniffed:
     """What a file looks like. `columns` lists for each of our columns the headers that may be it, best first;
-    `time_formats` the ways in which the times can be read, the likeliest first (`ISO` needs no format).
+    `time_formats` the ways in which the times can be read, the likeliest first (`ISO` needs no format), `numbers` those
+    in which the numbers can.
     """
 
     path: Path
@@ -44,6 +48,7 @@ class Sniffed:
     columns: dict[str, list[str]]
     time_formats: list[str]
     naive_times: bool
+    numbers: list[str] = field(default_factory=lambda: ["1234.56"])
     sample: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -65,7 +70,10 @@ def sniff(path: Path, table: str, mapping: dict[str, str] | None = None) -> Snif
     columns = _columns(table, headers, mapping)
     happened = CONTRACTS[table].happened
     times = sample.get(columns[happened][0], []) if happened in columns else []
-    return Sniffed(path, encoding, separator, headers, columns, time_formats(times), _naive(times), sample)
+    counted = [c.name for c in CONTRACTS[table].columns if c.kind in ("money", "quantity", "number")]
+    texts = [text for name in counted if name in columns for text in sample[columns[name][0]]]
+    forms = numbers(texts, decimal_comma_first=separator == ";")
+    return Sniffed(path, encoding, separator, headers, columns, time_formats(times), _naive(times), forms, sample)
 
 
 def _columns(table: str, headers: list[str], mapping: dict[str, str]) -> dict[str, list[str]]:
@@ -105,13 +113,21 @@ def _encoding(raw: bytes) -> str:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     whole = raw[: raw.rfind(b"\n") + 1] or raw
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            whole.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    return "cp1252"
+    try:
+        whole.decode("utf-8")
+    except UnicodeDecodeError:
+        return "gb18030" if _is_chinese(whole) else "cp1252"
+    return "utf-8"
+
+
+def _is_chinese(raw: bytes) -> bool:
+    """Whether GB18030 gives Chinese as it is written: nearly any bytes decode, but seldom to common characters."""
+    try:
+        unusual = [letter for letter in raw.decode("gb18030") if letter > "\x7f"][:_LETTERS]
+    except UnicodeDecodeError:
+        return False
+    common = sum(1 for letter in unusual if _GB2312.fullmatch(letter.encode("gb18030")))
+    return 2 * common > len(unusual)
 
 
 def _separator(text: str) -> str:
@@ -152,6 +168,15 @@ def time_formats(values: list[str]) -> list[str]:
         for clock in _CLOCKS
         if _parses(values[:3], day + clock) and _parses(values, day + clock)
     ]
+
+
+def numbers(values: list[str], decimal_comma_first: bool = False) -> list[str]:
+    """The ways in which all those texts can be read as numbers; two where 1,234 may be more or less than two."""
+    forms = {"1234.56": NUMBER, "1,234.56": f"{GROUPED}|{NUMBER}", "1.234,56": COMMA}
+    fits = [form for form, pattern in forms.items() if all(re.fullmatch(pattern, value) for value in values)]
+    if not fits or "1234.56" in fits:
+        return ["1234.56"]
+    return fits[::-1] if decimal_comma_first else fits
 
 
 def _naive(values: list[str]) -> bool:

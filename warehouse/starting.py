@@ -188,7 +188,9 @@ def _chosen(table: str, seen: Sniffed, choices: _Choices) -> dict[str, str]:
                      f"Name it: --map {name.split()[0]}=THEIRS.") for name in lacking],
         )  # fmt: skip
     told = ", ".join(ours if ours == theirs else f"{ours} = {theirs}" for ours, theirs in columns.items())
-    choices.report.found.append(f"{table}: {seen.path.name}: {told}")
+    form = f", {seen.encoding}" if seen.encoding != "utf-8" else ""
+    form += f", separated by {seen.separator!r}" if seen.separator != "," else ""
+    choices.report.found.append(f"{table}: {seen.path.name}{form}: {told}")
     return columns
 
 
@@ -206,7 +208,7 @@ def _table(
     if "duplicates" not in policies and table in ("orders", "events"):
         choices.report.assumed.append(f"{table}: rows equal in all columns are dropped (say --duplicates keep)")
     lines = [f"\n[tables.{table}]  # {CONTRACTS[table].grain}", f"files = [{toml(_relative(root, seen.path))}]"]
-    lines += _form(seen, choices)
+    lines += [*_form(seen, choices), *_numbers(seen, choices)]
     return lines + _policies(table, columns, policies, shape, told)
 
 
@@ -249,6 +251,14 @@ def _form(seen: Sniffed, choices: _Choices) -> list[str]:
     if time_format != ISO:
         lines.append(f"time_format = {toml(time_format)}")
     return lines
+
+
+def _numbers(seen: Sniffed, choices: _Choices) -> list[str]:
+    form = seen.numbers[0]
+    if len(seen.numbers) > 1:
+        question = f"Numbers in {seen.path.name} such as 1,234 can be read in two ways. How are they written?"
+        form = choices.choose(question, seen.numbers, f"numbers in {seen.path.name} are written {{}}, not {{others}}")
+    return [f"numbers = {toml(form)}"] if form != "1234.56" else []
 
 
 def _policies(

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from warehouse.errors import RepriseError, UsageError
-from warehouse.files import told
+from warehouse.files import RIGHTS, told
 from warehouse.settings import SETTINGS_FILE, Settings, load_settings
 
 _HOLDER = re.compile(r"process [0-9]{1,20} since [0-9TZ:-]{20}")
@@ -54,6 +54,11 @@ class Workspace:
         return self.root / "audiences"
 
     @property
+    def runs(self) -> Path:
+        """The journal: what runs have been done."""
+        return self.root / "runs"
+
+    @property
     def tracking_uri(self) -> str:
         return self.settings.training.tracking_uri or f"sqlite:///{self.root / 'mlflow.db'}"
 
@@ -63,12 +68,21 @@ class Workspace:
             raise UsageError(f"{name!r} cannot be a name.", hint="Use letters, digits, dot, dash and underscore.")
         return folder / name
 
+    def check_folders(self) -> None:
+        """`RepriseError` where a folder of the workspace is a file, or cannot be written."""
+        for folder in (self.root, self.store, self.snapshots, self.models, self.releases, self.audiences, self.runs):
+            if folder.exists() and not folder.is_dir():
+                raise RepriseError(f"{folder} is a file, and must be a folder.", hint="Move it away and run again.")
+            if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+                raise RepriseError(f"{folder} cannot be written.", hint=RIGHTS)
+
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Holds the workspace's lock of that name; a second holder is refused and told who has it.
 
         The lock is the kernel's (flock): it ends with its process, so a kill leaves nothing to clean up.
         """
+        self.check_folders()
         path = self.root / f".{name}.lock"
         with told(path):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

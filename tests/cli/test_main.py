@@ -83,6 +83,25 @@ def test_bad_data_exits_with_3(tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert "line 4" in told
 
 
+def test_without_a_terminal_what_is_unclear_is_an_error_and_with_yes_assumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    (tmp_path / "orders.csv").write_text("customer_id,member_id,date,amount\na,b,03/04/2021,1\n")
+    command = ["init", str(tmp_path / "w"), "--orders", str(tmp_path / "orders.csv")]
+    assert call(command) == 2
+    told = capsys.readouterr().err
+    assert "There is no terminal to ask on: Times in orders have no zone." in told
+    assert "--yes, which takes UTC" in told
+    assert not (tmp_path / "w").exists()
+    assert call([*command, "--yes"]) == 0
+    told = capsys.readouterr().out
+    settings = (tmp_path / "w" / "reprise.toml").read_text(encoding="utf-8")
+    for assumed in ("time zone UTC", "customer_id (it might be member_id)", "%d/%m/%Y (it might be %m/%d/%Y)"):
+        assert assumed in told
+        assert assumed in settings
+
+
 def test_a_bad_day_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "reprise.toml").write_text('time_zone = "UTC"\n')
     assert call(["-w", str(tmp_path), "run", "--as-of", "soon"]) == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 from datetime import date, datetime
 from pathlib import Path
@@ -11,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from warehouse.errors import DataProblemError, UsageError
-from warehouse.sniffing import ISO, sniff, time_formats
+from warehouse.sniffing import ISO, numbers, sniff, time_formats
 from warehouse.starting import init_workspace
 from warehouse.store import Store
 from warehouse.workspace import Workspace
@@ -62,6 +64,10 @@ HEADERS = [
      {"user_id": "用户id", "ordered_at": "下单时间", "amount": "买家实付金额"}),
     ("orders", "household_id,transaction_timestamp,basket_id,product_id,sales_value", "u,2025-01-01,1,i,1",
      {"user_id": "household_id", "ordered_at": "transaction_timestamp", "item_id": "product_id"}),
+    ("orders", "子订单编号,主订单编号,买家会员名,买家实际支付金额,订单付款时间,购买数量", "1,2,u,3,2025-01-01,1",
+     {"user_id": "买家会员名", "ordered_at": "订单付款时间", "amount": "买家实际支付金额", "order_id": "主订单编号"}),
+    ("orders", "买家id,付款时间,实付金额（元）", "u,2025-01-01,1", {"amount": "实付金额（元）"}),
+    ("orders", "Customer ID,Order Date,Total (EUR)", "u,2025-01-01,1", {"amount": "Total (EUR)"}),
     ("events", "userid,eventDate,eventName", "u,2025-01-01,view",
      {"user_id": "userid", "occurred_at": "eventDate", "event": "eventName"}),
     ("events", "userId,movieId,rating,timestamp,event", "u,1,5,1260759144,rate",
@@ -97,6 +103,97 @@ TIMES = [
 @pytest.mark.parametrize(("texts", "formats"), TIMES)
 def test_how_times_are_written(texts: list[str], formats: list[str]) -> None:
     assert time_formats(texts) == formats
+
+
+NUMBERS = [
+    (["1", "2.50", "-3"], ["1234.56"]),
+    (["1", "2,50"], ["1.234,56"]),
+    (["1.203,50", "7"], ["1.234,56"]),
+    (["1,203.50", "7"], ["1,234.56"]),
+    (["1,203", "7"], ["1,234.56", "1.234,56"]),
+    (["$5"], ["1234.56"]),
+    ([], ["1234.56"]),
+]
+
+
+@pytest.mark.parametrize(("texts", "forms"), NUMBERS)
+def test_how_numbers_are_written(texts: list[str], forms: list[str]) -> None:
+    assert numbers(texts) == forms
+    assert numbers(texts, decimal_comma_first=True) == forms[::-1]
+
+
+AMOUNTS = [
+    ("1.234,56", ["1.203,50", "7", "0,25", "-1.000.000,5"], [1203.5, 7, 0.25, -1000000.5]),
+    ("1,234.56", ["1,203.50", "7", "0.25", "-1,000,000.5"], [1203.5, 7, 0.25, -1000000.5]),
+]
+
+
+@pytest.mark.parametrize(("form", "texts", "amounts"), AMOUNTS)
+def test_numbers_are_read_as_they_are_written(
+    tmp_path: Path, form: str, texts: list[str], amounts: list[float]
+) -> None:
+    rows = "".join(f"u{k};{k + 1:02d}.06.2021;{text}\n" for k, text in enumerate(texts))
+    path = _orders(tmp_path, f"customer_id;order_date;amount (EUR)\n{rows}")
+    report = init_workspace(tmp_path / "w", {"orders": path})
+    workspace = Workspace.open(tmp_path / "w")
+    assert workspace.settings.tables["orders"].numbers == form
+    assert any("separated by ';'" in line for line in report.found)
+    store = Store(workspace)
+    store.load_new(LOADED_AT)
+    kept = [row for k in range(store.buckets) for row in pq.read_table(store.bucket("orders", k)).to_pylist()]
+    assert [float(row["amount"]) for row in sorted(kept, key=lambda row: row["user_id"])] == amounts
+
+
+@pytest.mark.parametrize("wrong", ["12.34,5", "1.5", "1,2,3", "$5"])
+def test_a_number_written_otherwise_is_told(tmp_path: Path, wrong: str) -> None:
+    path = _orders(tmp_path, f'user_id,ordered_at,amount\na,2021-06-01,"1.203,50"\nb,2021-06-02,"{wrong}"\n')
+    (tmp_path / "reprise.toml").write_text(
+        f'[tables.orders]\nfiles = ["{path.name}"]\nnumbers = "1.234,56"\nreturns = "sign"\n'
+    )
+    with pytest.raises(DataProblemError, match="line 3: amount is"):
+        Store(Workspace.open(tmp_path)).load_new(LOADED_AT)
+
+
+ENCODINGS = [
+    ("Orléans,Besançon,Málaga", "cp1252", "cp1252"),
+    ("买家昵称,上海,苹果", "gb18030", "gb18030"),
+    ("买家昵称,上海,苹果", "utf-8-sig", "utf-8"),
+    ("买家昵称,上海,苹果", "utf-16", "utf-16"),
+    ("plain", "ascii", "utf-8"),
+]
+
+
+@pytest.mark.parametrize(("names", "written", "found"), ENCODINGS)
+def test_encodings(tmp_path: Path, names: str, written: str, found: str) -> None:
+    rows = "".join(f"u{k},2021-06-01,1,{name}\n" for k, name in enumerate(names.split(",")))
+    (tmp_path / "x.csv").write_bytes(f"user_id,ordered_at,amount,city\n{rows}".encode(written))
+    assert sniff(tmp_path / "x.csv", "orders").encoding == found
+
+
+def test_the_same_rows_in_every_kind_of_file(tmp_path: Path) -> None:
+    lines = [("u1", "2021-06-01", "1.5"), ("007", "2021-06-02", "2.5")]
+    named = [dict(zip(("user_id", "order_date", "amount"), line, strict=True)) for line in lines]
+    text = "user_id,order_date,amount\n" + "".join(",".join(line) + "\n" for line in lines)
+    (tmp_path / "a.csv").write_text(text)
+    (tmp_path / "b.tsv").write_text(text.replace(",", "\t"))
+    (tmp_path / "c.csv").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    (tmp_path / "d.csv.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "e.jsonl").write_text("".join(json.dumps(row) + "\n" for row in named))
+    pq.write_table(pa.Table.from_pylist(named), tmp_path / "f.parquet")
+    found = set()
+    for path in sorted(tmp_path.glob("?.*")):
+        init_workspace(tmp_path / path.stem / "w", {"orders": path})
+        store = Store(Workspace.open(tmp_path / path.stem / "w"))
+        store.load_new(LOADED_AT)
+        rows = [row for k in range(store.buckets) for row in pq.read_table(store.bucket("orders", k)).to_pylist()]
+        found.add(tuple(sorted((row["user_id"], str(row["ordered_at"]), float(row["amount"])) for row in rows)))
+    assert found == {(("007", "2021-06-02 00:00:00", 2.5), ("u1", "2021-06-01 00:00:00", 1.5))}
+
+
+def test_a_header_alone_and_nothing_at_all(tmp_path: Path) -> None:
+    for text in ("user_id,ordered_at,amount\n", ""):
+        with pytest.raises(DataProblemError, match=r"0 rows in orders\.csv"):
+            init_workspace(tmp_path / "w", {"orders": _orders(tmp_path, text)})
 
 
 def _orders(tmp_path: Path, text: str) -> Path:
