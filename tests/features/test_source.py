@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -19,8 +20,9 @@ from features.source import FramesSource, StoreSource, versions
 from tests.features.conftest import World, differences, make_world, sale, stored
 from tests.features.test_laws import other_future
 from warehouse.contracts import CONTRACTS
-from warehouse.errors import NotReadyError, UsageError
+from warehouse.errors import NotReadyError, SettingsError, UsageError
 from warehouse.settings import Settings, TableSettings
+from warehouse.starting import init_workspace
 from warehouse.store import Store
 from warehouse.workspace import Workspace
 
@@ -140,5 +142,18 @@ def test_the_file_and_the_pandas_door_hold_the_same_rows(folders: Iterator[Path]
     assert told[-1] == (4, 4)
     assert differences(table, pq.read_table(tmp_path / "f.parquet").sort_by("entity_id")) == []
     frame = build(workspace, world.as_of)
-    assert list(frame.index) == table["entity_id"].to_pylist()
+    assert (frame.index.name, list(frame.index)) == ("user_id", table["entity_id"].to_pylist())
     assert np.array_equal(frame["order_count_lifetime"].to_numpy(), table["order_count_lifetime"].to_numpy())
+
+
+def test_the_pandas_door_takes_a_folder_and_a_date_as_text(tmp_path: Path) -> None:
+    orders = tmp_path / "orders.csv"
+    orders.write_text("user_id,ordered_at,amount\n007,2024-05-01,3\n007,2024-06-20,4\n8,2024-06-30,5\n")
+    init_workspace(tmp_path / "shop", {"orders": orders}, tz="UTC", ask=None)
+    frame = build(tmp_path / "shop", "2024-07-01")
+    assert frame["amount_30d"].to_dict() == {"007": 4.0, "8": 5.0}
+    assert build(str(tmp_path / "shop"), pd.Timestamp("2024-07-01")).equals(frame)
+    with pytest.raises(UsageError, match="whole day"):
+        build(tmp_path / "shop", pd.Timestamp("2024-07-01 12:00"))
+    with pytest.raises(SettingsError):
+        build(tmp_path, "2024-07-01")
