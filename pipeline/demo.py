@@ -145,10 +145,11 @@ def _adapted(settings: Path, shop: ShopReport) -> None:
     text = settings.read_text(encoding="utf-8")
     text = re.sub(r'(?m)^currency = ".*?"', f'currency = "{shop.currency}"', text, count=1)
     text = re.sub(r"(?m)^# assumed: currency .*\n", "", text, count=1)
-    text = text.replace("#[training]", "[training]", 1)
+    quick = "[training]  # quick, so that the demo ends in about a minute; the defaults are 12, 400, 100000 and 1000"
+    text = re.sub(r"(?m)^#\[training\].*$", quick, text, count=1)
     for key, value in {"non_products": shop.non_products, **QUICK}.items():
-        before, after = re.split(rf"(?m)^#{key} = .*?(?=  #)", text, maxsplit=1)
-        text = f"{before}{key} = {json.dumps(value)}{after}"
+        shown = re.compile(rf"(?m)^#{key} = .*?  +# (?:\(an example\) )?")
+        text = f"{key} = {json.dumps(value)}  # ".join(shown.split(text, maxsplit=1))
     write_text(settings, text)
 
 

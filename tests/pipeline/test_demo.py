@@ -27,6 +27,9 @@ def test_the_settings_of_the_demo_read_as_if_written_by_hand(tmp_path: Path) -> 
     assert "[tables.orders]  # one order line\n" in text
     assert "assumed: currency" not in text
     assert Workspace.open(tmp_path).settings.training.max_cutoffs == 2
+    assert f'non_products = "{shop.non_products}"  # Pattern' in text
+    assert "max_rows = 6000  # A fit" in text
+    assert text.count("[training]") == 1
 
 
 def test_the_program_is_named_as_the_shell_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
