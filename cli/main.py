@@ -14,6 +14,7 @@ import typer
 
 from cli.session import Session
 from warehouse.errors import DataProblemError, RepriseError
+from warehouse.files import explained
 
 EPILOG = (
     "Every command takes -w DIR (the workspace, else this folder) and --json (stdout is JSON only), "
@@ -126,6 +127,9 @@ def call(arguments: Sequence[str]) -> int:
         # The reader of our output went away (`reprise … | head`); that is no failure of ours.
         _hang_up()
         return 0
+    except OSError as error:
+        _report(explained(error), as_json)
+        return 1
     except MemoryError:
         print(
             "error: there was not enough memory; lower memory_limit or raise buckets in reprise.toml.", file=sys.stderr

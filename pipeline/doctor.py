@@ -78,16 +78,8 @@ def _disk(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _folders(workspace: Workspace) -> Iterator[Finding]:
-    barred = [
-        path for path in (workspace.root, workspace.store, workspace.releases, workspace.models)
-        if path.exists() and not os.access(path, os.W_OK)
-    ]  # fmt: skip
-    if barred:
-        yield Finding(
-            "folders", "broken", f"{', '.join(map(str, barred))} cannot be written", "Change owner or rights."
-        )
-    else:
-        yield Finding("folders", "ok", "the workspace can be written")
+    workspace.check_folders()
+    yield Finding("folders", "ok", "the workspace can be written")
 
 
 def _files(workspace: Workspace) -> Iterator[Finding]:

@@ -64,7 +64,7 @@ def _hashed(told: Mapping[str, Any]) -> str:
 
 def finished(workspace: Workspace, as_of: date) -> Entry | None:
     """The finished run of that date, if there is one."""
-    path = workspace.root / "runs" / f"{as_of}.json"
+    path = workspace.runs / f"{as_of}.json"
     try:
         return Entry(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -76,7 +76,7 @@ def finished(workspace: Workspace, as_of: date) -> Entry | None:
 def note(workspace: Workspace, entry: Entry) -> None:
     """Writes down a finished run; the last thing a run does."""
     text = json.dumps(asdict(entry), ensure_ascii=False, indent=1)
-    write_text(workspace.root / "runs" / f"{entry.as_of}.json", text + "\n")
+    write_text(workspace.runs / f"{entry.as_of}.json", text + "\n")
 
 
 def refuse_changed_settings(entry: Entry, workspace: Workspace) -> None:

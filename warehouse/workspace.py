@@ -73,7 +73,7 @@ class Workspace:
         for folder in (self.root, self.store, self.snapshots, self.models, self.releases, self.audiences, self.runs):
             if folder.exists() and not folder.is_dir():
                 raise RepriseError(f"{folder} is a file, and must be a folder.", hint="Move it away and run again.")
-            if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+            if folder.exists() and not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
                 raise RepriseError(f"{folder} cannot be written.", hint=RIGHTS)
 
     @contextmanager

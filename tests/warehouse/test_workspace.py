@@ -80,3 +80,25 @@ def test_a_lock_that_cannot_be_written_is_told_with_its_path(tmp_path: Path) -> 
 def test_a_name_cannot_leave_its_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError):
         Workspace(tmp_path, Settings()).inside(tmp_path, name)
+
+
+@pytest.mark.parametrize("folder", ["store", "snapshots", "models", "releases", "audiences", "runs"])
+def test_a_file_in_place_of_a_folder_is_told_before_work_starts(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder).write_text("x")
+    told = pytest.raises(RepriseError, match=f"{re.escape(str(tmp_path / folder))} is a file, and must be a folder")
+    with told, Workspace(tmp_path, Settings()).lock("run"):
+        raise AssertionError("work has started")
+
+
+def test_a_folder_of_somebody_else_is_told_before_work_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "store").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode, **how: Path(path).name != "store")
+    told = pytest.raises(RepriseError, match=f"{re.escape(str(tmp_path / 'store'))} cannot be written")
+    with told, Workspace(tmp_path, Settings()).lock("run"):
+        raise AssertionError("work has started")
+
+
+def test_a_file_named_as_workspace_is_told(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text("x")
+    with pytest.raises(RepriseError, match=r"reprise\.toml: a file stands in place of a folder"):
+        Workspace.open(tmp_path / "orders.csv")
