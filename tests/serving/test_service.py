@@ -1,8 +1,13 @@
-"""The real service: BentoML in a process of its own, asked over HTTP, swapped while it answers."""
+"""The real service: BentoML in a process of its own, asked over HTTP, swapped while it answers.
+
+The tracking server it is told of hangs from the start and then dies (F15–F17): the service owes MLflow nothing.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +23,6 @@ from serving import wire
 from serving.publication import publish
 from serving.release import Release, ReleaseContents, write_release
 from serving.runner import Running, serve
-from warehouse.settings import Settings
 from warehouse.workspace import Workspace
 
 LINE = {"user_id": "u1", "ordered_at": "2024-05-01T10:00:00Z", "amount": 3}
@@ -27,15 +31,27 @@ CANARY = "canary-4711"
 
 
 @pytest.fixture(scope="module")
-def workspace(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def tracking() -> Iterator[socket.socket]:
+    """A server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        hanging.setblocking(False)
+        yield hanging
+
+
+@pytest.fixture(scope="module")
+def workspace(releases: Path, tracking: socket.socket, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     root = tmp_path_factory.mktemp("served")
     shutil.copytree(releases, root / "releases")
-    return Workspace(root, Settings())
+    uri = f"http://127.0.0.1:{tracking.getsockname()[1]}"
+    (root / "reprise.toml").write_text(f'[training]\ntracking_uri = "{uri}"\n', encoding="utf-8")
+    (root / "mlflow.db").write_bytes(b"no database")
+    return Workspace.open(root)
 
 
 @pytest.fixture(scope="module")
 def running(workspace: Workspace, free_port: int) -> Iterator[Running]:
-    started = serve(workspace, port=free_port, output=workspace.root / "service.log")
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": workspace.tracking_uri}
+    started = serve(workspace, port=free_port, output=workspace.root / "service.log", environment=environment)
     try:
         started.wait_ready()
         yield started
@@ -48,6 +64,20 @@ def running(workspace: Workspace, free_port: int) -> Iterator[Running]:
 def http(running: Running) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=running.url, timeout=60) as asking:
         yield asking
+
+
+def test_nobody_asks_the_tracking_server(http: httpx.Client, tracking: socket.socket) -> None:
+    def statuses() -> set[int]:
+        gets = ("/readyz", "/v1/release", "/v1/users/7/scores", "/v1/users/7/suggestions", "/v1/items/item1/similar")
+        posts = {"/v1/audience": {"rule": "everyone"}, "/v1/score": {"as_of": "2024-06-01", "orders": [LINE]}}
+        answers = [http.get(path) for path in gets] + [http.post(path, json=body) for path, body in posts.items()]
+        return {answer.status_code for answer in answers}
+
+    assert statuses() == {200}
+    with pytest.raises(BlockingIOError):
+        tracking.accept()
+    tracking.close()
+    assert statuses() == {200}
 
 
 @pytest.mark.parametrize("user", ["007", "a/b", "小明", "nobody"])
