@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -12,7 +13,8 @@ from training.snapshots import Snapshots
 from training.targets import Target
 from training.trainer import Trainer
 from warehouse.clock import instant
-from warehouse.errors import DataProblemError, UsageError
+from warehouse.errors import DataProblemError, RepriseError, UsageError
+from warehouse.files import sweep
 from warehouse.progress import Progress
 from warehouse.store import Store
 from warehouse.workspace import Workspace
@@ -56,6 +58,7 @@ def load(
 ) -> tuple[Loaded, Any]:
     """Loads what is new and settles the date; the report of the load is the second value."""
     declarations.check(workspace)
+    _tidy(workspace)
     store = Store(workspace)
     report = store.load_new(loaded_at, progress, accept_drift=accept_drift)
     declarations.check_acts(store)
@@ -76,3 +79,12 @@ def load(
         )
     outcome_table = "orders" if "orders" in store.tables else "events"
     return Loaded(Trainer(workspace, store, progress), day, first_day, store.observed_until(outcome_table)), report
+
+
+def _tidy(workspace: Workspace) -> None:
+    """Removes what killed runs left behind; the store, the snapshots and the audiences do so themselves."""
+    with suppress(RepriseError), workspace.lock("models"):
+        for folder in (workspace.root, workspace.runs, workspace.releases, workspace.models):
+            sweep(folder)
+        for folder in workspace.models.glob("*/"):
+            sweep(folder)

@@ -6,6 +6,7 @@ it likes: none of that reaches the caller. What crosses the line is JSON (`mlflo
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -26,7 +27,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from warehouse.errors import RepriseError
-from warehouse.files import atomic_file
+from warehouse.files import atomic_file, explained
 from warehouse.workspace import Workspace
 
 Alias = Literal["champion", "challenger"]
@@ -184,6 +185,8 @@ class Tracker:
         self._told.seek(0)
         last = [line for line in self._told.read().splitlines() if line.strip() and " INFO " not in line][-1:]
         told = f" It said: {last[0].strip()}" if last and "ended" in why else ""
+        if "disk is full" in why or "No space left" in why:
+            return explained(OSError(errno.ENOSPC, why), Path(self.uri.removeprefix("sqlite:///")))
         return RepriseError(
             f"MLflow at {self.uri} failed: {why}.{told}",
             hint="Check [training] tracking_uri in reprise.toml. Published releases are served without MLflow.",

@@ -71,6 +71,9 @@ def test_what_a_killed_run_left_makes_room(workspace: Workspace, first: nightly.
             nightly.run(workspace, day, loaded_at=LOADED)
     assert (workspace.releases / written[0] / "manifest.json").is_file()
     assert current_release(workspace.releases) == first.release
+    left = [workspace.root, workspace.runs, workspace.models, workspace.models / "repurchase_30d", workspace.releases]
+    for folder in left:
+        (folder / ".writing-0123456789ab-x").write_text("half")
     again = nightly.run(workspace, day, loaded_at=LOADED)
     assert again.release == written[0] == current_release(workspace.releases)
     assert not list(workspace.root.rglob(".writing-*"))
