@@ -12,9 +12,11 @@ from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.catalogue import by_name
 from serving.complements import Key, base_models
 from serving.release import Release, ReleaseContents
 from warehouse.errors import Problem
@@ -106,17 +108,22 @@ def _lost_columns(old: Release, new: ReleaseContents) -> list[Problem]:
     features, before = new.features, _known_columns(old)
     problems = []
     for key, model in base_models(new.models).items():
-        lost = [
-            name
-            for name in model.needed
-            if name in before and (name not in features.column_names or features[name].null_count == features.num_rows)
-        ]
+        lost = [name for name in model.needed if name in before and _gone(features, name)]
         if lost:
             more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
             expected = f"known for some, as in {old.id}, because the model of {_named(key)} needs it"
             fix = "Look for a table or a column that is no longer loaded, or train again with --retrain."
             problems.append(Problem("features", None, f"{lost[0]}{more}", "known for nobody", expected, fix))
     return problems
+
+
+def _gone(features: pa.Table, name: str) -> bool:
+    """Whether a column is absent or known for nobody; one of a window may be so because nothing happened in it."""
+    if name not in features.column_names:
+        return True
+    told = by_name().get(name)
+    windowed = told is not None and told.window_days is not None
+    return not windowed and bool(features[name].null_count == features.num_rows)
 
 
 def _known_columns(release: Release) -> frozenset[str]:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.catalogue import by_name
 from serving.drift import FEWEST, Drift, compare, stability_index
 from serving.release import Release, ReleaseContents
 
@@ -136,6 +137,17 @@ def test_a_column_that_a_model_needs_may_not_be_lost(release: Release, contents:
     found = compare(release, _without(contents, needed, null)).problems
     told = "features: days_since_last_order is known for nobody; expected known for some, as in r1"
     assert any(str(problem).startswith(told) for problem in found)
+
+
+def test_nothing_in_a_window_is_no_loss(release: Release, contents: ReleaseContents) -> None:
+    """A shop that was closed for a week: shares of that week are known for nobody. Columns that are gone are lost."""
+    shares = tuple(
+        name
+        for name in contents.models["repurchase", 30].columns
+        if (told := by_name()[name]).window_days is not None and told.absent is None
+    )
+    assert compare(release, _without(contents, shares, null=True)) == Drift()
+    assert compare(release, _without(contents, shares, null=False)).problems
 
 
 def test_a_column_that_no_model_needs_may_go(release: Release, contents: ReleaseContents) -> None:
