@@ -145,7 +145,7 @@ def test_a_disk_that_fails_is_told_and_nothing_is_published(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, call, fails)
-        with pytest.raises(RepriseError, match=r"Writing .* failed: Input/output error"):
+        with pytest.raises(RepriseError, match=r"[Ww]riting .* failed: Input/output error"):
             Store(workspace).load_new(LOADED_AT)
     assert Store(workspace).fingerprint() == before
     assert _readable(Store(workspace))
