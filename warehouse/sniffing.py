@@ -123,11 +123,12 @@ def _encoding(raw: bytes) -> str:
 def _is_chinese(raw: bytes) -> bool:
     """Whether GB18030 gives Chinese as it is written: nearly any bytes decode, but seldom to common characters."""
     try:
-        unusual = [letter for letter in raw.decode("gb18030") if letter > "\x7f"][:_LETTERS]
+        letters = [letter.encode("gb18030") for letter in raw.decode("gb18030") if letter > "\x7f"][:_LETTERS]
     except UnicodeDecodeError:
         return False
-    common = sum(1 for letter in unusual if _GB2312.fullmatch(letter.encode("gb18030")))
-    return 2 * common > len(unusual)
+    # Four bytes, such as of the yen sign, do not come about by chance; two do.
+    pairs = [letter for letter in letters if len(letter) == 2]
+    return 2 * sum(1 for letter in pairs if _GB2312.fullmatch(letter)) >= len(pairs)
 
 
 def _separator(text: str) -> str:

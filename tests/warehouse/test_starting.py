@@ -157,6 +157,7 @@ def test_a_number_written_otherwise_is_told(tmp_path: Path, wrong: str) -> None:
 ENCODINGS = [
     ("Orléans,Besançon,Málaga", "cp1252", "cp1252"),
     ("买家昵称,上海,苹果", "gb18030", "gb18030"),
+    ("¥1,¥2,¥3,¥4,苹果", "gb18030", "gb18030"),
     ("买家昵称,上海,苹果", "utf-8-sig", "utf-8"),
     ("买家昵称,上海,苹果", "utf-16", "utf-16"),
     ("plain", "ascii", "utf-8"),
