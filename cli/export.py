@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
         form: Annotated[
             Format, typer.Option("--format", help="A row for each prediction, or for each customer.")
         ] = Format.long,
-        raw: Annotated[bool, typer.Option(help="CSV for machines: ids and numbers exactly as they are.")] = False,
+        raw: Annotated[bool, typer.Option(help="CSV for machines: texts exactly as they are.")] = False,
     ) -> None:
         """Write a list of the current release to a file."""
         shell = session(context)
@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
         lines = [f"wrote {report['rows']:,} rows to {out} (release {report['release']}, as of {report['as_of']})"]
         if report["guarded_cells"]:
             lines.append(
-                f"{report['guarded_cells']:,} cells carry an apostrophe, so that Excel leaves them as they are (007); "
+                f"{report['guarded_cells']:,} cells that could start a formula carry an apostrophe; "
                 "for other programs use --raw"
             )
         shell.answer(report, lines)

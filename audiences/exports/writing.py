@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from audiences.exports.cells import quote, quote_formulas, readable, unquote, unquote_formulas
+from audiences.exports.cells import quote, quote_formulas, unquote, unquote_formulas
 from warehouse.errors import DataProblemError, UsageError
 from warehouse.files import atomic_file, sha256, write_text
 
@@ -41,9 +41,9 @@ class ExportReport:
 def export_table(table: pa.Table, path: Path, mode: Mode = "safe") -> ExportReport:
     """Writes the table to `path`; its suffix decides: `.csv`, `.parquet` or `.jsonl`.
 
-    `mode` matters for CSV only. safe: for spreadsheets, with a byte order mark, an apostrophe before every text that
-    could start a formula or would be taken for a number or date (007), and numbers with 6 decimals. raw: for machines,
-    exactly as it is. Texts are in quotes, numbers and dates are not; a null is an empty cell, an empty text is `""`.
+    `mode` matters for CSV only. safe: for spreadsheets, with a byte order mark and an apostrophe before every text that
+    could start a formula. raw: for machines, texts exactly as they are. Both have all digits; texts are in quotes,
+    numbers and dates are not; a null is an empty cell, an empty text is `""`.
     """
     if path.suffix not in SUFFIXES:
         raise UsageError(f'"{path.name}" has no known type.', hint=f"End its name in {', '.join(SUFFIXES)}.")
@@ -117,9 +117,7 @@ def _write_csv(table: pa.Table, path: Path, mode: Mode) -> int:
 
 
 def _for_spreadsheets(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_string(column.type):
-        return quote_formulas(column)
-    return readable(column) if pa.types.is_floating(column.type) else column
+    return quote_formulas(column) if pa.types.is_string(column.type) else column
 
 
 def _flat(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -1,8 +1,6 @@
 """Files for others: no cell a formula, nothing lost on the way back, whole or not there."""
 
 import json
-import math
-import re
 import unicodedata
 from datetime import date
 from decimal import Decimal
@@ -14,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiences.exports import export_table, read_csv, wide_scores, wide_suggestions, write_manifest
-from audiences.exports.cells import quote, quote_formulas, readable, unquote, unquote_formulas
+from audiences.exports.cells import quote, quote_formulas, unquote, unquote_formulas
 from audiences.exports.wide import LONG_COLUMNS
 from warehouse.errors import DataProblemError, RepriseError, UsageError
 
@@ -61,25 +59,9 @@ def test_columns_are_quoted_as_cells_are(column):
         ("\n", "'\n"),
         ("plain", "plain"),
         ("a=1", "a=1"),
-        ("007", "'007"),
-        ("12345678901", "12345678901"),
-        ("123456789012", "'123456789012"),
-        ("12E3", "'12E3"),
-        ("1.50", "'1.50"),
-        ("1.5", "1.5"),
-        (" 5", "' 5"),
-        ("1,000", "'1,000"),
-        ("5%", "'5%"),
-        ("¥5", "'¥5"),
-        ("1-2", "'1-2"),
-        ("2021/3/4 8:26", "'2021/3/4 8:26"),
-        ("10:30 pm", "'10:30 pm"),
-        ("1 1/2", "'1 1/2"),
-        ("SEPT2", "'SEPT2"),
-        ("2-Mar", "'2-Mar"),
-        ("3月4日", "'3月4日"),
-        ("true", "'true"),
-        ("#N/A", "'#N/A"),
+        ("007", "007"),
+        ("1234567890123", "1234567890123"),
+        ("-5", "'-5"),
         ("85123A", "85123A"),
         ("U000123", "U000123"),
         ("20260930-0909d0c9", "20260930-0909d0c9"),
@@ -89,34 +71,6 @@ def test_columns_are_quoted_as_cells_are(column):
 )
 def test_by_hand(cell, safe):
     assert quote(cell) == safe
-
-
-@given(st.text(st.sampled_from(list("0123456789.,eE+- %/:")), min_size=1, max_size=18))
-@settings(max_examples=500)
-def test_a_text_left_bare_looks_the_same_after_a_spreadsheet_took_it_for_a_number(cell):
-    safe = quote(cell)
-    assert unquote(safe) == cell
-    if safe == cell and re.fullmatch(r" *(\d+\.?\d*|\.\d+)(e[+-]?\d+)? *", cell, re.IGNORECASE):
-        assert f"{float(cell):.11g}" == cell
-
-
-@given(st.lists(st.one_of(st.none(), st.floats(allow_nan=False)), max_size=20))
-@settings(max_examples=300)
-def test_numbers_for_reading_lose_at_most_half_of_the_sixth_place(values):
-    column = pa.chunked_array([pa.array(values, pa.float64())])
-    told = readable(column)
-    assert readable(told).equals(told)
-    for exact, shown in zip(values, told.to_pylist(), strict=True):
-        if exact is None or math.isinf(exact):
-            assert shown == exact
-        else:
-            assert abs(shown - exact) <= (5.1e-7 if abs(exact) >= 0.1 else 5.1e-6 * abs(exact))
-
-
-def test_numbers_by_hand():
-    values = [0.897102447950729, 1 / 3, 0.0123456789, 1.23456789e-7, 1234567.891234567, 12.0, -0.5, 0.0, 1e300, None]
-    shown = [0.897102, 0.333333, 0.0123457, 1.23457e-7, 1234567.891235, 12.0, -0.5, 0.0, 1e300, None]
-    assert readable(pa.chunked_array([pa.array(values, pa.float64())])).to_pylist() == shown
 
 
 @given(
@@ -148,14 +102,14 @@ def test_csv_for_spreadsheets_and_for_machines(tmp_path):
     safe, raw = (export_table(TABLE, tmp_path / f"{mode}.csv", mode) for mode in ("safe", "raw"))
     assert (tmp_path / "safe.csv").read_bytes().decode() == (
         '\ufeff"user_id","probability","amount","day","flag","state","tags"\n'
-        '"\'007",0.333333,12.5000,2011-06-11,true,"a","vip|x"\n'
+        '"007",0.3333333333333333,12.5000,2011-06-11,true,"a","vip|x"\n'
         '"\'=8",-1.5,,,,"\'-b",""\n'
         ",,-3.1000,2012-02-29,false,,\n"
     )
     assert (tmp_path / "raw.csv").read_bytes().decode().splitlines()[1] == (
         '"007",0.3333333333333333,12.5000,2011-06-11,true,"a","vip|x"'
     )
-    assert (safe.guarded, raw.guarded) == (3, 0)
+    assert (safe.guarded, raw.guarded) == (2, 0)
     assert not (tmp_path / "raw.csv").read_bytes().startswith(b"\xef")
     assert b"'" not in (tmp_path / "raw.csv").read_bytes()
     assert (safe.rows, safe.mode, raw.mode, safe.format) == (3, "safe", "raw", "csv")
