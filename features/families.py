@@ -83,10 +83,10 @@ last_gap_ratio | . | ratio | ? | last days between orders over their average | �
         """
 amount | 7 14 30 60 90 180 365 L | money | 0 | money spent {w} | {w}消费金额
 average_order_value | 90 365 L | money | ? | money per order {w} | {w}客单价
-highest_order_amount | L | money | ? | largest order {w} | {w}最大单笔金额
-lowest_order_amount | L | money | ? | smallest order {w} | {w}最小单笔金额
-median_order_amount | L | money | ? | median order {w} | {w}单笔金额中位数
-order_amount_deviation | L | money | ? | standard deviation of order amounts {w} | {w}单笔金额标准差
+highest_order_amount | L | money | ? | largest order {w} | 历史最大单笔金额
+lowest_order_amount | L | money | ? | smallest order {w} | 历史最小单笔金额
+median_order_amount | L | money | ? | median order {w} | 历史单笔金额中位数
+order_amount_deviation | L | money | ? | standard deviation of order amounts {w} | 历史单笔金额标准差
 first_order_day_amount | . | money | ? | money spent on the first order day | 首个下单日的消费金额
 last_order_day_amount | . | money | ? | money spent on the last order day | 最近下单日的消费金额
 amount_per_30_days | L | money | ? | money per 30 days since the first order | 首单以来每30天的消费金额
@@ -109,7 +109,7 @@ days_since_last_full_price_order_day | . | days | ? | days since the last order 
         """
 amount_per_unit | L | money | ? | money per unit {w} | {w}件均价
 average_price_percentile | 180 L | share | ? | where the items bought stand in their category by price (1 dearest), {w} | {w}所购商品在品类内的平均价位
-highest_price_percentile | L | share | ? | price position of the dearest item bought {w} | {w}所购最贵商品的价位
+highest_price_percentile | L | share | ? | price position of the dearest item bought {w} | 历史所购最贵商品的价位
 premium_line_share | L | share | ? | share of lines in the dearest fifth of their category {w} | {w}高价位商品行占比
 budget_line_share | L | share | ? | share of lines in the cheapest fifth of their category {w} | {w}低价位商品行占比
 """,
@@ -124,7 +124,7 @@ repeat_item_count | L | items | 0 | items bought on more than one day {w} | {w}�
 repeat_item_share | L | share | ? | share of items bought on more than one day {w} | {w}复购商品占比
 repeat_line_share | L | share | ? | share of lines whose item was bought on more than one day {w} | {w}复购商品行占比
 top_item_line_share | L | share | ? | share of lines of the most bought item {w} | {w}最常购商品的行占比
-top_item_amount_share | L | share | ? | share of money spent on one item at most {w} | {w}单一商品的最高消费占比
+top_item_amount_share | L | share | ? | share of money spent on one item at most {w} | 历史单一商品的最高消费占比
 """,
     ),
     Family(
@@ -134,8 +134,8 @@ top_item_amount_share | L | share | ? | share of money spent on one item at most
 category_count | 30 90 365 L | categories | 0 | different categories bought {w} | {w}购买的不同品类数
 new_category_count | 90 | categories | 0 | categories bought for the first time {w} | {w}首次购买的品类数
 top_category | L | * | ? | category with the most money {w} | {w}消费最多的品类
-top_category_share | L | share | ? | share of money in that category {w} | {w}消费最多品类的金额占比
-days_since_top_category | . | days | ? | days since that category was last bought | 距最近一次购买该品类的天数
+top_category_share | L | share | ? | share of money in the category with the most {w} | {w}消费最多品类的金额占比
+days_since_top_category | . | days | ? | days since the category with the most money was last bought | 距最近一次购买消费最多品类的天数
 second_category | L | * | ? | category with the second most money {w} | {w}消费第二多的品类
 category_concentration | L | share | ? | sum of squared shares of money by category (1: only one) {w} | {w}品类集中度
 """,
@@ -147,8 +147,8 @@ category_concentration | L | share | ? | sum of squared shares of money by categ
 unit_count | 30 90 365 L | units | 0 | units bought {w} | {w}购买件数
 units_per_order | 90 365 L | units | ? | units per order {w} | {w}单均件数
 lines_per_order | 90 365 L | lines | ? | lines per order {w} | {w}单均商品行数
-highest_units_per_order | L | units | ? | most units in one order {w} | {w}单笔最多件数
-highest_lines_per_order | L | lines | ? | most lines in one order {w} | {w}单笔最多商品行数
+highest_units_per_order | L | units | ? | most units in one order {w} | 历史单笔最多件数
+highest_lines_per_order | L | lines | ? | most lines in one order {w} | 历史单笔最多商品行数
 single_line_order_share | L | share | ? | share of orders with one line {w} | {w}单行订单占比
 channel_count | L | channels | 0 | different channels of orders {w} | {w}下单渠道数
 """,
@@ -176,8 +176,8 @@ afternoon_order_share | L | share | ? | share of orders from 12 to 18 o'clock {w
 evening_order_share | L | share | ? | share of orders from 18 to 22 o'clock {w} | {w}晚间订单占比
 monday_order_share | L | share | ? | share of orders on Monday {w} | {w}周一订单占比
 friday_order_share | L | share | ? | share of orders on Friday {w} | {w}周五订单占比
-average_order_hour | L | hours | ? | average hour of the day of orders {w} | {w}平均下单时刻
-weekday_count | L | days | 0 | different days of the week with an order {w} | {w}下单覆盖的星期数
+average_order_hour | L | hours | ? | average hour of the day of orders {w} | 历史平均下单时刻
+weekday_count | L | days | 0 | different days of the week with an order {w} | 历史下单覆盖周一至周日中的几天
 """,
     ),
     Family(
@@ -185,8 +185,8 @@ weekday_count | L | days | 0 | different days of the week with an order {w} | {w
         _ORDERS,
         """
 festival_order_share | L | share | ? | share of orders on days of 618, Qixi, Double Eleven or Christmas {w} | {w}大促节日订单占比
-festival_amount_share | L | share | ? | share of money on such days {w} | {w}大促节日消费占比
-festival_order_count | 365 | orders | 0 | orders on such days {w} | {w}大促节日订单数
+festival_amount_share | L | share | ? | share of money on days of 618, Qixi, Double Eleven or Christmas {w} | {w}大促节日消费占比
+festival_order_count | 365 | orders | 0 | orders on days of 618, Qixi, Double Eleven or Christmas {w} | {w}大促节日订单数
 order_count_618 | L | orders | 0 | orders in 618 {w} | {w}618订单数
 order_count_qixi | L | orders | 0 | orders before Qixi {w} | {w}七夕订单数
 order_count_double_eleven | L | orders | 0 | orders in Double Eleven {w} | {w}双11订单数
@@ -220,7 +220,7 @@ favourite_event_count | 30 90 | events | 0 | times marked as a favourite {w} | {
 search_event_count | 7 30 90 | events | 0 | searches {w} | {w}搜索次数
 dwell_seconds | 7 30 | seconds | 0 | seconds of dwelling {w} | {w}停留秒数
 night_event_share | L | share | ? | share of events from 22 to 6 o'clock {w} | {w}夜间行为占比
-average_rating | L | rating | ? | average rating given {w} | {w}平均评分
+average_rating | L | rating | ? | average rating given {w} | 历史平均评分
 rating_count | L | events | 0 | ratings given {w} | {w}评分次数
 days_since_last_cart_event | . | days | ? | days since something was put in the cart | 距最近一次加购的天数
 days_since_last_search_event | . | days | ? | days since the last search | 距最近一次搜索的天数
