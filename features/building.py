@@ -59,21 +59,6 @@ def build_features(
     return pa.concat_tables(tables).sort_by("entity_id").combine_chunks()
 
 
-def build_many(
-    source: Source, as_ofs: Sequence[date], families: Iterable[str] | None = None
-) -> Iterator[tuple[date, pa.Table]]:
-    """Each date with its table of `build_features`, in the order given, few of them held at once.
-
-    The parts of a large source keep the workers busy one date after another; a source of one part occupies only one
-    of them, so its dates are built side by side.
-    """
-    chosen = None if families is None else list(families)
-    workers = WORKERS if len(source.parts()) == 1 else 1
-    with ThreadPoolExecutor(workers) as pool:
-        tables = _in_order(pool, workers, lambda as_of: build_features(source, as_of, families=chosen), as_ofs)
-        yield from zip(as_ofs, tables, strict=True)
-
-
 def write_features(
     source: Source, as_of: date, path: Path, progress: Progress = silent, families: Iterable[str] | None = None
 ) -> int:

@@ -5,7 +5,7 @@
 
 from features.rules.checking import TAGS, Field, check, fields_from_schema, fields_of
 from features.rules.evaluation import TABLE, compile, evaluate
-from features.rules.json_form import from_json
+from features.rules.json_form import from_json, read
 from features.rules.language import Rule, RuleError
 from features.rules.parsing import parse
 
@@ -22,4 +22,5 @@ __all__ = [
     "fields_of",
     "from_json",
     "parse",
+    "read",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from datetime import date
@@ -39,6 +40,23 @@ def from_json(obj: object) -> Rule:
     not in), `{"tag": t}`, `{"top": n, "by": F, "of": …}`, `{"everyone": true}`. A date is `{"date": "2011-06-11"}`.
     """
     return parse(to_text(_node(obj, "$", 0)))
+
+
+def read(text: str) -> Rule:
+    """The rule of a text in either form: one that begins with `{` is the JSON form."""
+    if not text.lstrip().startswith("{"):
+        return parse(text)
+    try:
+        obj = json.loads(text, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError) as error:
+        raise RuleError(f"The rule begins with {{ but is no JSON: {error}.") from None
+    return from_json(obj)
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError("a key is given twice")
+    return found
 
 
 def _node(obj: object, path: str, depth: int) -> Node:

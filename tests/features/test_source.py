@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features import build
-from features.building import build_features, build_many, write_features
+from features.building import build_features, write_features
 from features.source import FramesSource, StoreSource, versions
 from tests.features.conftest import World, differences, make_world, sale, stored
 from tests.features.test_laws import other_future
@@ -69,15 +69,6 @@ def test_what_cannot_be_built_is_told() -> None:
     orders = stored("orders", [sale("a", at("2024-06-01"), 5)], "UTC")
     with pytest.raises(UsageError, match='no feature family "frequencies"'):
         build_features(FramesSource({"orders": orders}), AS_OF, families=["frequencies"])
-
-
-def test_several_dates_at_once_are_what_each_is_alone() -> None:
-    world = make_world(3, 20)
-    days = [world.as_of - timedelta(days=n) for n in (0, 60, 30)]
-    made = list(build_many(world.source(), days, families=["recency", "money"]))
-    assert [day for day, _ in made] == days
-    for day, table in made:
-        assert differences(build_features(world.source(), day, families=["recency", "money"]), table) == []
 
 
 # --- through files and the store --------------------------------------------------------------------------------------
