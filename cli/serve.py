@@ -8,6 +8,7 @@ import typer
 
 from cli.session import session
 from serving.runner import serve as start
+from warehouse.errors import RepriseError
 
 
 def register(app: typer.Typer) -> None:
@@ -18,18 +19,19 @@ def register(app: typer.Typer) -> None:
         port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.")] = None,
         bare: Annotated[bool, typer.Option(help="The lookups alone, without BentoML: faster.")] = False,
     ) -> None:
-        """Serve the current release over HTTP until Ctrl-C; a new release is taken up by itself."""
+        """Serve the current release over HTTP until Ctrl-C or SIGTERM; a new release is taken up by itself."""
         shell = session(context)
         workspace = shell.workspace()
         serving = workspace.settings.serving
-        service = start(workspace, host or serving.host, port or serving.port, bare=bare)
         try:
-            service.wait_ready()
-            line = f"serving on {service.url} (Ctrl-C stops); try {service.url}/v1/release"
-            shell.answer({"url": service.url, "release": f"{service.url}/v1/release"}, [line])
-            service.wait()
+            with start(workspace, host or serving.host, port or serving.port, bare=bare) as service:
+                service.wait_ready()
+                line = f"serving on {service.url} (Ctrl-C stops); try {service.url}/v1/release"
+                shell.answer({"url": service.url, "release": f"{service.url}/v1/release"}, [line])
+                code = service.wait()
         except KeyboardInterrupt:
             # The way to end it, so no failure.
             shell.say("stopped")
-        finally:
-            service.stop()
+            return
+        if code:
+            raise RepriseError(f"The service ended by itself (exit code {code}).", hint="What it printed says why.")

@@ -73,7 +73,9 @@ def demo(
     progress: Progress,
     tell: Callable[[str], None],
 ) -> DemoReport:
-    """Makes the demo workspace in `root` anew and walks the whole way; with `stay` the service runs until Ctrl-C."""
+    """Makes the demo workspace in `root` anew and walks the whole way; with `stay` the service runs until Ctrl-C or
+    SIGTERM.
+    """
     watch = Watch(tell)
     workspace, shop = _made(root, users, seed, watch, progress)
     report = nightly.run(workspace, loaded_at=_loading_time(now, shop), progress=progress, tell=tell)
@@ -81,30 +83,28 @@ def demo(
         tell(line)
     watch = _since(watch, tell)
     release = lists.current(workspace)
-    service = serve(workspace, workspace.settings.serving.host, port, output=root / "service.log")
     audiences: list[dict[str, Any]] = []
     requests: list[dict[str, Any]] = []
     seconds: float | None = None
     try:
-        for name in workspace.settings.audiences:
-            built = lists.build_audience_now(workspace, name, None, None, False, now, progress, release)
-            audiences.append(built.as_dict())
-            for line in built.lines():
-                tell(f"        {line}")
-        watch.step(f"built {len(audiences)} audiences")
-        service.wait_ready()
-        watch.step(f"service ready at {service.url}")
-        requests = [_asked(service.url, *request, tell) for request in _examples(release)]
-        watch.step(f"{len(requests)} example requests answered")
-        _what_next(root, service.url, release, stay, tell)
-        seconds = watch.total
-        if stay:
-            service.wait()
+        with serve(workspace, workspace.settings.serving.host, port, output=root / "service.log") as service:
+            for name in workspace.settings.audiences:
+                built = lists.build_audience_now(workspace, name, None, None, False, now, progress, release)
+                audiences.append(built.as_dict())
+                for line in built.lines():
+                    tell(f"        {line}")
+            watch.step(f"built {len(audiences)} audiences")
+            service.wait_ready()
+            watch.step(f"service ready at {service.url}")
+            requests = [_asked(service.url, *request, tell) for request in _examples(release)]
+            watch.step(f"{len(requests)} example requests answered")
+            _what_next(root, service.url, release, stay, tell)
+            seconds = watch.total
+            if stay:
+                service.wait()
     except KeyboardInterrupt:
         if seconds is None:
             raise
-    finally:
-        service.stop()
     return DemoReport(root, report, audiences, requests, seconds or watch.total)
 
 

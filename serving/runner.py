@@ -10,10 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 from serving.access import VARIABLE
 from serving.holder import WORKSPACE_VARIABLE
@@ -22,17 +24,39 @@ from warehouse.errors import NotReadyError, RepriseError, UsageError
 from warehouse.workspace import Workspace
 
 READY_SECONDS = 120.0
-DRAIN_SECONDS = 15.0
+DRAIN_SECONDS = 10
+_STDERR = 2
 _ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass
 class Running:
-    """A service that was started; it ends with `stop`."""
+    """A service that was started; it ends with `stop`, with the `with` it stands in, or with this process.
+
+    Within the `with`, SIGTERM and SIGHUP are what Ctrl-C is: a KeyboardInterrupt. Left to themselves they would end
+    this process on the spot, before it could stop the service.
+    """
 
     process: subprocess.Popen[bytes]
     host: str
     port: int
+    _handlers: dict[signal.Signals, Any] = field(default_factory=dict, repr=False)
+
+    def __enter__(self) -> Running:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            # What is ignored stays so: `nohup` ignores SIGHUP.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                self._handlers[number] = signal.signal(number, signal.default_int_handler)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.stop()
+        finally:
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
 
     @property
     def url(self) -> str:
@@ -55,14 +79,21 @@ class Running:
         return self.process.wait()
 
     def stop(self) -> int:
-        """Lets requests at work finish, ends the service, and returns its exit code."""
+        """Lets requests at work finish for `DRAIN_SECONDS`, ends the service, and returns its exit code.
+
+        Interrupted meanwhile (a second Ctrl-C), it ends the service at once.
+        """
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(DRAIN_SECONDS)
-            except subprocess.TimeoutExpired:
-                # The group, because a supervisor that is killed leaves its workers behind.
-                os.killpg(self.process.pid, signal.SIGKILL)
+                with suppress(subprocess.TimeoutExpired):
+                    self.process.wait(DRAIN_SECONDS)
+            finally:
+                if self.process.poll() is None:
+                    # The group, because a supervisor that is killed leaves its workers behind.
+                    os.killpg(self.process.pid, signal.SIGKILL)
+        if self.process.stdin:
+            self.process.stdin.close()
         return self.process.wait()
 
 
@@ -76,7 +107,7 @@ def serve(
 ) -> Running:
     """Starts the service of a workspace; host and port are those of its settings if not given.
 
-    What the service prints goes to the file `output`, or where this process prints if not given.
+    What the service prints goes to the file `output`, or to stderr if not given: stdout is for answers.
 
     `NotReadyError` where nothing has been published, `RepriseError` where the port is taken, `UsageError` where others
     could reach the service and no token guards it.
@@ -90,20 +121,20 @@ def serve(
             _command(host, port, bare),
             cwd=workspace.root,
             env=_environment(workspace, environment),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT if log else None,
+            stdin=subprocess.PIPE,
+            stdout=log or _STDERR,
+            stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     return Running(process, host, port)
 
 
 def _command(host: str, port: int, bare: bool) -> list[str]:
-    place = ["--host", host, "--port", str(port)]
+    program, place = [sys.executable, "-m", "serving.attached"], ["--host", host, "--port", str(port)]
     if bare:
-        app = ["-m", "uvicorn", "serving.bare:make_app", "--factory", "--no-access-log", "--no-server-header"]
-        return [sys.executable, *app, "--timeout-graceful-shutdown", "10", *place]
-    return [sys.executable, "-m", "bentoml", "serve", "serving.service:Service", "--working-dir", str(_ROOT), *place]
+        app = ["uvicorn", "serving.bare:make_app", "--factory", "--no-access-log", "--no-server-header"]
+        return [*program, *app, "--timeout-graceful-shutdown", str(DRAIN_SECONDS - 1), *place]
+    return [*program, "bentoml", "serve", "serving.service:Service", "--working-dir", str(_ROOT), *place]
 
 
 def _environment(workspace: Workspace, environment: Mapping[str, str]) -> dict[str, str]:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import socket
-import subprocess
-import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,27 +10,6 @@ from typing import Any
 import pytest
 
 from cli.main import COMMANDS, call
-from warehouse.shop import make_shop
-
-ROOT = Path(__file__).resolve().parents[2]
-QUICK = "\n[training]\nmax_cutoffs = 2\nmax_rows = 2000\nrounds = 10\nbootstrap_draws = 100\n"
-ONE = "".join(f"[targets.{name}]\nhorizons = [30]\n" for name in ("repurchase", "churn", "second_order", "win_back"))
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a made-up shop, and beside it a workspace whose file is wrong."""
-    folder = tmp_path_factory.mktemp("json")
-    shop = make_shop(folder / "shop", users=400, seed=3, days=160)
-    (folder / "orders.csv").write_bytes(shop.files["orders"].read_bytes())
-    (folder / "wrong.csv").write_text("user_id,ordered_at,amount\nu1,2020-01-01,12\nu2,yesterday,3\n")
-    (folder / "typo").mkdir()
-    (folder / "typo" / "reprise.toml").write_text("[training]\nround = 9\n")
-    (folder / "wrong").mkdir()
-    (folder / "wrong" / "reprise.toml").write_text('[tables.orders]\nfiles = ["../wrong.csv"]\nreturns = "sign"\n')
-    (folder / "empty").mkdir()
-    (folder / "empty" / "reprise.toml").write_text('time_zone = "UTC"\n')
-    return folder
 
 
 def said(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
@@ -43,17 +18,6 @@ def said(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
     code = call([*arguments, "--json"])
     told = capfd.readouterr()
     return code, json.loads(told.out)
-
-
-@pytest.fixture(scope="module")
-def shop(place: Path) -> str:
-    """A workspace with a release, made over the command line."""
-    folder = str(place / "shop-workspace")
-    assert call(["init", folder, "--orders", str(place / "orders.csv"), "--tz", "UTC", "--yes"]) == 0
-    settings = Path(folder, "reprise.toml")
-    settings.write_text(settings.read_text(encoding="utf-8") + QUICK + ONE, encoding="utf-8")
-    assert call(["-w", folder, "run"]) == 0
-    return folder
 
 
 def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -145,21 +109,3 @@ def test_every_verb_is_walked() -> None:
     """But the demo, which is these verbs one after another and takes half a minute."""
     text = Path(__file__).read_text(encoding="utf-8")
     assert [noun for noun in COMMANDS if f'"{noun}", ' not in text and f'asked("{noun}")' not in text] == ["demo"]
-
-
-def test_serve_says_where_in_json(shop: str) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    command = [sys.executable, "-m", "cli.main", "-w", shop, "serve", "--bare", "--port", port, "--json"]
-    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        assert running.stdout is not None
-        told = ""
-        while not told.rstrip().endswith("}"):
-            told += running.stdout.readline()
-        assert json.loads(told)["url"].startswith("http://127.0.0.1:")
-    finally:
-        running.send_signal(signal.SIGINT)
-        rest = running.communicate(timeout=30)[0]
-    assert (rest, running.returncode) == ("", 0)
