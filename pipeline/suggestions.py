@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.outcomes import interactions, purchases
+from features.outcomes import interactions
 from features.source import Source, versions
 from models import recommenders
 from models.recommenders.interactions import Interactions
@@ -23,7 +23,8 @@ from serving.fallbacks import suggestion_ids
 from serving.schemas import POPULAR, SIMILAR_ITEMS, SUGGESTIONS
 from serving.shelf import not_for_sale
 from serving.wire import MAX_EXCLUDED, MAX_K
-from training.recommendation import TrainedRecommender, train_recommender
+from training.recommendation import TrainedRecommender
+from training.recommender_runs import Inputs, train
 from warehouse.errors import RepriseError
 from warehouse.files import write_text
 from warehouse.progress import Progress
@@ -46,23 +47,10 @@ class Suggested:
     absent: Mapping[str, str] | None = None
 
 
-def choose(
-    workspace: Workspace, source: Source, as_of: date, first_day: date, observed_until: date
-) -> TrainedRecommender:
+def choose(workspace: Workspace, source: Source, asked: Inputs) -> TrainedRecommender:
     """Judges the recommenders on closed windows and writes down which one serves."""
-    asked = workspace.settings.recommend
-    trained = train_recommender(
-        lambda cutoff: interactions(source, cutoff),
-        lambda cutoff: purchases(source, cutoff, asked.horizon, as_of),
-        as_of,
-        observed_until,
-        first_day,
-        asked.horizon,
-        asked.models,
-        workspace.settings.training.bootstrap_draws,
-        workspace.settings.training.seed,
-    )
-    _remember(workspace, trained, as_of)
+    trained = train(source, asked)
+    _remember(workspace, trained, asked.as_of)
     return trained
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from pipeline import journal, suggestions
 from pipeline.opening import Loaded
+from training import recommender_runs
 from training.propensity import Trained
 from training.registry import Registry
-from training.tracking import Record, Tracker, prepare
+from training.tracking import Tracker, prepare
 from training.trainer import TrainingReport, champions
 from warehouse.errors import RepriseError
 from warehouse.files import write_text
@@ -131,21 +132,26 @@ def _recommender(loaded: Loaded, tracker: Tracker) -> Row:
     if "orders" not in loaded.store.tables:
         trained = suggestions.nothing(loaded.workspace, loaded.as_of)
     else:
-        first_day, until = loaded.trainer.reach_of("orders", loaded.as_of)
-        trained = suggestions.choose(loaded.workspace, loaded.source, loaded.as_of, first_day, until)
-    metrics = {
-        f"{row['role']}/{row['name']}/{name}".replace("@", "_at_"): value
-        for row in trained.metrics
-        for name, value in row.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-    if trained.name is not None:
-        card = json.dumps(trained.card, ensure_ascii=False, indent=1)
-        params = {"serves": trained.name, "as_of": loaded.as_of.isoformat(), "why": trained.why[:500]}
-        tracker.log(
-            Record("recommend", f"{trained.name}-{loaded.as_of}", params, metrics, artifacts={"card.json": card})
-        )
+        asked = _asked(loaded)
+        trained = suggestions.choose(loaded.workspace, loaded.source, asked)
+        recommender_runs.log(tracker, trained, asked)
     return {"model": RECOMMEND, "serves": trained.name, "why": trained.why, "metrics": trained.metrics}
+
+
+def _asked(loaded: Loaded) -> recommender_runs.Inputs:
+    """What the choice of a recommender depends on."""
+    settings = loaded.workspace.settings
+    first_day, until = loaded.trainer.reach_of("orders", loaded.as_of)
+    return recommender_runs.Inputs(
+        loaded.store.fingerprint(),
+        loaded.as_of,
+        first_day,
+        until,
+        settings.recommend.horizon,
+        settings.recommend.models,
+        settings.training.bootstrap_draws,
+        settings.training.seed,
+    )
 
 
 def _path(workspace: Workspace) -> Any:

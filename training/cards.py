@@ -177,9 +177,9 @@ def _driver_lines(made: Made, language: Literal["en", "zh"]) -> list[str]:
     return [f"- {share:.0%} {in_words(name, language)}" for name, share in drivers(made.model)[:SHOWN_DRIVERS]]
 
 
-def calibration_figure(trained: Trained) -> dict[str, Any]:
+def calibration_figure(trained: Trained, made: Made | None = None) -> dict[str, Any]:
     """Predicted against observed in ten bins of equal count, as a Plotly figure (`plotly.io.from_json` reads it)."""
-    best = _shown(trained, trained.candidate)
+    best = _shown(trained, made or trained.candidate)
     rows = metrics.decile_table(trained.judged.sample.y, trained.judged.p(best))
     predicted, observed = [d.mean_predicted for d in rows], [d.observed_rate for d in rows]
     most = max([*predicted, *observed, 0.01])

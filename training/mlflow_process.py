@@ -52,14 +52,14 @@ class Recorder:
                 [RunTag(k, v) for k, v in record["tags"].items()],
             )
             with tempfile.TemporaryDirectory(prefix="reprise-run-") as folder:
-                for path, text in record["artifacts"].items():
-                    file = Path(folder) / path
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    file.write_text(text, encoding="utf-8")
+                _write(Path(folder), record["artifacts"])
                 if record["model_files"]:
                     _describe_model(Path(folder) / MODEL_FOLDER, Path(record["model_files"]), run_id)
+                elif record["model_texts"]:
+                    _describe_recipe(Path(folder) / MODEL_FOLDER, record["model_texts"], run_id)
                 self.client.log_artifacts(run_id, folder)
-            model_version = self._register(record, run) if record["model_name"] and record["model_files"] else None
+            held = record["model_files"] or record["model_texts"]
+            model_version = self._register(record, run) if record["model_name"] and held else None
         except BaseException:
             self.client.set_terminated(run_id, "FAILED")
             raise
@@ -109,6 +109,23 @@ def _describe_model(folder: Path, files: Path, run_id: str) -> None:
     (folder / "requirements.txt").write_text("\n".join(pins) + "\n", encoding="utf-8")
     python = f"python: {sys.version_info.major}.{sys.version_info.minor}\n"
     (folder / "python_env.yaml").write_text(f"{python}dependencies:\n- -r requirements.txt\n", encoding="utf-8")
+
+
+def _describe_recipe(folder: Path, texts: dict[str, str], run_id: str) -> None:
+    """Texts beside an `MLmodel` of a flavor of our own: what they tell of is made again from data, not opened."""
+    from mlflow.models import Model
+
+    _write(folder / "data", texts)
+    described = Model(artifact_path=MODEL_FOLDER, run_id=run_id)
+    described.add_flavor("reprise", data="data")
+    described.save(str(folder / "MLmodel"))
+
+
+def _write(folder: Path, texts: dict[str, str]) -> None:
+    for path, text in texts.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
 
 
 def _one_line(error: BaseException) -> str:

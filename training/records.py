@@ -13,7 +13,7 @@ from training.tracking import Alias, Logged, Record, Tracker
 
 EXPERIMENT = "propensity"
 DIFFERENCE = "lightgbm-minus-"
-INPUTS = "inputs.json"
+INPUTS, CARD = "inputs.json", "card.json"
 
 
 def log(tracker: Tracker, trained: Trained, directory: Callable[[Made], Path]) -> dict[str, Future[Logged]]:
@@ -21,42 +21,31 @@ def log(tracker: Tracker, trained: Trained, directory: Callable[[Made], Path]) -
 
     `directory` gives the folder of a model's files. Returns what was queued by version.
     """
-    sent = {trained.model.version: tracker.log(_record(trained, directory(trained.candidate)))}
-    other = trained.serves
-    if other is not None and other.model.version != trained.model.version:
-        record = Record(
-            EXPERIMENT,
-            other.model.version,
-            {"kind": other.model.kind, "recipe": other.recipe.name, "why": trained.why[:500]},
-            {},
-            {"version": other.model.version},
-            model_name=f"{trained.target.name}_{trained.horizon}d",
-            model_files=directory(other),
-            alias="champion",
-        )
-        sent[other.model.version] = tracker.log(record)
-    return sent
+    made = {each.model.version: each for each in (trained.candidate, trained.serves) if each is not None}
+    return {version: tracker.log(_record(trained, each, directory(each))) for version, each in made.items()}
 
 
-def _record(trained: Trained, files: Path) -> Record:
-    version, name = trained.model.version, f"{trained.target.name}_{trained.horizon}d"
+def _record(trained: Trained, made: Made, files: Path) -> Record:
+    """What is kept of one model of a training: the candidate, or what serves in its stead."""
+    version, name = made.model.version, f"{trained.target.name}_{trained.horizon}d"
     serves = trained.serves is not None and trained.serves.model.version == version
     alias: Alias = "champion" if serves else "challenger"
-    card = cards.card(trained)
+    promoted = trained.promoted and version == trained.model.version
+    card = cards.card(trained, made)
     return Record(
         EXPERIMENT,
         version,
-        _params(trained),
+        _params(trained, made),
         _metrics(trained),
-        {"version": version, "target": trained.target.name, "promoted": str(trained.promoted).lower()},
+        {"version": version, "target": trained.target.name, "promoted": str(promoted).lower()},
         {
-            "card.md": cards.markdown(trained),
-            "card.json": json.dumps(card, ensure_ascii=False, indent=1),
+            "card.md": cards.markdown(trained, made),
+            CARD: json.dumps(card, ensure_ascii=False, indent=1),
             INPUTS: json.dumps(trained.inputs, ensure_ascii=False, indent=1, sort_keys=True),
             "deciles.json": json.dumps(card["judged"]["deciles"], indent=1),
             "gains.json": json.dumps(card["gains"]),
             "drivers.json": json.dumps(card["drivers"], ensure_ascii=False, indent=1),
-            "calibration.plotly.json": json.dumps(cards.calibration_figure(trained)),
+            "calibration.plotly.json": json.dumps(cards.calibration_figure(trained, made)),
         },
         name,
         files,
@@ -64,18 +53,18 @@ def _record(trained: Trained, files: Path) -> Record:
     )
 
 
-def _params(trained: Trained) -> dict[str, str]:
+def _params(trained: Trained, made: Made) -> dict[str, str]:
     planned = trained.judged.protocol.to_json()
-    recipe = trained.candidate.recipe.to_json()
+    recipe = made.recipe.to_json()
     params = {
         "target": trained.target.name,
         "as_of": trained.as_of.isoformat(),
-        "kind": trained.model.kind,
-        "population": trained.model.population,
+        "kind": made.model.kind,
+        "population": made.model.population,
         "data_fingerprint": str(trained.inputs["data_fingerprint"]),
         "rounds": str(trained.judged.rounds),
         "named_rule": trained.judged.named_rule,
-        "features": str(len(trained.model.columns)),
+        "features": str(len(made.model.columns)),
         "seed": str(trained.inputs["settings"]["seed"]),
         "why": trained.why[:500],
         **{key: str(value) for key, value in planned.items()},

@@ -11,10 +11,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from models.propensity import MODEL_FILE, TREES_FILE
-from training.propensity import train_target
+from training.gates import LeakCheck
+from training.propensity import Made, train_target
 from training.protocol import Protocol
 from training.recipes import Recipe
-from training.records import INPUTS
+from training.records import CARD, INPUTS
 from training.snapshots import Snapshots
 from training.targets import Target
 from training.tracking import Tracker
@@ -46,7 +47,8 @@ def reproduce(tracker: Tracker, run_id: str, snapshots: Snapshots) -> Reproduced
             f"{snapshots.fingerprint[:12]}….",
             hint="Load exactly the files of that day into a workspace of their own.",
         )
-    made = _again(inputs, snapshots)
+    card = json.loads(tracker.read(run_id, CARD))
+    made = _again(inputs, card, snapshots)
     with TemporaryDirectory(prefix="reprise-again-") as folder:
         made.model.save(Path(folder))
         differing = [
@@ -57,7 +59,8 @@ def reproduce(tracker: Tracker, run_id: str, snapshots: Snapshots) -> Reproduced
     return Reproduced(made.model.version, tuple(differing))
 
 
-def _again(inputs: Mapping[str, Any], snapshots: Snapshots) -> Any:
+def _again(inputs: Mapping[str, Any], card: Mapping[str, Any], snapshots: Snapshots) -> Made:
+    """The model of that card, made again: what the recipe gave, or what serves in its stead."""
     asked, settings = inputs["target"], TrainingSettings.model_validate(inputs["settings"])
     target = Target(
         asked["name"],
@@ -67,7 +70,7 @@ def _again(inputs: Mapping[str, Any], snapshots: Snapshots) -> Any:
         TargetSettings.model_validate(asked["settings"]),
     )
     champion = inputs["champion"]
-    return train_target(
+    trained = train_target(
         snapshots.as_known(date.fromisoformat(inputs["as_of"])),
         target,
         inputs["horizon_days"],
@@ -76,4 +79,8 @@ def _again(inputs: Mapping[str, Any], snapshots: Snapshots) -> Any:
         Recipe.from_json(inputs["recipe"], settings),
         date.fromisoformat(inputs["as_of"]),
         Recipe.from_json(champion, settings) if champion is not None else None,
-    ).candidate
+        # The time trial needs the raw rows; what it found is taken from the card.
+        LeakCheck(tuple(card["leak_check"]["problems"])),
+    )
+    made = (trained.candidate, trained.serves)
+    return next((m for m in made if m is not None and m.model.version == card["version"]), trained.candidate)

@@ -52,7 +52,8 @@ class Record:
     """What one run leaves on the tracking server.
 
     `artifacts` are texts by their path inside the run; `model_files` is a folder that is logged as the run's model
-    and registered as a new version of `model_name`, which then carries `alias`. Nothing in it may name a customer.
+    and registered as a new version of `model_name`, which then carries `alias`. Instead of a folder that
+    `mlflow.pyfunc.load_model` opens, `model_texts` may hold a recipe to be read. Nothing in it may name a customer.
     """
 
     experiment: str
@@ -64,6 +65,7 @@ class Record:
     model_name: str | None = None
     model_files: Path | None = None
     alias: Alias | None = None
+    model_texts: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """What crosses to the MLflow process; metrics that are not finite stay here."""

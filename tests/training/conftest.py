@@ -1,5 +1,7 @@
 """A made-up shop, small enough to train on in seconds: customers differ in how often they buy, and some have left."""
 
+import sqlite3
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -104,6 +106,40 @@ def tracker(tmp_path_factory):
     write_text(folder / "reprise.toml", "")
     with Tracker(Workspace.open(folder)) as opened:
         yield opened
+
+
+class Stored:
+    """What is in a tracking store, read from its database without MLflow."""
+
+    def __init__(self, uri):
+        self.path = uri.removeprefix("sqlite:///")
+
+    def _rows(self, statement, *values):
+        with closing(sqlite3.connect(self.path)) as database:
+            return database.execute(statement, values).fetchall()
+
+    def params(self, run):
+        return dict(self._rows("select key, value from params where run_uuid = ?", run))
+
+    def metrics(self, run):
+        return dict(self._rows("select key, value from latest_metrics where run_uuid = ?", run))
+
+    def runs(self, name):
+        """The ids of the runs of that name."""
+        return [run for (run,) in self._rows("select run_uuid from runs where name = ?", name)]
+
+    def with_alias(self, model, alias):
+        """The run whose registered version carries the alias."""
+        found = self._rows(
+            "select v.run_id from registered_model_aliases a join model_versions v using (name, version) "
+            "where a.name = ? and a.alias = ?", model, alias,
+        )  # fmt: skip
+        return found[0][0]
+
+
+@pytest.fixture(scope="session")
+def stored(tracker):
+    return Stored(tracker.uri)
 
 
 @pytest.fixture(scope="session")

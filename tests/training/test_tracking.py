@@ -35,10 +35,10 @@ def test_a_model_is_registered_with_its_files(tracker, tmp_path, snapshots, targ
     rule = Rule.fit("order_days", sample.table, sample.y, 14)
     model = PropensityModel("repurchase", 14, "v1", "rule", "order_count_lifetime >= 1", 0.2, rule=rule)
     model.save(tmp_path / "v1")
-    first = tracker.log(record("v1", tmp_path / "v1", model_name="repurchase_14d", alias="champion")).result()
-    second = tracker.log(record("v2", tmp_path / "v1", model_name="repurchase_14d", alias="challenger")).result()
+    first = tracker.log(record("v1", tmp_path / "v1", model_name="tests_14d", alias="champion")).result()
+    second = tracker.log(record("v2", tmp_path / "v1", model_name="tests_14d", alias="challenger")).result()
     assert (first.model_version, second.model_version) == ("1", "2")
-    tracker.alias("repurchase_14d", "2", "champion")
+    tracker.alias("tests_14d", "2", "champion")
     described = tracker.read(first.run_id, "model/MLmodel")
     assert "training.mlflow_model" in described
     assert "pickle" not in described

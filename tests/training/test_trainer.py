@@ -113,6 +113,28 @@ def test_other_data_cannot_reproduce_it(report, tracker, trainer):
         reproduce(tracker, run, Snapshots(None, trainer.source, "another store"))
 
 
+def test_a_rule_that_serves_instead_is_logged_as_fully_as_the_trees(report, tracker, stored, trainer):
+    stands_in = [t for t in report.trained if t.serves is not None and t.serves.model.version != t.model.version]
+    assert stands_in
+    for trained in stands_in:
+        rule = trained.serves.model
+        mine, trees = report.runs[rule.version], report.runs[trained.model.version]
+        assert stored.metrics(mine) == stored.metrics(trees)
+        assert f"{rule.rule.name}/auc.low" in stored.metrics(mine)
+        params = stored.params(mine)
+        assert {"target", "as_of", "data_fingerprint", "seed", "judge", "why", "recipe.rule"} <= set(params)
+        assert params["kind"] == "rule"
+        card = json.loads(tracker.read(mine, "card.json"))
+        assert (card["version"], card["judged_model"]) == (rule.version, rule.rule.name)
+        assert tracker.read(mine, "card.md") == markdown(trained, trained.serves)
+        figure = json.loads(tracker.read(mine, "calibration.plotly.json"))
+        assert figure["data"][1]["name"] == rule.rule.name
+        name = f"{trained.target.name}_{trained.horizon}d"
+        assert stored.with_alias(name, "champion") == mine
+        found = reproduce(tracker, mine, trainer.snapshots)
+        assert (found.version, found.differing) == (rule.version, ())
+
+
 def test_a_run_holds_what_the_design_asks_for(report, tracker):
     trained = next(t for t in report.trained if t.target.name == "repurchase")
     run = report.runs[trained.model.version]

@@ -1,0 +1,166 @@
+"""One choice of a recommender as it is logged, and made again from what was logged.
+
+A fitted recommender holds who bought what, and nothing on a tracking server may name a customer. So the registered
+model is the recipe with the digest of the arrays it gave; the arrays themselves live in the release.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from features.outcomes import interactions, purchases
+from features.source import Source
+from models.recommenders.recommender import Recommender
+from training.recommendation import TrainedRecommender, train_recommender
+from training.records import CARD, INPUTS
+from training.tracking import Record, Tracker
+from warehouse.errors import NotReadyError
+
+EXPERIMENT = MODEL_NAME = "recommend"
+RECIPE = "recommender.json"
+SHOWN = ("recall@10", "recall@20", "ndcg@10", "hit_rate@10", "repeat_recall@10", "explore_recall@10", "coverage@10")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything a choice depends on: with the same data it gives the same recommender again."""
+
+    data_fingerprint: str
+    as_of: date
+    first_day: date
+    observed_until: date
+    horizon: int
+    models: tuple[str, ...]
+    bootstrap_draws: int
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        dates = {name: getattr(self, name).isoformat() for name in ("as_of", "first_day", "observed_until")}
+        return asdict(self) | dates | {"models": list(self.models)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Inputs:
+        """What `to_json` gave."""
+        dates = {name: date.fromisoformat(document[name]) for name in ("as_of", "first_day", "observed_until")}
+        return cls(**{**document, **dates, "models": tuple(document["models"])})
+
+
+def train(source: Source, asked: Inputs) -> TrainedRecommender:
+    """Judges, chooses and fits on the rows known at `as_of`."""
+    return train_recommender(
+        lambda cutoff: interactions(source, cutoff),
+        lambda cutoff: purchases(source, cutoff, asked.horizon, asked.as_of),
+        asked.as_of,
+        asked.observed_until,
+        asked.first_day,
+        asked.horizon,
+        asked.models,
+        asked.bootstrap_draws,
+        asked.seed,
+    )
+
+
+def digest(model: Recommender) -> str:
+    """SHA-256 over the names, kinds, shapes and bytes of a fitted recommender's arrays."""
+    found = hashlib.sha256()
+    for name, array in sorted(model.arrays().items()):
+        found.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
+
+
+def log(tracker: Tracker, trained: TrainedRecommender, asked: Inputs) -> None:
+    """Queues the record of a choice, registered as the champion; nothing where there is nothing to suggest."""
+    if trained.model is None:
+        return
+    recipe = {"name": trained.name, "arrays_sha256": digest(trained.model), "inputs": asked.to_json()}
+    tracker.log(
+        Record(
+            EXPERIMENT,
+            f"{trained.name}-{asked.as_of:%Y%m%d}",
+            _params(trained, asked),
+            _metrics(trained),
+            {"serves": str(trained.name)},
+            {
+                "card.md": markdown(trained),
+                CARD: json.dumps(trained.card, ensure_ascii=False, indent=1),
+                INPUTS: json.dumps(asked.to_json(), indent=1, sort_keys=True),
+                "judged.json": json.dumps(trained.metrics, indent=1),
+            },
+            MODEL_NAME,
+            alias="champion",
+            model_texts={RECIPE: json.dumps(recipe, indent=1, sort_keys=True) + "\n"},
+        )
+    )
+
+
+def _params(trained: TrainedRecommender, asked: Inputs) -> dict[str, str]:
+    told = asked.to_json() | {"models": ", ".join(asked.models)}
+    windows = {f"window.{role}": day for role, day in trained.card["windows"].items()}
+    return {"serves": str(trained.name), "why": trained.why[:500], **{k: str(v) for k, v in (told | windows).items()}}
+
+
+def _metrics(trained: TrainedRecommender) -> dict[str, float | None]:
+    """Every measure of every recommender on both windows, by `judge/als/recall_at_10`, with `_low` and `_high`."""
+    return {
+        f"{row['role']}/{row['name']}/{name}".replace("@", "_at_"): value
+        for row in trained.metrics
+        for name, value in row.items()
+        if isinstance(value, int | float)
+    }
+
+
+def markdown(trained: TrainedRecommender) -> str:
+    """The card of a choice in plain words."""
+    card = trained.card
+    lines = [
+        f"# Suggestions: {trained.name}",
+        "",
+        f"As of {card['as_of']}. {trained.why}",
+        "",
+        f"- Learnt from the sales of {card['users']:,} customers and {card['items']:,} items",
+        *(f"- Window to {role}: {card['horizon_days']} days from {day}" for role, day in card["windows"].items()),
+        "",
+    ]
+    for role in card["windows"]:
+        if rows := [row for row in trained.metrics if row["role"] == role]:
+            lines += [f"## On the window to {role}: {rows[0]['n']:,} customers", "", *_table(rows), ""]
+    return "\n".join([*lines, "## To know", "", *(f"- {note}" for note in card["notes"])]) + "\n"
+
+
+def _table(rows: list[dict[str, Any]]) -> list[str]:
+    shown = [name for name in SHOWN if name in rows[0]]
+    lines = ["| | " + " | ".join(shown) + " |", "|---|" + "---|" * len(shown)]
+    return lines + [f"| {row['name']} | " + " | ".join(_cell(row, name) for name in shown) + " |" for row in rows]
+
+
+def _cell(row: Mapping[str, Any], name: str) -> str:
+    value, low, high = (row.get(key) for key in (name, f"{name}_low", f"{name}_high"))
+    if value is None:
+        return "–"
+    return f"{value:.3f}" + (f" ({low:.3f} … {high:.3f})" if low is not None and high is not None else "")
+
+
+def reproduce(tracker: Tracker, run_id: str, source: Source, fingerprint: str) -> bool:
+    """Chooses and fits once more from what a run logged: whether the very same arrays come out. Keeps nothing.
+
+    `NotReadyError` where the store no longer holds the data the run was made from.
+    """
+    asked = Inputs.from_json(json.loads(tracker.read(run_id, INPUTS)))
+    if asked.data_fingerprint != fingerprint:
+        raise NotReadyError(
+            f"Run {run_id} was made from other data: {asked.data_fingerprint[:12]}…, and the store holds "
+            f"{fingerprint[:12]}….",
+            hint="Load exactly the files of that day into a workspace of their own.",
+        )
+    again = train(source, asked)
+    logged = json.loads(tracker.read(run_id, f"model/data/{RECIPE}"))
+    return again.model is not None and (again.name, digest(again.model)) == (logged["name"], logged["arrays_sha256"])
