@@ -50,9 +50,10 @@ class Drift:
 def compare(old: Release, new: ReleaseContents) -> Drift:
     """How a release about to be written differs from the one that serves.
 
-    Everybody alike where they were not, and a column that a model needs and that nobody has any more, stop it always;
-    a shift of the scores only under the same model version and at most `retrain_every` days apart, for a new model is
-    allowed to see things differently. What was not there before is not compared.
+    Everybody alike where they were not, and a column that a model needs and that nobody has any more, stop it always,
+    except that a rule, which reads a column or two, may find everybody alike: that is told. A shift of the scores stops
+    it only under the same model version and at most `retrain_every` days apart, for a new model is allowed to see
+    things differently. What was not there before is not compared.
     """
     problems, notes = _lost_columns(old, new), []
     comparable = abs(new.as_of - old.as_of) <= timedelta(days=new.settings.training.retrain_every)
@@ -61,7 +62,10 @@ def compare(old: Release, new: ReleaseContents) -> Drift:
         if before is None:
             continue
         if _constant(after) and not _constant(before):
-            problems.append(_alike(key, after, old))
+            if new.models[key].kind == "rule":
+                notes.append(f"{_named(key)}: the rule gives {_all_the_same(after)}, unlike in {old.id}")
+            else:
+                problems.append(_alike(key, after, old))
         elif comparable and new.models[key].version == old.models[key].version:
             index = stability_index(before, after)
             chance = _CHANCE * (1 / before.size + 1 / after.size) if before.size and after.size else 0.0
@@ -139,9 +143,13 @@ def _known_columns(release: Release) -> frozenset[str]:
 
 
 def _alike(key: Key, after: Floats, old: Release) -> Problem:
-    found = f"{after[0]:.3f} for all {after.size:,} customers"
+    found = _all_the_same(after)
     fix = f"Go back to the model before with `reprise models rollback {key[0]} --horizon {key[1]}`."
     return Problem("scores", None, f"the probability of {_named(key)}", found, f"different ones, as in {old.id}", fix)
+
+
+def _all_the_same(after: Floats) -> str:
+    return f"{after[0]:.3f} for all {after.size:,} customers"
 
 
 def _shifted(key: Key, index: float, allowed: float, old: Release) -> Problem:

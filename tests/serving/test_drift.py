@@ -17,10 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.catalogue import by_name
+from serving.complements import Key
 from serving.drift import FEWEST, Drift, compare, stability_index
 from serving.release import Release, ReleaseContents
 
 KEY = ("repurchase", 90)
+"""A rule."""
+TREES = ("repurchase", 30)
 Move = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
 
@@ -42,9 +45,9 @@ def test_nothing_to_compare() -> None:
     assert stability_index(np.empty(0), np.ones(3)) == 0.0
 
 
-def moved(contents: ReleaseContents, move: Move, **changed: Any) -> ReleaseContents:
+def moved(contents: ReleaseContents, move: Move, key: Key = KEY, **changed: Any) -> ReleaseContents:
     """The contents with other probabilities of one target, and what else is changed."""
-    of = pc.and_(pc.equal(contents.scores["target"], KEY[0]), pc.equal(contents.scores["horizon_days"], KEY[1]))
+    of = pc.and_(pc.equal(contents.scores["target"], key[0]), pc.equal(contents.scores["horizon_days"], key[1]))
     mine = pc.and_(of, pc.is_valid(contents.scores["probability"]))
     values = contents.scores["probability"].to_numpy().copy()
     chosen = mine.to_numpy()
@@ -62,35 +65,47 @@ def far(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return values / 1000
 
 
-def other(contents: ReleaseContents) -> dict[Any, Any]:
+def other(contents: ReleaseContents, key: Key = KEY) -> dict[Any, Any]:
     """The models, of which that one has a new version."""
-    return {**contents.models, KEY: replace(contents.models[KEY], version="another")}  # type: ignore[type-var]
+    return {**contents.models, key: replace(contents.models[key], version="another")}  # type: ignore[type-var]
 
 
 def test_the_same_again_is_no_drift(release: Release, contents: ReleaseContents) -> None:
     assert compare(release, contents) == Drift()
 
 
-def test_everybody_alike_is_refused_whatever_the_model(release: Release, contents: ReleaseContents) -> None:
-    for made in (moved(contents, flat), moved(contents, flat, models=other(contents))):
+def test_everybody_alike_is_refused_of_trees_new_or_old(release: Release, contents: ReleaseContents) -> None:
+    assert contents.models[TREES].kind == "lightgbm"
+    for made in (moved(contents, flat, TREES), moved(contents, flat, TREES, models=other(contents, TREES))):
         [problem] = compare(release, made).problems
-        assert "repurchase, 90 days is 0.200 for all" in str(problem)
+        assert "repurchase, 30 days is 0.200 for all" in str(problem)
         assert "expected different ones, as in r1" in str(problem)
-        assert "reprise models rollback repurchase --horizon 90" in str(problem)
+        assert "reprise models rollback repurchase --horizon 30" in str(problem)
+
+
+def test_everybody_alike_by_a_rule_is_told_and_stops_nothing(release: Release, contents: ReleaseContents) -> None:
+    """A rule reads a column or two: all customers may well be alike in them."""
+    assert contents.models[KEY].kind == "rule"
+    for made in (moved(contents, flat), moved(contents, flat, models=other(contents))):
+        found = compare(release, made)
+        assert found.problems == ()
+        [note] = found.notes
+        assert note.startswith("repurchase, 90 days: the rule gives 0.200 for all ")
+        assert note.endswith("unlike in r1")
 
 
 def test_everybody_alike_as_before_or_too_few_to_tell(release: Release, contents: ReleaseContents) -> None:
     before = replace(release, scores=_scores(release, lambda values: np.full_like(values, 0.3)))
-    assert not any("for all" in str(problem) for problem in compare(before, moved(contents, flat)).problems)
+    assert not any("for all" in str(problem) for problem in compare(before, moved(contents, flat, TREES)).problems)
     few = replace(release, scores=_scores(release, lambda values: np.linspace(0, 1, FEWEST - 1)))
-    made = moved(contents, lambda values: np.where(np.arange(values.size) < FEWEST - 1, 0.2, np.nan))
+    made = moved(contents, lambda values: np.where(np.arange(values.size) < FEWEST - 1, 0.2, np.nan), TREES)
     assert not any("for all" in str(problem) for problem in compare(few, made).problems)
 
 
 def _scores(release: Release, move: Move) -> Any:
-    """The scores of a release with another reference of that target."""
-
-    return SimpleNamespace(reference={**release.scores.reference, KEY: np.sort(move(release.scores.reference[KEY]))})
+    """The scores of a release with another reference of the trees."""
+    moved_reference = np.sort(move(release.scores.reference[TREES]))
+    return SimpleNamespace(reference={**release.scores.reference, TREES: moved_reference})
 
 
 def test_a_far_shift_is_refused_under_the_same_model_only(release: Release, contents: ReleaseContents) -> None:
