@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
         Serves until Ctrl-C on a terminal; with SERVE=0, or without a terminal, it makes its example requests and ends.
         """
         shell = session(context)
-        root = shell.directory if shell.directory != Path(".") else Path("demo")
+        root = shell.named or Path("demo")
         stay = os.environ.get("SERVE") != "0" and sys.stdout.isatty() and sys.stdin.isatty()
         report = walk(root, users, seed, now=now(), port=port, stay=stay, progress=shell.progress, tell=shell.say)
         shell.answer(report.as_dict(), [f"done in {report.seconds:.1f} s"])

@@ -22,6 +22,13 @@ def _mapping(pairs: list[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
+def _folder(directory: Path | None, named: Path | None) -> Path | None:
+    """The folder that is meant: the argument or the one after -w, None for the current one; `UsageError` for two."""
+    if directory and named and directory.resolve() != named.resolve():
+        raise UsageError(f"Two folders are named: {directory}, and {named} after -w.", hint="Name one of them.")
+    return directory or named
+
+
 def _ask(question: str, candidates: list[str]) -> str:
     if not sys.stdin.isatty():
         raise UsageError(
@@ -43,7 +50,10 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def init(
         context: typer.Context,
-        directory: Annotated[Path, typer.Argument(help="The folder to make the workspace in.")],
+        directory: Annotated[
+            Path | None,
+            typer.Argument(help="The folder to make the workspace in; that of -w, else this one, if absent."),
+        ] = None,
         orders: Annotated[Path | None, typer.Option(help="Order lines: CSV, Parquet or JSONL.")] = None,
         events: Annotated[Path | None, typer.Option(help="Acts: page views, app features, ratings …")] = None,
         users: Annotated[Path | None, typer.Option(help="Customers and their attributes and consents.")] = None,
@@ -77,8 +87,9 @@ def register(app: typer.Typer) -> None:
         }
         files = {table: given[table] for table in CONTRACTS if given[table] is not None}
         shell = session(context)
+        folder = _folder(directory, shell.named)
         report = init_workspace(
-            directory,
+            folder or Path(),
             files={table: path for table, path in files.items() if path is not None},
             preset=preset,
             tz=tz,
@@ -86,4 +97,4 @@ def register(app: typer.Typer) -> None:
             ask=None if yes or shell.as_json else _ask,
             duplicates=duplicates,
         )
-        shell.answer(report.as_dict(), [*report.lines(), f"next: reprise -w {directory} run"])
+        shell.answer(report.as_dict(), [*report.lines(), f"next: reprise {f'-w {folder} ' if folder else ''}run"])

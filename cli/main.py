@@ -41,7 +41,9 @@ def application(nouns: Sequence[str] = COMMANDS) -> typer.Typer:
     @app.callback()
     def common(
         context: typer.Context,
-        workspace: Annotated[Path, typer.Option("-w", "--workspace", help="The workspace.")] = Path("."),
+        workspace: Annotated[
+            Path | None, typer.Option("-w", "--workspace", help="The workspace; this folder if absent.")
+        ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
     ) -> None:
         context.obj = Session(workspace, as_json)

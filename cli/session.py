@@ -96,13 +96,19 @@ def _share(done: float, total: float | None) -> str:
 class Session:
     """One call of the command line."""
 
-    directory: Path
+    named: Path | None
+    """The workspace after -w; None where none is given."""
     as_json: bool
     out: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
     err: Console = field(default_factory=lambda: Console(stderr=True, highlight=False, soft_wrap=True))
 
     def __post_init__(self) -> None:
         self.progress = Told(self.err)
+
+    @property
+    def directory(self) -> Path:
+        """The workspace: the one named, else the current folder."""
+        return self.named or Path()
 
     def workspace(self) -> Workspace:
         return Workspace.open(self.directory)

@@ -98,8 +98,8 @@ def demo(
             watch.step(f"service ready at {service.url}")
             requests = [_asked(service.url, *request, tell) for request in _examples(release)]
             watch.step(f"{len(requests)} example requests answered")
-            _what_next(root, service.url, release, stay, tell)
             seconds = watch.total
+            _what_next(root, service.url, release, stay, tell)
             if stay:
                 service.wait()
     except KeyboardInterrupt:

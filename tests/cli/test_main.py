@@ -102,6 +102,32 @@ def test_without_a_terminal_what_is_unclear_is_an_error_and_with_yes_assumed(
         assert assumed in settings
 
 
+@pytest.mark.parametrize(
+    ("folder", "made"),
+    [([], "."), (["w"], "w"), (["-w", "w"], "w"), (["w", "-w", "w"], "w"), (["w", "-w", "./w"], "w")],
+)
+def test_init_makes_the_workspace_where_it_is_told(
+    folder: list[str], made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("orders.csv").write_text("user_id,ordered_at,amount\na,2021-03-04,1\n")
+    assert call(["init", *folder, "--orders", "orders.csv", "--yes"]) == 0
+    assert Path(made, "reprise.toml").is_file()
+    *_, following = capsys.readouterr().out.splitlines()
+    assert following.startswith("next: reprise ")
+    assert call([*following.split()[2:-1], "check"]) == 0
+
+
+def test_init_is_not_told_two_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("orders.csv").write_text("user_id,ordered_at,amount\na,2021-03-04,1\n")
+    assert call(["init", "one", "-w", "two", "--orders", "orders.csv", "--yes"]) == 2
+    assert "Two folders are named: one, and two after -w." in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["orders.csv"]
+
+
 def test_a_bad_day_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "reprise.toml").write_text('time_zone = "UTC"\n')
     assert call(["-w", str(tmp_path), "run", "--as-of", "soon"]) == 2
