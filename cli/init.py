@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ import typer
 from cli.session import session
 from warehouse.contracts import CONTRACTS
 from warehouse.errors import UsageError
-from warehouse.starting import init_workspace
+from warehouse.starting import HAPPENINGS, init_workspace
 
 
 def _mapping(pairs: list[str]) -> dict[str, str]:
@@ -97,4 +98,6 @@ def register(app: typer.Typer) -> None:
             ask=None if yes or shell.as_json else _ask,
             duplicates=duplicates,
         )
-        shell.answer(report.as_dict(), [*report.lines(), f"next: reprise {f'-w {folder} ' if folder else ''}run"])
+        where = f"-w {shlex.quote(str(folder))} " if folder else ""
+        then = "run" if HAPPENINGS & files.keys() else "check"
+        shell.answer(report.as_dict(), [*report.lines(), f"next: reprise {where}{then}"])

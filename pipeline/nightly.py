@@ -14,8 +14,7 @@ import pyarrow as pa
 
 from pipeline import journal, teaching
 from pipeline.opening import Loaded, load
-from pipeline.realised import Realised, realised
-from pipeline.realised import lines as realised_lines
+from pipeline.realised import Realised, Review, review
 from pipeline.releasing import Published, publish_release
 from serving.publication import current_release, history
 from training.registry import Registry
@@ -24,6 +23,11 @@ from warehouse.progress import Progress, silent
 from warehouse.workspace import Workspace
 
 Tell = Callable[[str], None]
+_LABELS = {
+    "what": "targets of the labels table",
+    "why": "labels are checked and kept, but no model is trained from them yet",
+    "needs": "a later version",
+}
 
 
 @dataclass(frozen=True)
@@ -122,10 +126,14 @@ def _same(workspace: Workspace, before: journal.Entry, data: str, settings: str)
 
 
 def _done(loaded: Loaded, release: str, watch: Watch) -> RunReport:
-    found = realised(loaded.workspace, loaded.source, loaded.targets, min(loaded.observed_until, loaded.as_of))
-    told = realised_lines(found, loaded.workspace, loaded.as_of, loaded.targets)
+    past = _past(loaded)
     serves = current_release(loaded.workspace.releases)
-    return RunReport(loaded.as_of, release, True, watch.total, realised=found, told=told, serves=serves)
+    told = past.lines(loaded.as_of, loaded.targets)
+    return RunReport(loaded.as_of, release, True, watch.total, realised=past.found, told=told, serves=serves)
+
+
+def _past(loaded: Loaded) -> Review:
+    return review(loaded.workspace, loaded.source, loaded.targets, min(loaded.observed_until, loaded.as_of))
 
 
 def _published(
@@ -152,11 +160,11 @@ def _published(
         tell(f"        absent: {line['what']}: {line['why']}. It needs {line['needs']}.")
     declared = journal.declared(loaded.workspace)
     journal.note(loaded.workspace, journal.Entry(loaded.as_of.isoformat(), data, settings, name, declared))
-    found = realised(loaded.workspace, loaded.source, loaded.targets, min(loaded.observed_until, loaded.as_of))
-    told = realised_lines(found, loaded.workspace, loaded.as_of, loaded.targets)
+    past = _past(loaded)
     users = len(published.release.scores)
     gone: list[Mapping[str, str]] = [dict(each) for each in published.release.absent]
-    return RunReport(loaded.as_of, name, False, watch.total, trained, gone, users, found, told, name)
+    told = past.lines(loaded.as_of, loaded.targets)
+    return RunReport(loaded.as_of, name, False, watch.total, trained, gone, users, past.found, told, name)
 
 
 def _refuse_without_a_model(loaded: Loaded, absent: list[Mapping[str, str]]) -> None:
@@ -174,8 +182,8 @@ def _scored_line(published: Published) -> str:
 
 
 def _absent(loaded: Loaded) -> list[Mapping[str, str]]:
-    """What these data cannot give: targets without their table, horizons whose label cannot exist."""
-    return teaching.absent(loaded.workspace)
+    """What these data cannot give: targets without their table, horizons whose label cannot exist, labels so far."""
+    return [*teaching.absent(loaded.workspace), *([_LABELS] if "labels" in loaded.store.tables else [])]
 
 
 def _free_name(loaded: Loaded, data: str, settings: str) -> str:

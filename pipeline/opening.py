@@ -13,9 +13,10 @@ from training.snapshots import Snapshots
 from training.targets import Target
 from training.trainer import Trainer
 from warehouse.clock import instant
-from warehouse.errors import DataProblemError, RepriseError, UsageError
+from warehouse.errors import DataProblemError, NotReadyError, RepriseError, UsageError
 from warehouse.files import sweep
 from warehouse.progress import Progress
+from warehouse.starting import HAPPENINGS
 from warehouse.store import Store
 from warehouse.workspace import Workspace
 
@@ -62,7 +63,13 @@ def load(
     store = Store(workspace)
     report = store.load_new(loaded_at, progress, accept_drift=accept_drift)
     declarations.check_acts(store)
-    happenings = [name for name in ("orders", "events") if name in store.tables]
+    happenings = sorted(HAPPENINGS & store.tables)
+    if not HAPPENINGS & workspace.settings.tables.keys():
+        raise NotReadyError(
+            "There are neither orders nor events here, and everything is counted from them.",
+            hint="Name their files under [tables.orders] or [tables.events] in reprise.toml; what else is there has "
+            "been checked and kept.",
+        )
     if not happenings:
         raise DataProblemError("There are no rows of orders or events.", hint="Check the files named in reprise.toml.")
     day = as_of or store.default_as_of()

@@ -21,21 +21,26 @@ from warehouse.settings import SETTINGS_FILE, parse_settings
 from warehouse.sniffing import ISO, Sniffed, sniff
 
 Ask = Callable[[str, list[str]], str]
+HAPPENINGS = frozenset({"orders", "events"})
+"""The tables everything is counted from; one of them is needed to run."""
+LABELS_NOW = "labels are checked and kept in the store; no model is trained from them yet."
 
 
 @dataclass
 class InitReport:
-    """What was written, what was seen in the files, and what was assumed because nobody was asked."""
+    """What was written, what was seen in the files, what was assumed because nobody was asked, and what to know."""
 
     path: Path
     found: list[str] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        return {"settings": str(self.path), "found": self.found, "assumed": self.assumed}
+        return {"settings": str(self.path), "found": self.found, "assumed": self.assumed, "notes": self.notes}
 
     def lines(self) -> list[str]:
-        return [*self.found, *(f"assumed: {line}" for line in self.assumed), f"wrote {self.path}"]
+        said = [*(f"assumed: {line}" for line in self.assumed), *(f"note: {line}" for line in self.notes)]
+        return [*self.found, *said, f"wrote {self.path}"]
 
 
 @dataclass
@@ -75,6 +80,8 @@ def init_workspace(
     shape = known_preset(preset) if preset else None
     report = InitReport(target)
     choices = _Choices(ask, report)
+    if "labels" in files:
+        report.notes.append(LABELS_NOW if HAPPENINGS & set(files) else f"{LABELS_NOW} `run` needs orders or events.")
     sniffed = {table: sniff(Path(path), table, _said(table, mapping, shape)) for table, path in files.items()}
     _refuse_unknown_mapping(mapping or {}, sniffed)
     business = _time_zone(tz, shape, sniffed, choices)
@@ -105,7 +112,7 @@ def _refuse(target: Path, files: dict[str, Path], duplicates: str | None) -> Non
     unknown = [table for table in files if table not in CONTRACTS]
     if unknown:
         raise UsageError(f"There is no table {unknown[0]}.", hint=f"Known are: {', '.join(CONTRACTS)}.")
-    if not {"orders", "events", "labels"} & set(files):
+    if not HAPPENINGS & set(files) and "labels" not in files:
         raise UsageError("A workspace needs orders, events or labels.", hint="reprise init DIR --orders FILE")
     if duplicates not in (None, "drop", "keep"):
         raise UsageError(f'duplicates is "{duplicates}".', hint="It may be drop or keep.")
@@ -207,7 +214,9 @@ def _table(
     """What the section of one table says; `told` remembers which policies have had their comment."""
     if "duplicates" not in policies and table in ("orders", "events"):
         choices.report.assumed.append(f"{table}: rows equal in all columns are dropped (say --duplicates keep)")
-    lines = [f"\n[tables.{table}]  # {CONTRACTS[table].grain}", f"files = [{toml(_relative(root, seen.path))}]"]
+    lines = [f"\n[tables.{table}]  # {CONTRACTS[table].grain}"]
+    lines += [f"# note: {note}" for note in choices.report.notes if table == "labels"]
+    lines.append(f"files = [{toml(_relative(root, seen.path))}]")
     lines += [*_form(seen, choices), *_numbers(seen, choices)]
     return lines + _policies(table, columns, policies, shape, told)
 
