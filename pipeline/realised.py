@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 
 from features.outcomes import outcome_counts
 from features.source import Source
+from serving.schemas import SCORES
 from training.evaluation.propensity import captured
 from training.targets import Target
 from warehouse.workspace import Workspace
@@ -46,41 +46,70 @@ class Realised:
         )
 
 
-def realised(workspace: Workspace, source: Source, targets: list[Target], known_until: date) -> list[Realised]:
-    """The latest closed predictions of past releases, newest first, at most one for each target and horizon.
+@dataclass(frozen=True)
+class Review:
+    """What came due, newest first; the releases that are too damaged to be compared; the first date of the others."""
+
+    found: list[Realised]
+    damaged: list[str]
+    first: date | None
+
+    def lines(self, as_of: date, targets: list[Target]) -> list[str]:
+        """Three lines for people, fewer only where so few predictions are closed; the day of the first where none is;
+        then a line for each damaged release."""
+        skipped = [f"predicted against realised: {name} is damaged and was left out" for name in self.damaged]
+        if self.found or not targets:
+            return [*(each.line() for each in self.found[:LINES]), *skipped]
+        shortest = min(horizon for target in targets for horizon in target.horizons)
+        due = (self.first or as_of) + timedelta(days=shortest)
+        return [f"predicted against realised: the first prediction made here comes due on {due}", *skipped]
+
+
+def review(workspace: Workspace, source: Source, targets: list[Target], known_until: date) -> Review:
+    """The latest closed predictions of past releases, at most one for each target and horizon.
 
     A prediction is closed when its whole window lies before `known_until`.
     """
     found: dict[tuple[str, int], Realised] = {}
-    for folder, as_of in _releases(workspace):
-        scores = None
-        for target in targets:
-            for horizon in target.horizons:
-                if (target.name, horizon) in found or as_of + timedelta(days=horizon) > known_until:
-                    continue
-                scores = pq.read_table(folder / "scores.parquet") if scores is None else scores
-                if compared := _compared(folder.name, as_of, scores, source, target, horizon):
-                    found[target.name, horizon] = compared
-    return sorted(found.values(), key=lambda r: (r.as_of, r.customers), reverse=True)
+    releases, damaged = _releases(workspace)
+    for folder, as_of in releases:
+        due = [
+            (target, horizon)
+            for target in targets
+            for horizon in target.horizons
+            if (target.name, horizon) not in found and as_of + timedelta(days=horizon) <= known_until
+        ]
+        scores = _scores(folder) if due else None
+        if due and scores is None:
+            damaged.append(folder.name)
+            continue
+        for target, horizon in due:
+            if compared := _compared(folder.name, as_of, scores, source, target, horizon):
+                found[target.name, horizon] = compared
+    newest = sorted(found.values(), key=lambda r: (r.as_of, r.customers), reverse=True)
+    return Review(newest, damaged, min((day for _, day in releases), default=None))
 
 
-def lines(found: list[Realised], workspace: Workspace, as_of: date, targets: list[Target]) -> list[str]:
-    """Three lines for people; fewer only where so few predictions are closed, then with the day of the next."""
-    if found or not targets:
-        return [each.line() for each in found[:LINES]]
-    first = min((day for _, day in _releases(workspace)), default=as_of)
-    shortest = min(horizon for target in targets for horizon in target.horizons)
-    due = first + timedelta(days=shortest)
-    return [f"predicted against realised: the first prediction made here comes due on {due}"]
-
-
-def _releases(workspace: Workspace) -> Iterator[tuple[Path, date]]:
-    """Every release there is with its date, newest first; of several for one date the one made last."""
+def _releases(workspace: Workspace) -> tuple[list[tuple[Path, date]], list[str]]:
+    """Every release there is with its date, newest first; of several for one date the one made last. Then the names
+    of those that do not tell their date."""
     dated: dict[date, Path] = {}
+    damaged = []
     for path in sorted(workspace.releases.glob("*/release.json"), key=lambda p: p.stat().st_mtime):
-        told = json.loads(path.read_text(encoding="utf-8"))
-        dated[date.fromisoformat(told["as_of"])] = path.parent
-    yield from ((dated[day], day) for day in sorted(dated, reverse=True))
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            dated[date.fromisoformat(told["as_of"])] = path.parent
+        except (OSError, ValueError, KeyError, TypeError):
+            damaged.append(path.parent.name)
+    return [(dated[day], day) for day in sorted(dated, reverse=True)], damaged
+
+
+def _scores(folder: Path) -> pa.Table | None:
+    """What a release predicted; None where its file cannot be read."""
+    try:
+        return pq.read_table(folder / "scores.parquet", columns=SCORES.names)
+    except (OSError, pa.ArrowException):
+        return None
 
 
 def _compared(

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.source import FramesSource
-from pipeline.realised import lines, realised
+from pipeline.realised import review
 from serving.schemas import SCORES
 from training.targets import declared
 from warehouse.settings import parse_settings
@@ -62,7 +62,7 @@ def _row(day: date, target: str, horizon: int, k: int, p: float | None) -> dict[
 
 
 def test_what_came_true_is_counted_in_the_window_alone(workspace: Workspace, source: FramesSource) -> None:
-    found = {(r.target, r.horizon_days): r for r in realised(workspace, source, TARGETS, MAY + timedelta(days=30))}
+    found = {(r.target, r.horizon_days): r for r in review(workspace, source, TARGETS, MAY + timedelta(days=30)).found}
     assert set(found) == {("repurchase", 30), ("churn", 30)}
     bought, left = found["repurchase", 30], found["churn", 30]
     assert (bought.as_of, bought.customers) == (MAY, 10)
@@ -75,22 +75,25 @@ def test_what_came_true_is_counted_in_the_window_alone(workspace: Workspace, sou
 
 
 def test_a_window_that_is_not_over_is_not_told(workspace: Workspace, source: FramesSource) -> None:
-    assert realised(workspace, source, TARGETS, MAY + timedelta(days=29)) == []
-    told = lines([], workspace, MAY, TARGETS)
-    assert told == ["predicted against realised: the first prediction made here comes due on 2026-05-31"]
+    past = review(workspace, source, TARGETS, MAY + timedelta(days=29))
+    assert past.found == []
+    assert past.lines(MAY, TARGETS) == [
+        "predicted against realised: the first prediction made here comes due on 2026-05-31"
+    ]
 
 
 def test_the_latest_closed_prediction_of_each_is_told_and_the_newest_first(
     workspace: Workspace, source: FramesSource
 ) -> None:
-    found = realised(workspace, source, TARGETS, JUNE + timedelta(days=30))
+    past = review(workspace, source, TARGETS, JUNE + timedelta(days=30))
+    found = past.found
     assert [(r.target, r.horizon_days, r.as_of) for r in found] == [
         ("repurchase", 30, JUNE), ("churn", 30, JUNE), ("repurchase", 60, MAY),
     ]  # fmt: skip
     assert found[0].realised == 0
     assert found[0].top_share is None
     assert found[2].realised == pytest.approx(0.3)
-    assert lines(found, workspace, JUNE, TARGETS)[2] == (
+    assert past.lines(JUNE, TARGETS)[2] == (
         "2026-05-01 repurchase 60 d: predicted 45.0%, realised 30.0% of 10 customers; the top 10 % held 33% of them"
     )
 
@@ -99,5 +102,40 @@ def test_equal_probabilities_at_the_edge_count_by_their_mean(workspace: Workspac
     path = workspace.releases / "20260501-x" / "scores.parquet"
     table = pq.read_table(path).to_pylist()
     pq.write_table(pa.Table.from_pylist([row | {"probability": 0.4} for row in table], schema=SCORES), path)
-    found = realised(workspace, source, TARGETS[:1], MAY + timedelta(days=30))
+    found = review(workspace, source, TARGETS[:1], MAY + timedelta(days=30)).found
     assert found[0].top_share == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("release.json", b"{"),
+        ("release.json", b'{"release": "x"}'),
+        ("release.json", b"[]"),
+        ("release.json", b"\xff"),
+        ("scores.parquet", b"PAR1 and nothing more"),
+        ("scores.parquet", None),
+    ],
+)
+def test_a_damaged_release_is_left_out_by_name_and_the_others_are_compared(
+    workspace: Workspace, source: FramesSource, file: str, content: bytes | None
+) -> None:
+    path = workspace.releases / "20260601-x" / file
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    past = review(workspace, source, TARGETS, JUNE + timedelta(days=30))
+    assert past.damaged == ["20260601-x"]
+    assert {r.as_of for r in past.found} == {MAY}
+    assert len(past.found) == 3
+    assert past.lines(JUNE, TARGETS)[3:] == ["predicted against realised: 20260601-x is damaged and was left out"]
+
+
+def test_where_every_release_is_damaged_that_is_all_there_is_to_tell(
+    workspace: Workspace, source: FramesSource
+) -> None:
+    for path in workspace.releases.glob("*/release.json"):
+        path.write_text("")
+    told = review(workspace, source, TARGETS, JUNE).lines(JUNE, TARGETS)
+    assert told[0].endswith("comes due on 2026-07-01")
+    assert len(told) == 3
