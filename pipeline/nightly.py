@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -16,7 +16,10 @@ from pipeline import journal, teaching
 from pipeline.opening import Loaded, load
 from pipeline.realised import Realised, Review, review
 from pipeline.releasing import Published, publish_release
-from serving.publication import current_release, history
+from serving.holder import key_from_environment
+from serving.manifest import ReleaseError
+from serving.publication import current_release, history, publish
+from serving.release import open_release
 from training.registry import Registry
 from warehouse.errors import NotReadyError, UsageError
 from warehouse.progress import Progress, silent
@@ -149,7 +152,13 @@ def _published(
     absent = _absent(loaded)
     if trained or absent:
         _refuse_without_a_model(loaded, absent)
-    name = _free_name(loaded, data, settings)
+    base, declared = _base_name(loaded, data, settings), journal.declared(loaded.workspace)
+    if _left_unnoted(loaded, base):
+        publish(loaded.workspace.releases, base)
+        journal.note(loaded.workspace, journal.Entry(loaded.as_of.isoformat(), data, settings, base, declared))
+        watch.step(f"{base} holds just this: a run was killed after it had published it")
+        return replace(_done(loaded, base, watch), trained=trained)
+    name = _free_name(loaded, base)
     published = publish_release(
         loaded.workspace, loaded.source, loaded.snapshots, loaded.as_of, name, absent, progress, accept_drift
     )
@@ -158,7 +167,6 @@ def _published(
         tell(f"        {note}")
     for line in published.release.absent:
         tell(f"        absent: {line['what']}: {line['why']}. It needs {line['needs']}.")
-    declared = journal.declared(loaded.workspace)
     journal.note(loaded.workspace, journal.Entry(loaded.as_of.isoformat(), data, settings, name, declared))
     past = _past(loaded)
     users = len(published.release.scores)
@@ -186,17 +194,34 @@ def _absent(loaded: Loaded) -> list[Mapping[str, str]]:
     return [*teaching.absent(loaded.workspace), *([_LABELS] if "labels" in loaded.store.tables else [])]
 
 
-def _free_name(loaded: Loaded, data: str, settings: str) -> str:
-    """The release's name: its date and a hash of what went in; a number where that name was published before.
+def _base_name(loaded: Loaded, data: str, settings: str) -> str:
+    """The release's date and a hash of what goes in."""
+    champions = teaching.serving_versions(loaded.workspace)
+    key = hashlib.sha256("\n".join([data, settings, *champions]).encode()).hexdigest()[:8]
+    return f"{loaded.as_of:%Y%m%d}-{key}"
+
+
+def _left_unnoted(loaded: Loaded, name: str) -> bool:
+    """Whether that release was the last to be published, whole, and no finished run tells of it: its run was killed."""
+    releases, done = loaded.workspace.releases, journal.finished(loaded.workspace, loaded.as_of)
+    last = next((line["release"] for line in reversed(history(releases))), None)
+    if last != name or (done is not None and done.release == name):
+        return False
+    try:
+        open_release(releases / name, key_from_environment(), canary=False)
+    except ReleaseError:
+        return False
+    return True
+
+
+def _free_name(loaded: Loaded, base: str) -> str:
+    """That name, with a number where it was published before.
 
     One that was written but never published, because its run was killed, makes room.
     """
     releases = loaded.workspace.releases
     published = {line["release"] for line in history(releases)}
-    champions = teaching.serving_versions(loaded.workspace)
-    key = hashlib.sha256("\n".join([data, settings, *champions]).encode()).hexdigest()[:8]
-    base, n = f"{loaded.as_of:%Y%m%d}-{key}", 1
-    name = base
+    name, n = base, 1
     while name in published and (releases / name).exists():
         n += 1
         name = f"{base}-{n}"

@@ -8,23 +8,37 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import champions, lists, nightly, releasing
+from pipeline import champions, journal, lists, nightly, releasing
 from pipeline.doctor import examine
-from serving.publication import current_release
+from serving import publication
+from serving.publication import current_release, history
 from warehouse.errors import DataProblemError, UsageError
 from warehouse.shop import make_shop
 from warehouse.starting import init_workspace
 from warehouse.workspace import Workspace
 
 LOADED = datetime(2026, 11, 1)
-QUICK = "\n[training]\nmax_cutoffs = 2\nmax_rows = 2000\nrounds = 20\nbootstrap_draws = 100\n"
+QUICK = """
+[training]
+max_cutoffs = 2
+max_rows = 1000
+rounds = 10
+bootstrap_draws = 100
+[targets]
+repurchase.horizons = [30]
+churn.horizons = [30]
+second_order.horizons = [30]
+win_back.horizons = [30]
+[recommend]
+models = ["popularity", "gp_topfreq"]
+"""
 AS_OF = date(2026, 8, 20)
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     root = tmp_path_factory.mktemp("nightly")
-    shop = make_shop(root / "shop", users=500, seed=5, days=170)
+    shop = make_shop(root / "shop", users=400, seed=5, days=170)
     init_workspace(root / "w", files={"orders": shop.files["orders"], "users": shop.files["users"]}, tz=shop.time_zone)
     settings = root / "w" / "reprise.toml"
     settings.write_text(settings.read_text(encoding="utf-8") + QUICK, encoding="utf-8")
@@ -82,17 +96,43 @@ def test_what_a_killed_run_left_makes_room(workspace: Workspace, first: nightly.
     assert told.closing_lines()[0].endswith(f"is there, and {again.release} serves; nothing was changed")
 
 
+@pytest.mark.parametrize("step", ["note", "swap"])
+def test_a_release_whose_run_was_killed_before_it_was_noted_is_not_made_twice(
+    workspace: Workspace, first: nightly.RunReport, step: str
+) -> None:
+    """Killed between publication and journal, or between the history of publications and its pointer."""
+    day = {"note": date(2026, 8, 22), "swap": date(2026, 8, 23)}[step]
+    with pytest.MonkeyPatch.context() as patched:
+        if step == "note":
+            patched.setattr(journal, "note", lambda *told: killed())
+        else:
+            patched.setattr(publication, "swap_pointer", lambda *told: killed())
+        with pytest.raises(KeyboardInterrupt):
+            nightly.run(workspace, day, loaded_at=LOADED)
+    folders = sorted(path.name for path in workspace.releases.iterdir())
+    told: list[str] = []
+    again = nightly.run(workspace, day, loaded_at=LOADED, tell=told.append)
+    assert sorted(path.name for path in workspace.releases.iterdir()) == folders
+    assert again.already_done
+    assert again.release == current_release(workspace.releases) == history(workspace.releases)[-1]["release"]
+    assert again.release.startswith(f"{day:%Y%m%d}-")
+    assert any("a run was killed after it had published it" in line for line in told)
+    entry = journal.finished(workspace, day)
+    assert entry is not None
+    assert entry.release == again.release
+
+
 def killed() -> None:
     raise KeyboardInterrupt
 
 
 def test_other_settings_for_a_published_date_are_refused(workspace: Workspace, first: nightly.RunReport) -> None:
     changed = workspace.settings.model_copy(
-        update={"training": workspace.settings.training.model_copy(update={"rounds": 25})}
+        update={"training": workspace.settings.training.model_copy(update={"rounds": 15})}
     )
     with pytest.raises(UsageError, match=first.release):
         nightly.run(Workspace(workspace.root, changed), AS_OF, loaded_at=LOADED)
-    with pytest.raises(UsageError, match=r"training\.rounds was 20, now 25"):
+    with pytest.raises(UsageError, match=r"training\.rounds was 10, now 15"):
         nightly.run(Workspace(workspace.root, changed), AS_OF, loaded_at=LOADED, retrain=True)
 
 
