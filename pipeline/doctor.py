@@ -123,7 +123,7 @@ def _audiences(workspace: Workspace) -> Iterator[Finding]:
     fields = customers.fields(current(workspace)) if published else None
     for name, audience in workspace.settings.audiences.items():
         try:
-            rule = rules.parse(audience.rule)
+            rule = rules.read(audience.rule)
             if fields is not None:
                 rules.check(rule, fields)
         except RepriseError as error:

@@ -98,7 +98,9 @@ def _problems(rule: Rule, fields: Mapping[str, Field]) -> Iterator[tuple[Span, s
 
 def _unknown(name: str, fields: Mapping[str, Field]) -> str:
     lowered = {field.lower(): field for field in fields}
-    near = difflib.get_close_matches(name.lower(), list(lowered), n=3, cutoff=0.6)
+    close = difflib.get_close_matches(name.lower(), list(lowered), n=3, cutoff=0.6)
+    begun = [field for field in lowered if field.startswith(f"{name.lower()}_") and field not in close]
+    near = [*close, *sorted(begun)[: 4 - len(close)]]
     if near:
         return f'There is no field "{name}". Did you mean {" or ".join(lowered[word] for word in near)}?'
     some = ", ".join(sorted(fields)[:8])
