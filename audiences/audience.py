@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -18,9 +18,19 @@ import pyarrow.compute as pc
 
 from audiences.assignment import CONTROL, TREATMENT, assign_arms
 from audiences.consents import aligned
+from audiences.expecting import Scored, expected_target, named_by, none_because
 from audiences.exports.writing import Mode, export_table, write_table
 from audiences.publishing import Changed, publish, recover, refuse_other_settings, refuse_shrunk_list
-from audiences.suppression import SuppressionList, Withheld, read_list, unmatched, withheld
+from audiences.suppression import (
+    PROFILING,
+    REASONS,
+    SuppressionList,
+    Withheld,
+    read_list,
+    unmatched,
+    unprofiled,
+    withheld,
+)
 from features import rules
 from warehouse.errors import DataProblemError, RepriseError, UsageError
 from warehouse.files import sha256, sweep, write_text
@@ -29,18 +39,20 @@ from warehouse.settings import AudienceSettings
 from warehouse.workspace import Workspace
 
 _ATTEMPTS = 3
-_PERSONAL = ("entity_id", "user_id", "blocked", "consent_sms", "consent_email", "consent_push", "consent_profiling")
+_PERSONAL = ("entity_id", "user_id", "blocked", "consent_sms", "consent_email", "consent_push", PROFILING)
 
 
 @dataclass(frozen=True)
 class ExpectedHits:
     """How many are expected to do what the target asks: sums of calibrated probabilities, by arm.
 
-    `unknown` customers of the audience have no probability and are in neither sum.
+    `unknown` customers of the audience have no probability, or refused profiling, and are in neither sum.
     """
 
     target: str
+    horizon_days: int
     column: str
+    model_version: str
     treatment: float
     control: float
     unknown: int
@@ -62,6 +74,11 @@ class AudienceReport:
     def empty(self) -> bool:
         return self.counts["left"] == 0
 
+    @property
+    def failed(self) -> bool:
+        """Nobody is in it, and its settings do not allow that."""
+        return bool(self.empty and not self.manifest["allow_empty"])
+
 
 def build_audience(
     workspace: Workspace,
@@ -77,6 +94,7 @@ def build_audience(
     replace: bool = False,
     mode: Mode = "safe",
     fields: Mapping[str, rules.Field] | None = None,
+    scores: Sequence[Scored] = (),
     fresh: Callable[[], pa.Table] | None = None,
     connection: duckdb.DuckDBPyConnection | None = None,
 ) -> AudienceReport:
@@ -86,19 +104,21 @@ def build_audience(
     `consent_…`. `now` is the time of the run (naive: UTC), by which the suppression list's age is told. `fresh`
     gives the consent columns as they are at that moment (entity_id and flags); with it and the list, suppression is
     applied again just before the folder is published. `fields` are the catalogue's fields, to judge the rule more
-    closely than by the frame's types. `out` is one more copy, its type by its suffix. `connection` is a locked engine
+    closely than by the frame's types. `scores` are the targets whose scores the frame holds, in declared order. `out`
+    is one more copy, its type by its suffix. `connection` is a locked engine
     nobody else is using, for callers that build many.
 
     Run again with nothing changed it writes nothing; with other rows (a new release, a new opt-out) it writes
     anew; with another rule or other settings, or with a suppression list less than half as long as last time, it
-    refuses, unless `replace`. An audience of nobody is a `DataProblemError` unless its settings allow it.
+    refuses, unless `replace`. An audience of nobody is written too: a header, no row, and `report.failed` unless its
+    settings allow it.
     """
     settings = AudienceSettings.model_validate({"rule": rule}) if isinstance(rule, str) else rule
-    parsed = rules.parse(settings.rule)
+    parsed = rules.read(settings.rule)
     if fields is not None:
         rules.check(parsed, fields)
     base = workspace.inside(workspace.audiences, name)
-    work = _Work(workspace, name, frame, settings, parsed, as_of, release, now, mode, fresh)
+    work = _Work(workspace, name, frame, settings, parsed, as_of, release, now, mode, tuple(scores), fresh)
     target = base / as_of.isoformat()
     with workspace.lock(f"audience-{name}"):
         recover(target)
@@ -131,7 +151,13 @@ class _Work:
     release: str
     now: datetime
     mode: Mode
+    scores: tuple[Scored, ...]
     fresh: Callable[[], pa.Table] | None
+
+    @property
+    def by_scores(self) -> bool:
+        """Whether scores decide who belongs to it."""
+        return named_by(rules.fields_of(self.rule), self.scores) is not None
 
     def declared(self) -> dict[str, Any]:
         """What makes this audience this audience; a change of it under the same name and date is refused."""
@@ -161,22 +187,54 @@ def _list(work: _Work) -> SuppressionList | None:
 
 @dataclass(frozen=True)
 class _Suppression:
-    """The list and the consents as they were at one moment, judged for every row of the frame."""
+    """The list and the consents as they were at one moment, judged for every row of the frame.
+
+    `asked` are the columns of consents there were.
+    """
 
     listed: SuppressionList | None
     left_out: Withheld
-    blocks: bool
+    unprofiled: npt.NDArray[np.bool_]
+    asked: frozenset[str]
 
     def same_as(self, other: _Suppression) -> bool:
-        return self.listed == other.listed and np.array_equal(self.left_out.any, other.left_out.any)
+        return (
+            self.listed == other.listed
+            and np.array_equal(self.left_out.any, other.left_out.any)
+            and np.array_equal(self.unprofiled, other.unprofiled)
+        )
 
 
 def _suppression(work: _Work) -> _Suppression:
     listed, people = _list(work), work.frame
     if work.fresh is not None:
         people = aligned(work.fresh(), work.frame.column("entity_id"))
-    left_out = withheld(people, listed, work.settings.channel)
-    return _Suppression(listed, left_out, "blocked" in people.column_names)
+    left_out = withheld(people, listed, work.settings.channel, by_scores=work.by_scores)
+    return _Suppression(listed, left_out, unprofiled(people), frozenset(people.column_names))
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The audience's rows of the frame, by id, their arms, and who of them has a score that may not be used."""
+
+    rows: pa.Table
+    arms: npt.NDArray[np.str_]
+    unprofiled: npt.NDArray[np.bool_]
+
+    def probabilities(self, scored: Scored) -> npt.NDArray[np.float64]:
+        """NaN where there is none, or none that may be used."""
+        column = self.rows.column(scored.probability).cast(pa.float64())
+        return np.where(self.unprofiled, np.nan, np.asarray(column.to_numpy(), dtype=np.float64))
+
+
+def _chosen(work: _Work, matched: npt.NDArray[np.bool_], suppression: _Suppression) -> _Chosen:
+    places = np.nonzero(matched & ~suppression.left_out.any)[0]
+    ids = work.frame.column("entity_id").combine_chunks()
+    places = places[pc.sort_indices(ids.take(pa.array(places))).to_numpy()]
+    rows = work.frame.take(pa.array(places))
+    salt = work.settings.salt or work.name
+    arms = assign_arms(rows.column("entity_id").to_pylist(), salt, work.settings.control_share)
+    return _Chosen(rows, arms, suppression.unprofiled[places])
 
 
 def _write(
@@ -185,11 +243,9 @@ def _write(
     for _ in range(_ATTEMPTS):
         progress("suppression", 1, 3)
         suppression = _suppression(work)
-        chosen = matched & ~suppression.left_out.any
-        if not chosen.any() and not work.settings.allow_empty:
-            raise _nobody(work, matched)
+        chosen = _chosen(work, matched, suppression)
         audience = _table(work, chosen)
-        manifest = _manifest(work, matched, suppression, audience)
+        manifest = _manifest(work, matched, suppression, chosen) | {"columns": audience.column_names}
 
         def write(folder: Path, audience: pa.Table = audience, manifest: dict[str, Any] = manifest) -> None:
             progress("writing", 2, 3)
@@ -209,61 +265,50 @@ def _write(
     )
 
 
-def _nobody(work: _Work, matched: npt.NDArray[np.bool_]) -> DataProblemError:
-    count = int(matched.sum())
-    why = f"all {count} who match must not be contacted" if count else "the rule is true for nobody"
-    return DataProblemError(
-        f"The audience {work.name} is empty: {why} ({work.rule.text()}).",
-        hint="Widen the rule, or set allow_empty = true for this audience.",
-    )
+def _table(work: _Work, chosen: _Chosen) -> pa.Table:
+    """One row per customer of the audience, by id: user_id, arm, what the rule asked, the target's columns, origin.
 
-
-def _table(work: _Work, chosen: npt.NDArray[np.bool_]) -> pa.Table:
-    """One row per customer of the audience, by id: user_id, arm, what the rule asked, the target's columns, origin."""
-    rows = work.frame.filter(pa.array(chosen)).sort_by("entity_id")
-    ids = rows.column("entity_id").cast(pa.string())
-    arms = assign_arms(ids.to_pylist(), work.settings.salt or work.name, work.settings.control_share)
-    columns = {"user_id": ids, "arm": pa.array(arms.tolist(), pa.string())}
-    probability = _probability_column(work)
-    wanted = list(rules.fields_of(work.rule))
-    if probability is not None:
-        wanted += [probability, probability.replace("_probability", "_percentile", 1)]
+    Nobody's scores are shown who refused profiling.
+    """
+    rows = chosen.rows
+    columns = {"user_id": rows.column("entity_id").cast(pa.string()), "arm": pa.array(chosen.arms, pa.string())}
+    shown = _declared_target(work) or named_by(rules.fields_of(work.rule), work.scores)
+    wanted = [*rules.fields_of(work.rule), *(shown.columns if shown else ())]
+    of_scores = {name for scored in work.scores for name in scored.columns}
     for name in wanted:
         if name not in _PERSONAL and name in rows.column_names:
-            columns[name] = rows.column(name)
+            column = rows.column(name)
+            hidden = name in of_scores and chosen.unprofiled.any()
+            columns[name] = pc.if_else(pa.array(chosen.unprofiled), None, column) if hidden else column
     columns["as_of"] = pa.repeat(pa.scalar(work.as_of), rows.num_rows)
     columns["release"] = pa.repeat(work.release, rows.num_rows)
     return pa.table(columns)
 
 
-def _probability_column(work: _Work) -> str | None:
-    """The target's probability; without a declared target the first one the rule asks."""
-    target, names = work.settings.target, work.frame.column_names
-    if target is None:
-        asked = [name for name in rules.fields_of(work.rule) if "_probability" in name]
-        return asked[0] if asked else None
-    stem, _, days = target.rpartition("_")
-    for name in (f"{target}_probability", f"{stem}_probability_{days}"):
-        if name in names:
-            return name
-    there = ", ".join(sorted(name for name in names if "_probability" in name)) or "none"
-    raise UsageError(f"There are no probabilities of the target {target}; there are: {there}.")
+def _declared_target(work: _Work) -> Scored | None:
+    """The target its settings name: `churn` is the first horizon, `churn_90d` another."""
+    wanted = work.settings.target
+    if wanted is None:
+        return None
+    for scored in work.scores:
+        if wanted in (f"{scored.target}{scored.suffix}", f"{scored.target}_{scored.horizon_days}d"):
+            return scored
+    there = ", ".join(f"{scored.target}{scored.suffix}" for scored in work.scores) or "none"
+    raise UsageError(f"There are no probabilities of the target {wanted}; there are: {there}.")
 
 
 def _manifest(
-    work: _Work,
-    matched: npt.NDArray[np.bool_],
-    suppression: _Suppression,
-    audience: pa.Table,
+    work: _Work, matched: npt.NDArray[np.bool_], suppression: _Suppression, chosen: _Chosen
 ) -> dict[str, Any]:
-    treated = int(pc.sum(pc.equal(audience.column("arm"), TREATMENT)).as_py() or 0)
+    treated = int((chosen.arms == TREATMENT).sum())
     counts = {"customers": work.frame.num_rows, "matched": int(matched.sum())}
     left = matched.copy()
-    for reason in ("blocked", "no_consent", "listed", "near"):
+    for reason in REASONS:
         out = getattr(suppression.left_out, reason)
         counts[f"left_out_{reason}"] = int((left & out).sum())
         left = left & ~out
-    counts |= {"left": int(left.sum()), "treatment": treated, "control": audience.num_rows - treated}
+    counts |= {"left": int(left.sum()), "treatment": treated, "control": chosen.rows.num_rows - treated}
+    hits = _expected_hits(work, chosen)
     return {
         "format": 1,
         "name": work.name,
@@ -271,33 +316,43 @@ def _manifest(
         "release": work.release,
         "declared": work.declared(),
         "counts": counts,
-        "empty": audience.num_rows == 0,
-        "expected_hits": _expected_hits(work, audience),
+        "empty": counts["left"] == 0,
+        "allow_empty": work.settings.allow_empty,
+        "expected_hits": hits,
+        "expected_hits_reason": None if hits else none_because(work.scores),
         "suppression": _told(work, suppression),
-        "columns": audience.column_names,
         "csv_mode": work.mode,
     }
 
 
-def _expected_hits(work: _Work, audience: pa.Table) -> dict[str, Any] | None:
-    column = _probability_column(work)
-    if column is None:
+def _expected_hits(work: _Work, chosen: _Chosen) -> dict[str, Any] | None:
+    def has_some(scored: Scored) -> bool:
+        return not chosen.rows.num_rows or not np.isnan(chosen.probabilities(scored)).all()
+
+    expected = _declared_target(work) or expected_target(rules.fields_of(work.rule), work.scores, has_some)
+    if expected is None:
         return None
-    probabilities = np.asarray(audience.column(column).cast(pa.float64()).to_numpy(), dtype=np.float64)
-    arms = np.array(audience.column("arm").to_pylist(), dtype="U9")
+    probabilities = chosen.probabilities(expected)
     known = ~np.isnan(probabilities)
-    sums = {arm: round(math.fsum(probabilities[known & (arms == arm)]), 6) for arm in (TREATMENT, CONTROL)}
-    target = work.settings.target or column.partition("_probability")[0]
-    return {"target": target, "column": column, **sums, "unknown": int((~known).sum())}
+    sums = {arm: round(math.fsum(probabilities[known & (chosen.arms == arm)]), 6) for arm in (TREATMENT, CONTROL)}
+    return {
+        "target": expected.target,
+        "horizon_days": expected.horizon_days,
+        "column": expected.probability,
+        "model_version": expected.model_version,
+        **sums,
+        "unknown": int((~known).sum()),
+    }
 
 
 def _told(work: _Work, suppression: _Suppression) -> dict[str, Any]:
     """What the manifest says about who was left out; with nothing configured it says that."""
     channel, listed = work.settings.channel, suppression.listed
     told: dict[str, Any] = {
-        "configured": listed is not None or channel is not None or suppression.blocks,
-        "blocked": suppression.blocks,
+        "configured": listed is not None or channel is not None or bool(suppression.asked & {"blocked", PROFILING}),
+        "blocked": "blocked" in suppression.asked,
         "consent": f"consent_{channel}" if channel else None,
+        "profiling": PROFILING if work.by_scores and PROFILING in suppression.asked else None,
         "list": None,
     }
     if listed is not None:

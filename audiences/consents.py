@@ -1,4 +1,4 @@
-"""What is known at this moment about contacting each customer: by the store, whatever the cutoff of the scores."""
+"""What each customer is known at this moment to allow: by the store, whatever the cutoff of the scores."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import date, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from audiences.suppression import CONSENTS
+from audiences.suppression import CONSENTS, PROFILING
 from features.source import StoreSource, versions
 from warehouse.errors import DataProblemError, NotReadyError
 from warehouse.loading import settings_hash
 from warehouse.store import Store
 
-COLUMNS = ("blocked", *CONSENTS)
+COLUMNS = ("blocked", *CONSENTS, PROFILING)
 
 
 @dataclass(frozen=True)

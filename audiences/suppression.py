@@ -21,6 +21,9 @@ from warehouse.errors import DataProblemError, NotReadyError
 
 CHANNELS = ("sms", "email", "push")
 CONSENTS = tuple(f"consent_{channel}" for channel in CHANNELS)
+PROFILING = "consent_profiling"
+REASONS = ("blocked", "no_consent", "no_profiling", "listed", "near")
+"""Why somebody is left out, in the order in which they are counted."""
 _ID = "user_id"
 _CLOCK_ALLOWANCE = timedelta(minutes=5)
 
@@ -37,20 +40,22 @@ class SuppressionList:
 
 @dataclass(frozen=True)
 class Withheld:
-    """For each customer of a table, in its order, the first reason to leave them out.
+    """For each customer of a table, in its order, the reasons to leave them out.
 
-    `near` are customers whose id differs only by case, spaces or leading zeros from a listed id that is nobody's: they
-    are left out too, and told, for the list means somebody.
+    `no_profiling` are those who refused profiling, where scores decided who is in the table; else nobody. `near` are
+    customers whose id differs only by case, spaces or leading zeros from a listed id that is nobody's: they are left
+    out too, and told, for the list means somebody.
     """
 
     blocked: npt.NDArray[np.bool_]
     no_consent: npt.NDArray[np.bool_]
+    no_profiling: npt.NDArray[np.bool_]
     listed: npt.NDArray[np.bool_]
     near: npt.NDArray[np.bool_]
 
     @property
     def any(self) -> npt.NDArray[np.bool_]:
-        return self.blocked | self.no_consent | self.listed | self.near
+        return self.blocked | self.no_consent | self.no_profiling | self.listed | self.near
 
 
 def read_list(path: Path, now: datetime, max_age_hours: int, allow_empty: bool = False) -> SuppressionList:
@@ -75,23 +80,37 @@ def read_list(path: Path, now: datetime, max_age_hours: int, allow_empty: bool =
 
 
 def withheld(
-    customers: pa.Table, listed: SuppressionList | None, channel: str | None, known_ids: Iterable[str] | None = None
+    customers: pa.Table,
+    listed: SuppressionList | None,
+    channel: str | None,
+    known_ids: Iterable[str] | None = None,
+    *,
+    by_scores: bool = False,
 ) -> Withheld:
     """Who of `customers` (entity_id and, where the users table has them, blocked and consent_…) must be left out.
 
     Blocked counts where it is known to be true. With a `channel` its consent must be known to be true; without one,
-    where any consent is recorded at all, that of some channel must be.
+    where any consent is recorded at all, that of some channel must be. `by_scores` says that scores decided who
+    `customers` are, which those who refused profiling have forbidden.
     `known_ids` are all customers there are, by which a listed id is found to be nobody's; `customers` if absent.
     """
     ids = customers.column("entity_id").to_pylist()
     blocked = _flags(customers, "blocked") if "blocked" in customers.column_names else np.zeros(len(ids), bool)
     no_consent = ~_consents(customers, channel) if channel else _refused_all(customers)
+    no_profiling = unprofiled(customers) if by_scores else np.zeros(len(ids), bool)
     on_list, near = np.zeros(len(ids), bool), np.zeros(len(ids), bool)
     if listed is not None:
         on_list = np.fromiter((one in listed.ids for one in ids), bool, len(ids))
         strays = {folded(one) for one in unmatched(listed, known_ids if known_ids is not None else ids)}
         near = np.fromiter((folded(one) in strays for one in ids), bool, len(ids)) if strays else near
-    return Withheld(blocked, no_consent, on_list, near & ~on_list)
+    return Withheld(blocked, no_consent, no_profiling, on_list, near & ~on_list)
+
+
+def unprofiled(customers: pa.Table) -> npt.NDArray[np.bool_]:
+    """Who is known to have refused profiling; who never said has not refused."""
+    if PROFILING not in customers.column_names:
+        return np.zeros(customers.num_rows, bool)
+    return _flags(customers, PROFILING, wanted=False)
 
 
 def _refused_all(customers: pa.Table) -> npt.NDArray[np.bool_]:
@@ -126,14 +145,14 @@ def _consents(customers: pa.Table, channel: str) -> npt.NDArray[np.bool_]:
     return _flags(customers, name)
 
 
-def _flags(customers: pa.Table, name: str) -> npt.NDArray[np.bool_]:
-    """Where the column is known to be true."""
+def _flags(customers: pa.Table, name: str, wanted: bool = True) -> npt.NDArray[np.bool_]:
+    """Where the column is known to be what is wanted."""
     column = customers.column(name)
     if pa.types.is_null(column.type):
         return np.zeros(len(column), bool)
     if not pa.types.is_boolean(column.type):
         raise DataProblemError(f"{name} is {column.type}, not yes or no, so nobody can be contacted.")
-    return np.asarray(pc.fill_null(column, False).to_numpy(), dtype=bool)
+    return np.asarray(pc.fill_null(pc.equal(column, wanted), False).to_numpy(), dtype=bool)
 
 
 def _closed(path: Path, found: str, fix: str) -> DataProblemError:

@@ -9,6 +9,7 @@ import typer
 
 from cli.session import now, session
 from pipeline import lists
+from warehouse.errors import DataProblemError
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +21,8 @@ def register(app: typer.Typer) -> None:
         context: typer.Context,
         name: Annotated[str, typer.Argument(help="A name; with --rule a new one, else one of reprise.toml.")],
         rule: Annotated[
-            str | None, typer.Option(help="Such as: churn_probability in top 10 % and amount_365d > 500")
+            str | None,
+            typer.Option(help="Such as: churn_probability in top 10 % and amount_365d > 500; or its JSON form."),
         ] = None,
         out: Annotated[
             Path | None, typer.Option(help="Also write the list to this .csv, .parquet or .jsonl file.")
@@ -28,7 +30,12 @@ def register(app: typer.Typer) -> None:
         raw: Annotated[bool, typer.Option(help="CSV for machines: ids and numbers exactly as they are.")] = False,
         replace: Annotated[bool, typer.Option(help="Build anew although the rule has changed.")] = False,
     ) -> None:
-        """Build a named audience from the current release: rule, suppression, control group, expected hits."""
+        """Build a named audience from the current release: rule, suppression, control group, expected hits.
+
+        With nobody in it its files hold a header and no rows, and the exit code is 3, unless its settings allow that.
+        """
         shell = session(context)
         report = lists.build_audience_now(shell.workspace(), name, rule, out, replace, now(), shell.progress, raw=raw)
         shell.answer(report.as_dict(), report.lines())
+        if report.failed:
+            raise typer.Exit(DataProblemError.exit_code)

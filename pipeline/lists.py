@@ -31,6 +31,7 @@ FEW_IN_CONTROL = 30
 LEFT_OUT = {
     "blocked": ("blocked", "黑名单"),
     "no_consent": ("no consent", "未授权"),
+    "no_profiling": ("refused profiling", "不同意画像"),
     "listed": ("on the suppression list", "在屏蔽名单中"),
     "near": ("nearly on the suppression list", "与屏蔽名单近似"),
 }
@@ -141,13 +142,20 @@ class BuiltAudience:
             "state": self.report.state,
             "folder": self.report.folder,
             "counts": dict(self.report.counts),
+            "empty": self.report.empty,
             "expected_hits": vars(hits) if hits else None,
+            "expected_hits_reason": self.report.manifest["expected_hits_reason"],
             "manifest": dict(self.report.manifest),
         }
 
     def lines(self) -> list[str]:
         """What an operator reads, in the language of the workspace."""
         return self._lines_zh() if self.language == "zh" else self._lines_en()
+
+    @property
+    def failed(self) -> bool:
+        """Nobody is in it, and its settings do not allow that."""
+        return self.report.failed
 
     @property
     def _left_out(self) -> list[tuple[str, int]]:
@@ -168,9 +176,12 @@ class BuiltAudience:
             + (f"，排除：{held}" if held else "")
             + f"；触达组{counts['treatment']:,}人，对照组{counts['control']:,}人"
         ]
-        if hits:
+        if hits and not self.report.empty:
             target = target_words(hits.target, "zh")
             lines.append(f"预计{target}：触达组{hits.treatment:,.0f}人，对照组{hits.control:,.0f}人")
+        if self.report.empty:
+            why = "符合者全部不可触达" if counts["matched"] else "无人符合规则"
+            lines.append(f"警告：人群为空（{why}）；文件只有表头，没有数据行")
         if self._few_in_control:
             lines.append("对照组人数太少，无法衡量触达的效果；请放宽规则")
         return [
@@ -186,8 +197,11 @@ class BuiltAudience:
             + (f", left out: {held}" if held else "")
             + f"; treatment {counts['treatment']:,}, control {counts['control']:,}"
         ]
-        if hits:
+        if hits and not self.report.empty:
             lines.append(f"expected {hits.target}: {hits.treatment:,.0f} in treatment, {hits.control:,.0f} in control")
+        if self.report.empty:
+            why = "all who match are left out" if counts["matched"] else "the rule is true for nobody"
+            lines.append(f"warning: nobody is in it, {why}; its files hold a header and no rows")
         if self._few_in_control:
             lines.append("so few are held back that what the contact brings cannot be measured; widen the rule")
         return [*lines, f"{'wrote' if self.report.state != 'unchanged' else 'already there:'} {self.report.folder}"]
@@ -207,7 +221,7 @@ def build_audience_now(
     """A named audience of the current release, by its rule in the settings or by `rule`.
 
     What is new in the files is loaded first (not where a `release` was just made from them): who opted out since the
-    last run is not contacted.
+    last run is not contacted. An audience of nobody is written, and `failed`.
     """
     declared = workspace.settings.audiences.get(name)
     if declared is None and rule is None:
@@ -223,7 +237,7 @@ def build_audience_now(
         with workspace.lock("run"):
             Store(workspace).load_new(now, progress)
     fields = customers.fields(opened)
-    parsed = rules.parse(asked.rule)
+    parsed = rules.read(asked.rule)
     rules.check(parsed, fields)
     wanted = {*rules.fields_of(parsed), *consents.COLUMNS, *_target_columns(fields)}
     report = build_audience(
@@ -239,6 +253,7 @@ def build_audience_now(
         replace=replace,
         mode="raw" if raw else "safe",
         fields=fields,
+        scores=customers.scored(opened),
         fresh=_consents_now(workspace),
     )
     return BuiltAudience(report, workspace.settings.language)

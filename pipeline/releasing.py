@@ -22,6 +22,7 @@ from serving.release import Release, ReleaseContents, open_release, write_releas
 from serving.scoring import populations, score
 from training.registry import Registry
 from training.snapshots import Snapshots
+from training.targets import BUILT_IN
 from training.trainer import CARD_JSON, champions, complements
 from warehouse.clock import instant
 from warehouse.errors import DataProblemError, NotReadyError
@@ -117,14 +118,16 @@ def _compared(
 
 
 def serving_models(workspace: Workspace) -> dict[Key, Model]:
-    """What scores now, by target and horizon: the champions, and one minus them where that answers another target."""
+    """What scores now: the champions, and one minus them where that answers another target; targets as declared."""
     models: dict[Key, Model] = {}
     for champion in champions(workspace):
         models[champion.target, champion.horizon_days] = champion
         for told in complements(workspace, champion):
             other = Complement(told["target"], told["population"], told["base_rate"], champion)
             models[other.target, other.horizon_days] = other
-    return dict(sorted(models.items()))
+    declared = list(dict.fromkeys((*BUILT_IN, *workspace.settings.targets)))
+    place = {name: at for at, name in enumerate(declared)}
+    return dict(sorted(models.items(), key=lambda each: (place.get(each[0][0], len(place)), *each[0])))
 
 
 def tables_known(source: StoreSource, as_of: date) -> dict[str, pa.Table]:

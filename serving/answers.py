@@ -15,18 +15,22 @@ def user_scores(release: Release, user_id: str) -> dict[str, Any]:
     """The scores of one user; base rates and `known: false` for one the release does not know."""
     scores = release.scores.of(user_id)
     return {
-        **_of(release),
+        **origin(release),
         "user_id": user_id,
         "known": scores is not None,
-        "scores": fallbacks.unknown_scores(release) if scores is None else scores,
+        "scores": fallbacks.unknown_scores(release) if scores is None else sorted(scores, key=_by_target),
     }
+
+
+def _by_target(score: dict[str, Any]) -> tuple[str, int]:
+    return score["target"], score["horizon_days"]
 
 
 def user_suggestions(release: Release, user_id: str, k: int, exclude: Collection[str]) -> dict[str, Any]:
     """At most k suggestions; fewer where there are no more items, none with the reason."""
     items = fallbacks.suggestions(release, user_id, k, exclude)
     return {
-        **_of(release),
+        **origin(release),
         "user_id": user_id,
         "known": release.scores.row(user_id) is not None,
         "model_version": release.recommender,
@@ -45,9 +49,10 @@ def similar_items(release: Release, item_id: str, k: int) -> dict[str, Any]:
         for rank, row in enumerate(offered, start=1)
     ]
     return {
-        **_of(release),
+        **origin(release),
         "item_id": item_id,
         "known": bool(rows),
+        "model_version": release.recommender,
         "items": items,
         "reason": None if items else fallbacks.no_similar_reason(release, known=bool(rows)),
     }
@@ -67,7 +72,7 @@ def release_info(release: Release) -> dict[str, Any]:
         for key, model in sorted(release.models.items())
     ]
     return {
-        **_of(release),
+        **origin(release),
         "users": len(release.scores),
         "models": models,
         "recommender": release.recommender,
@@ -79,5 +84,6 @@ def release_info(release: Release) -> dict[str, Any]:
     }
 
 
-def _of(release: Release, as_of: date | None = None) -> dict[str, str]:
+def origin(release: Release, as_of: date | None = None) -> dict[str, str]:
+    """What every answer says: as of when, and from which release."""
     return {"as_of": (as_of or release.as_of).isoformat(), "release": release.id}

@@ -13,10 +13,12 @@ from threading import Lock
 from typing import Literal
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from audiences.consents import COLUMNS, Consents, aligned, latest
-from audiences.suppression import Withheld, read_list, withheld
+from audiences.suppression import Withheld, read_list, unprofiled, withheld
 from serving.customers import customers
 from serving.problems import ProblemError
 from serving.release import Release
@@ -32,9 +34,13 @@ logger = logging.getLogger("reprise.serving")
 
 @dataclass(frozen=True)
 class Judged:
-    """Who of a release's customers is left out, by what, and as of when (ISO 8601, UTC) that was known."""
+    """Who of a release's customers is left out, by what, and as of when (ISO 8601, UTC) that was known.
+
+    `unprofiled` are all who refused profiling, whether that leaves them out or not.
+    """
 
     left_out: Withheld
+    unprofiled: npt.NDArray[np.bool_]
     source: Literal["store", "release"]
     as_of: str
 
@@ -55,8 +61,10 @@ class ConsentsBeside:
         self._reading = Lock()
         self._read: tuple[tuple[str | None, Settings], Consents | None] | None = None
 
-    def judge(self, release: Release, channel: str | None) -> Judged:
+    def judge(self, release: Release, channel: str | None, by_scores: bool = False) -> Judged:
         """Who of the release's customers must not be contacted, in their order.
+
+        `by_scores` says that scores choose among them, which leaves out who refused profiling.
 
         A 503 problem where it cannot be told: the list is missing or too old, the settings are broken, the store is
         damaged or was loaded under other settings. `NotReadyError` where nobody's consent for `channel` is known.
@@ -71,7 +79,8 @@ class ConsentsBeside:
             raise ProblemError(
                 503, "Who must not be contacted cannot be told, so nobody is. `reprise audience build` says why."
             ) from error
-        return Judged(withheld(known.people, listed, channel), known.source, f"{known.at.isoformat()}Z")
+        left_out = withheld(known.people, listed, channel, by_scores=by_scores)
+        return Judged(left_out, unprofiled(known.people), known.source, f"{known.at.isoformat()}Z")
 
     def _known(self, release: Release) -> _Known:
         store, settings = self._root / "store", release.settings.suppression

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from audiences.expecting import Scored
 from features.rules import TAGS, Field, fields_from_schema
 from features.source import FramesSource, versions
 from serving.columns import Columns
@@ -26,6 +27,12 @@ def suffixes(keys: Iterable[Key]) -> dict[Key, str]:
         found[(target, horizon)] = f"_{horizon}d" if target in seen else ""
         seen.add(target)
     return found
+
+
+def scored(release: Release) -> tuple[Scored, ...]:
+    """The targets rules can name the scores of, in declared order."""
+    named = suffixes(release.scores.targets)
+    return tuple(Scored(*key, suffix, release.models[key].version) for key, suffix in named.items())
 
 
 def wide_scores(scores: Columns) -> dict[str, pa.Array]:

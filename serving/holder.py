@@ -22,6 +22,8 @@ WORKSPACE_VARIABLE = "REPRISE_WORKSPACE"
 KEY_VARIABLE = "REPRISE_RELEASE_KEY"
 POLL_SECONDS = 1.0
 
+_AGAIN = "Make it anew with `reprise run --replace`."
+
 logger = logging.getLogger("reprise.serving")
 
 
@@ -40,6 +42,7 @@ class Holder:
         self._canary = canary
         self._release: Release | None = None
         self._refused: tuple[str, int] | None = None
+        self._why_none: str | None = None
         self._ended = Event()
         self._thread: Thread | None = None
         self._opening = Lock()
@@ -49,8 +52,13 @@ class Holder:
         """The release that is served; a 503 problem where there is none."""
         held = self._release
         if held is None:
-            raise ProblemError(503, "No release is being served yet. Make one with `reprise run`.")
+            raise ProblemError(503, self.why_none)
         return held
+
+    @property
+    def why_none(self) -> str:
+        """Why no release is served, and what to do."""
+        return self._why_none or "No release is being served yet. Make one with `reprise run`."
 
     @property
     def ready(self) -> bool:
@@ -81,7 +89,7 @@ class Holder:
         with self._opening:
             name = current_release(self.releases)
             if name is None or (self._release is not None and self._release.id == name):
-                self._refused = None
+                self._refused = self._why_none = None
                 return False
             marker = (name, _changed_at(self.releases / name))
             if marker == self._refused:
@@ -93,10 +101,11 @@ class Holder:
                 warm_up(opened)
             except RepriseError as error:
                 self._refused = None if isinstance(error, CanaryTimeoutError) else marker
+                self._why_none = f"The release {name} was refused. {error.message} {_AGAIN}"
                 metrics.event("release_refused")
                 logger.error("release %s refused: %s", name, error.message)
                 return False
-            self._refused = None
+            self._refused = self._why_none = None
             self._release = opened
             metrics.event("release_opened")
             logger.info("release %s is served, as of %s", opened.id, opened.as_of)

@@ -79,7 +79,7 @@ class Lookups:
         return HTMLResponse(pages.docs())
 
     async def index(self, request: Request) -> Response:
-        return HTMLResponse(pages.index(self.holder.release if self.holder.ready else None))
+        return HTMLResponse(pages.index(self.holder.release if self.holder.ready else None, self.holder.why_none))
 
     async def livez(self, request: Request) -> Response:
         return PlainTextResponse("\n")
@@ -143,17 +143,21 @@ def path_id(request: Request, name: str) -> str:
 
 
 def query(parameters: QueryParams, known: tuple[str, ...]) -> Mapping[str, str]:
-    """The query by name; a 422 problem for an unknown name or one given twice."""
+    """The query by name; a 422 problem for an unknown name or one given twice.
+
+    `exclude` may be given more than once: its ids then follow each other.
+    """
     pairs = parameters.multi_items()
     errors = []
     if any(name not in known for name, _ in pairs):
         message = f"known here: {', '.join(known)}" if known else "this path takes none"
         errors.append({"where": "query", "message": f"there is a parameter nobody knows; {message}"})
-    if len({name for name, _ in pairs}) < len(pairs):
+    once = [name for name, _ in pairs if name != "exclude"]
+    if len(set(once)) < len(once):
         errors.append({"where": "query", "message": "a parameter is given twice"})
     if errors:
         raise ProblemError(422, "The query is not as it must be.", errors)
-    return dict(pairs)
+    return {**dict(pairs), **({"exclude": ",".join(parameters.getlist("exclude"))} if "exclude" in known else {})}
 
 
 def count(asked: Mapping[str, str]) -> int:
@@ -166,7 +170,7 @@ def count(asked: Mapping[str, str]) -> int:
 
 
 def excluded(asked: Mapping[str, str]) -> frozenset[str]:
-    """The items not to be suggested, separated by commas; unknown ones change nothing."""
+    """The items not to be suggested, separated by commas or each given by itself; unknown ones change nothing."""
     items = frozenset(part for part in asked.get("exclude", "").split(",") if part)
     wrong = "at most 1,000 ids" if len(items) > MAX_EXCLUDED else None if all(map(is_id, items)) else AN_ID
     if wrong:

@@ -33,7 +33,7 @@ _PROBLEMS = {
     422: "A value is not as it must be.",
     429: "The service is busy.",
     500: "Something went wrong in the service.",
-    503: "No release is being served yet, or who must not be contacted cannot be told.",
+    503: "No release is being served, yet or because it was refused, or who must not be contacted cannot be told.",
 }
 _ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": wire.MAX_ID, "pattern": wire.ID_PATTERN}
 _K = {
@@ -45,7 +45,8 @@ _K = {
 _EXCLUDE = {
     "name": "exclude",
     "in": "query",
-    "description": "Items not to suggest, separated by commas; at most 1,000. Unknown ones change nothing.",
+    "description": "Items not to suggest, separated by commas or each by itself (exclude=A&exclude=B); at most 1,000. "
+    "Unknown ones change nothing.",
     "schema": {"type": "string", "pattern": wire.IDS_PATTERN},
 }
 

@@ -17,9 +17,9 @@ _STYLE = (
 )
 
 
-def index(release: Release | None) -> str:
-    """The page at `/`: what is served and where to go."""
-    state = "No release is being served yet. Make one with <code>reprise run</code>."
+def index(release: Release | None, why_none: str = "") -> str:
+    """The page at `/`: what is served, or why nothing is, and where to go."""
+    state = escape(why_none)
     if release:
         state = f"Release <code>{escape(release.id)}</code>, as of {release.as_of}, {len(release.scores):,} users."
     places = {"/docs": "What can be asked", "/v1/openapi.json": "OpenAPI", "/v1/release": "The release"}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
+from audiences.expecting import Scored, expected_target, named_by, none_because
+from audiences.suppression import Withheld
 from features import rules
+from serving import answers, fallbacks
 from serving import customers as served
 from serving.consents import ConsentsBeside
 from serving.problems import ProblemError
@@ -24,7 +28,10 @@ _SHOWN = ("target", "horizon_days", "probability", "percentile", "state", "model
 
 
 def score_lines(release: Release, asked: ScoreRequest) -> dict[str, Any]:
-    """Scores of everybody with a line before the cutoff; a 422 problem tells every line that breaks the contract."""
+    """Scores of everybody with a line; base rates where all of them lie at or after the cutoff.
+
+    A 422 problem tells every line that breaks the contract.
+    """
     as_of = parse_day(asked.as_of)
     try:
         lines = read_lines(
@@ -37,9 +44,8 @@ def score_lines(release: Release, asked: ScoreRequest) -> dict[str, Any]:
     except RepriseError as error:
         raise as_problem(error) from error
     return {
-        "as_of": as_of.isoformat(),
-        "release": release.id,
-        "users": [] if scores is None else _by_user(scores),
+        **answers.origin(release, as_of),
+        "users": _by_user(release, lines.people, scores),
         "accepted": lines.accepted,
         "duplicates": lines.duplicates,
         "set_aside": lines.set_aside,
@@ -72,56 +78,79 @@ def _where(table: str, line: int | None, column: str | None) -> str:
     return f"{place}.{column}" if column else place
 
 
-def _by_user(scores: pa.Table) -> list[dict[str, Any]]:
+def _by_user(release: Release, people: Iterable[str], scores: pa.Table | None) -> list[dict[str, Any]]:
     users: dict[str, list[dict[str, Any]]] = {}
-    for row in scores.to_pylist():
+    for row in scores.to_pylist() if scores is not None else ():
         users.setdefault(row["user_id"], []).append({name: row[name] for name in _SHOWN})
-    return [{"user_id": user, "scores": told} for user, told in users.items()]
+    unseen = fallbacks.unknown_scores(release)
+    return [
+        {"user_id": user, "known": user in users, "scores": users.get(user, unseen)}
+        for user in sorted(users.keys() | set(people))
+    ]
 
 
 def _audience(release: Release, asked: AudienceRequest, consents: ConsentsBeside) -> dict[str, Any]:
-    rule = rules.parse(asked.rule) if isinstance(asked.rule, str) else rules.from_json(asked.rule)
+    rule = rules.read(asked.rule) if isinstance(asked.rule, str) else rules.from_json(asked.rule)
     rules.check(rule, served.fields(release))
-    target = _target(release, asked, rules.fields_of(rule))
-    people = served.customers(release, rules.fields_of(rule))
+    fields = rules.fields_of(rule)
+    candidates = _asked_about(release, asked)
+    people = served.customers(release, fields)
     chosen = rules.evaluate(rule, people)
-    judged = consents.judge(release, asked.channel)
-    left_out = judged.left_out
-    kept = chosen & ~left_out.any
-    reasons = {
-        "blocked": left_out.blocked,
-        "no_consent": left_out.no_consent,
-        "listed": left_out.listed | left_out.near,
-    }
+    judged = consents.judge(release, asked.channel, by_scores=named_by(fields, served.scored(release)) is not None)
+    kept = chosen & ~judged.left_out.any
+    summed = kept & ~judged.unprofiled
+    target = candidates[0] if asked.target else _expected(release, candidates, fields, kept, summed)
     return {
-        "as_of": release.as_of.isoformat(),
-        "release": release.id,
+        **answers.origin(release),
         "rule": rule.text(),
         "count": int(kept.sum()),
-        "suppressed": {name: int((chosen & which).sum()) for name, which in reasons.items()},
-        "expected_hits": None if target is None else float(np.nansum(release.scores.targets[target].probability[kept])),
-        "target": target[0] if target else None,
-        "horizon_days": target[1] if target else None,
+        "suppressed": _suppressed(chosen, judged.left_out),
+        "expected_hits": float(np.nansum(_probabilities(release, target)[summed])) if target else None,
+        "expected_hits_reason": None if target else none_because(served.scored(release)),
+        "target": target.target if target else None,
+        "horizon_days": target.horizon_days if target else None,
+        "model_version": target.model_version if target else None,
         "user_ids": people["entity_id"].filter(pa.array(kept)).slice(0, asked.limit).to_pylist(),
         "consents_from": judged.source,
         "consents_as_of": judged.as_of,
     }
 
 
-def _target(release: Release, asked: AudienceRequest, fields: Iterable[str]) -> tuple[str, int] | None:
-    """Whose hits are expected: the target asked for, else the first one the rule asks about, else repurchase."""
-    if not asked.target and not asked.horizon_days:
-        ruled = {
-            f"{key[0]}_{what}{suffix}": key
-            for key, suffix in served.suffixes(release.scores.targets).items()
-            for what in ("probability", "percentile")
-        }
-        found = [ruled[name] for name in fields if name in ruled]
-        if found:
-            return found[0]
-    name = asked.target or "repurchase"
-    found = [key for key in release.scores.targets if key[0] == name and asked.horizon_days in (None, key[1])]
+def _suppressed(chosen: npt.NDArray[np.bool_], left_out: Withheld) -> dict[str, int]:
+    """How many the rule chose are left out by each reason; somebody may be in several."""
+    reasons = {
+        "blocked": left_out.blocked,
+        "no_consent": left_out.no_consent,
+        "no_profiling": left_out.no_profiling,
+        "listed": left_out.listed | left_out.near,
+    }
+    return {name: int((chosen & which).sum()) for name, which in reasons.items()}
+
+
+def _asked_about(release: Release, asked: AudienceRequest) -> list[Scored]:
+    """The targets whose hits may be told, in declared order: those that fit what the request names."""
+    scores = served.scored(release)
+    found = [
+        one for one in scores if asked.target in (None, one.target) and asked.horizon_days in (None, one.horizon_days)
+    ]
     if not found and (asked.target or asked.horizon_days):
-        there = ", ".join(f"{target} {horizon}" for target, horizon in release.scores.targets) or "none"
+        there = ", ".join(f"{one.target} {one.horizon_days}" for one in scores) or "none"
         raise UsageError("The release has no such target and horizon.", hint=f"There are: {there}.")
-    return found[0] if found else None
+    return found
+
+
+def _expected(
+    release: Release,
+    scores: Sequence[Scored],
+    fields: Iterable[str],
+    kept: npt.NDArray[np.bool_],
+    summed: npt.NDArray[np.bool_],
+) -> Scored | None:
+    def has_some(scored: Scored) -> bool:
+        return not kept.any() or not np.isnan(_probabilities(release, scored)[summed]).all()
+
+    return expected_target(fields, scores, has_some)
+
+
+def _probabilities(release: Release, scored: Scored) -> npt.NDArray[np.float64]:
+    return release.scores.targets[(scored.target, scored.horizon_days)].probability

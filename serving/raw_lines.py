@@ -29,9 +29,10 @@ _OF_PEOPLE = ("users", "contacts", "tags")
 
 @dataclass(frozen=True)
 class Lines:
-    """The lines of a request as a source of features, and what became of them."""
+    """The lines of a request as a source of features, whose they are, and what became of them."""
 
     source: FramesSource
+    people: tuple[str, ...]
     accepted: int
     duplicates: int
     set_aside: int
@@ -74,6 +75,7 @@ def read_lines(release: Release, orders: Sequence[Line], events: Sequence[Line],
     )
     return Lines(
         source,
+        people=tuple(people.to_pylist()),
         accepted=sum(one.rows.num_rows for one in judged.values()),
         duplicates=sum(one.duplicates for one in judged.values()),
         set_aside=sum(one.set_aside for one in judged.values()),

@@ -88,7 +88,9 @@ class AudienceRequest(_Strict):
     )
     limit: int = Field(100, ge=0, le=1000, description="At most so many ids are listed; the count is of all.")
     target: Annotated[str, Field(pattern=_NAME_PATTERN)] | None = Field(
-        None, description="Whose expected hits are told; repurchase if absent."
+        None,
+        description="Whose expected hits are told. If absent the target the rule asks about, else the first "
+        "declared one that anybody of them has a probability of.",
     )
     horizon_days: int | None = Field(None, ge=1, le=3650, description="The target's first horizon if absent.")
     channel: Literal["sms", "email", "push"] | None = Field(None, description="Whose consent must say yes.")
@@ -118,11 +120,12 @@ class UserScores(_Answer):
 
 class ScoredUser(_Strict):
     user_id: str
+    known: bool = Field(description="False: base rates, because all lines of the user lie at or after the cutoff.")
     scores: list[Score]
 
 
 class LineScores(_Answer):
-    users: list[ScoredUser] = Field(description="Each user with at least one line before the cutoff.")
+    users: list[ScoredUser] = Field(description="Each user with at least one accepted line.")
     accepted: int
     duplicates: int
     set_aside: int
@@ -155,6 +158,7 @@ class SimilarItem(_Strict):
 class SimilarItems(_Answer):
     item_id: str
     known: bool
+    model_version: str | None
     items: list[SimilarItem]
     reason: str | None
 
@@ -162,10 +166,16 @@ class SimilarItems(_Answer):
 class Audience(_Answer):
     rule: str = Field(description="The rule in canonical form.")
     count: int = Field(ge=0, description="Users the rule is true for, after suppression.")
-    suppressed: dict[str, int] = Field(description="How many were left out, by reason.")
-    expected_hits: float | None = Field(description="The sum of the target's probabilities over them.")
+    suppressed: dict[str, int] = Field(
+        description="How many were left out, by reason; no_profiling: where the rule reads a score."
+    )
+    expected_hits: float | None = Field(
+        description="The sum of the target's probabilities over them, those who refused profiling left out of the sum."
+    )
+    expected_hits_reason: str | None = Field(description="Why there are none.")
     target: str | None
     horizon_days: int | None
+    model_version: str | None = Field(description="Of the model whose probabilities are summed.")
     user_ids: list[str] = Field(description="The first of them by id, at most `limit`.")
     consents_from: Literal["store", "release"] = Field(
         description="store: as last loaded; release: as known at its as_of, where no store lies beside it."

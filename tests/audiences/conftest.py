@@ -11,11 +11,13 @@ import pyarrow as pa
 import pytest
 
 from audiences.audience import build_audience
+from audiences.expecting import Scored
 from warehouse.settings import AudienceSettings, Settings
 from warehouse.workspace import Workspace
 
 AS_OF = date(2011, 6, 11)
 NOW = datetime(2011, 6, 11, 2, 0)
+CHURN = Scored("churn", 30, "", "churn-1")
 
 
 @pytest.fixture
@@ -54,7 +56,8 @@ def shop_at(tmp_path):
 
     def build(frame, rule="everyone", name="spring", keywords=None, **settings):
         declared = AudienceSettings.model_validate({"rule": rule, **settings})
-        given = {"as_of": AS_OF, "release": "r1", "now": NOW, **(keywords or {})}
+        scores = (CHURN,) if CHURN.probability in frame.column_names else ()
+        given = {"as_of": AS_OF, "release": "r1", "now": NOW, "scores": scores, **(keywords or {})}
         return build_audience(workspace(), name, frame, declared, **given)
 
     return SimpleNamespace(root=tmp_path, suppress=suppress, build=build, workspace=workspace)

@@ -15,10 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from audiences.assignment import assign_arms
+from audiences.expecting import Scored
 from audiences.exports import read_csv
 from features import rules
 from warehouse.engine import connect
 from warehouse.errors import DataProblemError, NotReadyError, RepriseError, UsageError
+
+CHURN = Scored("churn", 30, "", "churn-1")
 
 
 def members(report):
@@ -146,18 +149,22 @@ def test_a_damaged_folder_is_written_anew_and_a_damaged_manifest_told(shop, fram
     assert bytes_of(report.folder) == before
 
 
-def test_nobody_is_an_error_unless_allowed(shop, frame):
-    with pytest.raises(DataProblemError, match="true for nobody"):
-        shop.build(frame, "churn_probability = 1")
-    assert not (shop.root / "audiences" / "spring").exists() or not list((shop.root / "audiences" / "spring").iterdir())
-    report = shop.build(frame, "churn_probability = 1", allow_empty=True)
-    assert report.empty
-    assert report.manifest["empty"] is True
-    assert read_csv(report.folder / "audience.csv").num_rows == 0
-    assert (report.folder / "audience.csv").read_text(encoding="utf-8-sig").startswith('"user_id","arm"')
+def test_an_audience_of_nobody_is_written_and_has_failed_unless_allowed(shop, frame):
+    """F20: a header, no row, a manifest that counts 0."""
     blocked = frame.append_column("blocked", pa.array([True] * 1000))
-    with pytest.raises(DataProblemError, match="all 1000 who match must not be contacted"):
-        shop.build(blocked, name="other")
+    for people, rule, matched in ((frame, "churn_probability = 1", 0), (blocked, "everyone", 1000)):
+        for allowed in (False, True):
+            name = f"nobody-{matched}-{allowed}"
+            out = shop.root / f"{name}.csv"
+            report = shop.build(people, rule, name, allow_empty=allowed, keywords={"out": out})
+            assert (report.empty, report.failed) == (True, not allowed)
+            told = json.loads((report.folder / "manifest.json").read_text())
+            assert (told["empty"], told["counts"]["matched"], told["counts"]["left"]) == (True, matched, 0)
+            assert (report.expected_hits.treatment, report.expected_hits.control) == (0, 0)
+            for path in (out, report.folder / "audience.csv"):
+                assert read_csv(path).num_rows == 0
+                assert path.read_text(encoding="utf-8-sig").startswith('"user_id","arm"')
+            assert pq.read_table(report.folder / "audience.parquet").num_rows == 0
 
 
 def test_every_doubt_about_the_list_stops_it(shop, frame):
@@ -200,13 +207,109 @@ def test_mistakes_are_told(shop, frame):
         shop.build(pa.concat_tables([frame, frame]))
 
 
+REPURCHASE = Scored("repurchase", 30, "", "r-30")
+LATER = Scored("repurchase", 90, "_90d", "r-90")
+
+
 def test_targets_name_their_column(shop, frame):
     wide = frame.append_column("repurchase_probability_90d", pa.array([None, 0.5] * 500))
-    report = shop.build(wide, target="repurchase_90d", control_share=0.0)
-    assert report.expected_hits is not None
-    assert (report.expected_hits.treatment, report.expected_hits.unknown) == (250.0, 500)
+    scores = {"scores": (CHURN, LATER)}
+    report = shop.build(wide, target="repurchase_90d", control_share=0.0, keywords=scores)
+    hits = report.expected_hits
+    assert (hits.treatment, hits.unknown, hits.target, hits.horizon_days) == (250.0, 500, "repurchase", 90)
+    assert (hits.column, hits.model_version) == ("repurchase_probability_90d", "r-90")
     assert shop.build(frame, name="b", target="churn").expected_hits.column == "churn_probability"
-    assert shop.build(frame, name="c").expected_hits is None
+    assert shop.build(frame, name="b2", target="churn_30d").expected_hits.column == "churn_probability"
+
+
+def test_a_rule_without_a_score_expects_hits_of_the_first_target_that_has_some(shop, frame):
+    """Nobody of the audience has a probability of repurchase, declared first; half have one in 90 days."""
+    wide = frame.append_column(
+        "repurchase_probability", pa.array([0.1 if i % 7 == 5 else None for i in range(1000)])
+    ).append_column("repurchase_probability_90d", pa.array([None, 0.5] * 500))
+    rule, scores = "order_count_lifetime < 5", (REPURCHASE, LATER, CHURN)
+    report = shop.build(wide, rule, keywords={"scores": scores})
+    assert (report.expected_hits.target, report.expected_hits.horizon_days) == ("repurchase", 90)
+    assert report.manifest["expected_hits_reason"] is None
+    assert not [name for name in report.manifest["columns"] if "probability" in name], "a sum, no scores of each"
+    assert shop.build(wide, rule, "b", keywords={"scores": scores[2:]}).expected_hits.target == "churn"
+    asked = shop.build(wide, "everyone top 3 by churn_probability", "c", keywords={"scores": scores})
+    assert asked.expected_hits.target == "churn"
+    for name, given, why in (("d", scores[:1], "nobody in it has"), ("e", (), "the release has no scores")):
+        none = shop.build(wide, rule, name, keywords={"scores": given})
+        assert none.expected_hits is None
+        assert why in none.manifest["expected_hits_reason"]
+
+
+def with_refusals(frame):
+    """Every third refused profiling, every third never said, every third agreed."""
+    return frame.append_column("consent_profiling", pa.array([(False, None, True)[i % 3] for i in range(1000)]))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "churn_probability >= 0.5",
+        "churn_percentile in top 50 %",
+        "everyone top 500 by churn_probability",
+        "not churn_percentile < 50",
+    ],
+)
+def test_who_refused_profiling_is_in_no_list_made_by_scores(shop, frame, rule):
+    report = shop.build(with_refusals(frame), rule)
+    assert members(report) == [f"{i:04d}" for i in range(500, 1000) if i % 3]
+    assert (report.counts["matched"], report.counts["left_out_no_profiling"]) == (500, 167)
+    assert report.manifest["suppression"]["profiling"] == "consent_profiling"
+    assert report.manifest["suppression"]["configured"]
+
+
+def test_who_refused_profiling_stays_where_no_score_decides_but_unscored(shop, frame):
+    people = with_refusals(frame)
+    first_six = 'entity_id in ("0000", "0001", "0002", "0003", "0004", "0005")'
+    for target in (None, "churn"):
+        report = shop.build(people, first_six, f"young-{target}", target=target, control_share=0.0)
+        assert members(report) == [f"{i:04d}" for i in range(6)]
+        assert report.counts["left_out_no_profiling"] == 0
+        assert report.expected_hits.treatment == pytest.approx(0.001 + 0.002 + 0.004 + 0.005)
+        assert report.expected_hits.unknown == 2
+        table = pq.read_table(report.folder / "audience.parquet")
+        if target:
+            shown = [None, 0.001, 0.002, None, 0.004, 0.005]
+            assert table["churn_probability"].to_pylist() == shown
+            assert [one is None for one in table["churn_percentile"].to_pylist()] == [one is None for one in shown]
+        else:
+            assert "churn_probability" not in table.column_names
+
+
+def test_a_refusal_of_profiling_at_the_last_moment_counts(shop, frame):
+    moments = []
+
+    def fresh():
+        moments.append(1)
+        refused = ["0999"] if len(moments) > 1 else []
+        return pa.table({"entity_id": ["0998", "0999"], "consent_profiling": [True, "0999" not in refused]})
+
+    report = shop.build(frame, "churn_probability > 0.99", keywords={"fresh": fresh})
+    assert "0999" not in members(report)
+    assert "0998" in members(report)
+
+
+def test_a_rule_in_json_is_the_rule_in_text(shop, frame):
+    said = shop.build(frame, "churn_probability > 0.5 and order_count_lifetime = 3")
+    form = json.dumps(said.manifest["declared"]["rule_json"])
+    again = shop.build(frame, f" {form}")
+    assert again.state == "unchanged"
+    with pytest.raises(rules.RuleError, match="Did you mean churn_probability"):
+        shop.build(frame, form.replace("churn_probability", "churn_probabilty"), "b")
+    for wrong, why in (
+        ('{"field": ', "is no JSON"),
+        ('{"fields": "a"}', "an object with"),
+        ('{"tag": "a", "tag": "b"}', "twice"),
+        ('{"field": "churn_probability", "op": ">", "value": NaN}', "value"),
+        ('{"not":' * 1500, "JSON"),
+    ):
+        with pytest.raises(rules.RuleError, match=why):
+            shop.build(frame, wrong, "b")
 
 
 def test_a_copy_goes_where_asked(shop, frame):

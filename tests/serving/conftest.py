@@ -96,9 +96,9 @@ def make_shop(seed: int = 3, users: int = 80) -> Shop:
         {
             "user_id": user, "region": rng.choice(["north", "south"]), "recorded_at": "2024-01-01",
             "consent_sms": rng.choice(["true", "false", None]), "blocked": rng.choice(["true", "false"]),
-            "registered_at": "2023-01-01",
+            "registered_at": "2023-01-01", "consent_profiling": ("false", None, "true", "true")[number % 4],
         }
-        for user in ids
+        for number, user in enumerate(ids)
     ]  # fmt: skip
     items = [
         {

@@ -77,6 +77,24 @@ def test_nothing_published_is_503_until_something_is(folder: Path, asking: Any) 
     assert client.get("/readyz").status_code == 200
 
 
+def test_a_first_release_that_is_refused_is_told_with_why(folder: Path, asking: Any) -> None:
+    """Nothing else could be served: the answer says which release, what is wrong with it, and what to do."""
+    (folder / "r2" / "scores.parquet").write_bytes(b"torn")
+    publish(folder, "r2")
+    holder = Holder(folder, canary=False)
+    client = asking(create_app(holder))
+    assert not holder.refresh()
+    for response in (client.get("/v1/users/007/scores"), client.get("/readyz")):
+        assert response.status_code == 503
+        detail = response.json()["detail"]
+        assert "The release r2 was refused. scores.parquet of the release r2 is damaged." in detail
+        assert "`reprise run --replace`" in detail
+    assert "scores.parquet of the release r2 is damaged" in client.get("/").text
+    rollback(folder)
+    assert holder.refresh()
+    assert client.get("/readyz").status_code == 200
+
+
 def test_the_watch_ends_when_stopped(folder: Path) -> None:
     holder = Holder(folder, canary=False)
     holder.start()

@@ -68,6 +68,15 @@ def test_excluded_items_are_left_out_and_unknown_ones_change_nothing(client: Any
     assert not told["known"]
 
 
+def test_exclude_may_be_given_more_than_once(client: Any) -> None:
+    path = "/v1/users/nobody/suggestions?k=3"
+    told = strict(client.get(f"{path}&exclude=item1&exclude=item0,nothing&exclude="))
+    assert told == strict(client.get(f"{path}&exclude=item1,item0,nothing"))
+    assert [i["item_id"] for i in told["items"]] == ["item2", "item3", "item4"]
+    twice = "&exclude=".join(",".join(str(n) for n in range(start, start + 501)) for start in (0, 501))
+    assert client.get(f"{path}&exclude={twice}").status_code == 422
+
+
 def test_excluded_items_without_effect_are_counted(client: Any) -> None:
     """item10 is out of stock, item11 retired, nothing and NOTHING unknown; item1 has an effect."""
     path = "/v1/users/nobody/suggestions?k=3"
@@ -125,6 +134,7 @@ def test_no_id_and_a_long_one(client: Any, path: str) -> None:
 def test_similar_items_without_those_not_for_sale(client: Any) -> None:
     told = wire.SimilarItems.model_validate(strict(client.get("/v1/items/item1/similar")))
     assert [(each.rank, each.item_id) for each in told.items] == [(1, "item4"), (2, "item7")]
+    assert told.model_version == "gp_topfreq-1"
     none = strict(client.get("/v1/items/nothing/similar"))
     assert (none["items"], none["known"]) == ([], False)
     assert none["reason"]
@@ -137,7 +147,7 @@ def test_k_is_a_whole_number_from_1_to_100(client: Any, k: str) -> None:
     assert strict(response)["errors"][0]["where"] == "k"
 
 
-@pytest.mark.parametrize("query", ["k=1&k=2", "limit=3", "k=1&exclude=a&exclude=b"])
+@pytest.mark.parametrize("query", ["k=1&k=2", "limit=3", "k=1&exclude=a&k=1"])
 def test_the_query_is_strict(client: Any, query: str) -> None:
     assert client.get(f"/v1/users/007/suggestions?{query}").status_code == 422
 
