@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def explain(
         context: typer.Context,
-        user: Annotated[str, typer.Argument(help="A customer's id.")],
+        user: Annotated[str, typer.Argument(help="A customer's id; of an unknown one the averages are told.")],
         language: Annotated[str | None, typer.Option(help="en or zh; the workspace's if absent.")] = None,
     ) -> None:
         """A customer's probabilities, with the reasons in plain words."""
@@ -24,4 +24,5 @@ def register(app: typer.Typer) -> None:
         shell = session(context)
         answer = lists.explain(shell.workspace(), user, language)
         told = [target["sentences"] for target in answer["targets"]]
-        shell.answer(answer, [line for head, *why in told for line in (head, *(f"  {reason}" for reason in why))])
+        lines = [line for head, *why in told for line in (head, *(f"  {reason}" for reason in why))]
+        shell.answer(answer, [answer["note"], *lines] if answer["note"] else lines)

@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
     def promote(
         context: typer.Context,
         version: Annotated[str, typer.Argument(help="A model version.")],
-        reason: Annotated[str, typer.Option(help="Why; it is kept.")],
+        reason: Annotated[str, typer.Option(help="Why; it is kept, with who and when.")] = "promoted by hand",
     ) -> None:
         """Make a version the one that serves from the next scoring on."""
         shell = session(context)
@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
         context: typer.Context,
         target: Annotated[str, typer.Argument(help="The target.")],
         horizon: Annotated[int, typer.Option(help="Days looked ahead.")] = 30,
-        reason: Annotated[str, typer.Option(help="Why; it is kept.")] = "rolled back by hand",
+        reason: Annotated[str, typer.Option(help="Why; it is kept, with who and when.")] = "rolled back by hand",
     ) -> None:
         """Go back to the version that served before."""
         shell = session(context)

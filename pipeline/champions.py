@@ -61,9 +61,22 @@ def promote(workspace: Workspace, version: str, reason: str) -> dict[str, Any]:
 
 
 def rollback(workspace: Workspace, target: str, horizon: int, reason: str) -> dict[str, Any]:
-    """Goes back to the version that served before; the change is written down."""
+    """Goes back to the version that served before; the change is written down.
+
+    `UsageError` where there is no such model, `NotReadyError` where nothing served before.
+    """
+    _check_name(Registry(workspace), target, horizon)
     entry = Registry(workspace).rollback(target, horizon, reason, _who())
     return {"target": target, "horizon_days": horizon, **asdict(entry)}
+
+
+def _check_name(registry: Registry, target: str, horizon: int) -> None:
+    names = registry.names()
+    if not names:
+        raise NotReadyError("There are no models yet.", hint="Run `reprise run` first.")
+    if (target, horizon) not in names:
+        listed = ", ".join(f"{name} --horizon {days}" for name, days in names)
+        raise UsageError(f"There is no model of {target}, {horizon} days.", hint=f"There are: {listed}.")
 
 
 def _place(registry: Registry, version: str) -> tuple[str, int]:

@@ -36,6 +36,10 @@ LEFT_OUT = {
     "near": ("nearly on the suppression list", "与屏蔽名单近似"),
 }
 """Why somebody is left out, in English and Chinese."""
+UNKNOWN = {
+    "en": "{} is not known here (leading zeros count), so these are the averages.",
+    "zh": "这里没有顾客 {}（前导零也算在内），以下为平均值。",
+}
 
 
 def current(workspace: Workspace) -> Release:
@@ -109,9 +113,12 @@ def _item_names(release: Release) -> dict[str, str]:
 
 
 def explain(workspace: Workspace, user: str, language: str | None) -> dict[str, Any]:
-    """One customer's probabilities and what moves them, in plain words."""
+    """One customer's probabilities and what moves them, in plain words; averages for one the release does not know."""
     release = current(workspace)
-    found = explained(release, user, language or workspace.settings.language)  # type: ignore[arg-type]
+    told: Literal["en", "zh"] = language or workspace.settings.language  # type: ignore[assignment]
+    known = release.scores.row(user) is not None
+    note = None if known else UNKNOWN[told].format(user)
+    found = explained(release, user, told)
     targets = [
         {
             "target": each.target,
@@ -123,8 +130,9 @@ def explain(workspace: Workspace, user: str, language: str | None) -> dict[str, 
         }
         for each in found
     ]
-    text = [sentence for each in found for sentence in each.sentences]
-    return {"user_id": user, "as_of": release.as_of, "release": release.id, "targets": targets, "text": text}
+    text = [*([note] if note else []), *(sentence for each in found for sentence in each.sentences)]
+    facts = {"user_id": user, "known": known, "note": note, "as_of": release.as_of, "release": release.id}
+    return {**facts, "targets": targets, "text": text}
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from features.catalogue import Feature, by_name
 from serving.complements import Complement, Key, Model
+from serving.fallbacks import unknown_scores
 from serving.release import Release
-from warehouse.errors import UsageError
 
 Language = Literal["en", "zh"]
 TOP = 3
@@ -40,16 +40,17 @@ class Explanation:
 
 
 def explain(release: Release, user_id: str, language: Language | None = None) -> list[Explanation]:
-    """For every target the probability of one user and its reasons; `UsageError` for a user the release does not know.
+    """For every target the probability of one user and its reasons; for a user the release does not know the average
+    of the target's population, without any.
 
     Features of one meaning (the same count over several windows) are one reason, told by the window that weighs most.
     The contributions are log-odds and add up, from a typical user's, to the probability.
     """
-    row = release.features_of(user_id)
-    scores = release.scores.of(user_id)
-    if scores is None or not row.num_rows:
-        raise UsageError("The release does not know this user.", hint="Check the id; leading zeros count.")
     told = language or release.settings.language
+    scores = release.scores.of(user_id)
+    if scores is None:
+        return [_average(score, told) for score in unknown_scores(release)]
+    row = release.features_of(user_id)
     explanations = []
     for score in scores:
         model = release.models[(score["target"], score["horizon_days"])]
@@ -66,6 +67,14 @@ def explain(release: Release, user_id: str, language: Language | None = None) ->
             )
         )
     return explanations
+
+
+def _average(score: dict[str, Any], language: Language) -> Explanation:
+    """What is said of a target where nothing is known of the user."""
+    target, horizon, average = score["target"], score["horizon_days"], score["probability"]
+    said, usual = _target((target, horizon), language), percent(average, language)
+    sentence = f"{said}: {usual} on average." if language == "en" else f"{said}：平均{usual}。"
+    return Explanation(target, horizon, average, score["state"], (), (sentence,))
 
 
 def _reasons(model: Model, probability: float, row: pa.Table, currency: str, language: Language) -> tuple[Reason, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,31 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
         written = asked("export", what, "--out", str(place / f"{what}.csv"))
         assert json.loads(Path(written["manifest"]).read_text(encoding="utf-8"))["sha256"] == written["sha256"]
     user = (place / "scores.csv").read_text(encoding="utf-8").splitlines()[1].split(",")[0].strip('"').lstrip("'")
-    assert asked("explain", user)["targets"]
+    known, unknown = asked("explain", user), asked("explain", "nobody-knows-me")
+    assert (known["known"], known["note"], unknown["known"]) == (True, None, False)
+    assert {(t["target"], t["horizon_days"]) for t in unknown["targets"]} == {
+        (t["target"], t["horizon_days"]) for t in known["targets"]
+    }
+    assert all(t["probability"] > 0 and t["state"] == "unknown user" and not t["reasons"] for t in unknown["targets"])
+    assert call(["-w", shop, "explain", "nobody-knows-me"]) == 0
+    assert "nobody-knows-me" in capfd.readouterr().out.splitlines()[0]
+    assert not asked("recommend", "nobody-knows-me", "-k", "2")["known"]
     assert asked("recommend", user, "-k", "2")["items"]
     assert asked("audience", "build", "some", "--rule", "order_count_lifetime >= 1")["counts"]["matched"] > 0
+
+
+def test_a_promotion_is_written_down_with_or_without_a_reason(shop: str, capfd: pytest.CaptureFixture[str]) -> None:
+    serving = next(each for each in said(capfd, "models", "list", "-w", shop)[1] if each["champion"])
+    folder = Path(shop, "models", f"{serving['target']}_{serving['horizon_days']}d")
+    for name, reason, kept in (("one", [], "promoted by hand"), ("two", ["--reason", "a test"], "a test")):
+        shutil.copytree(folder / serving["version"], folder / name)
+        code, entry = said(capfd, "models", "promote", name, *reason, "-w", shop)
+        assert (code, entry["version"], entry["reason"]) == (0, name, kept)
+        assert entry["who"]
+        assert entry["at"].startswith("20")
+    for before in ("one", serving["version"]):
+        code, entry = said(capfd, "models", "rollback", serving["target"], "-w", shop)
+        assert (code, entry["version"], entry["reason"]) == (0, before, "rolled back by hand")
 
 
 ERRORS = [
@@ -83,9 +106,12 @@ ERRORS = [
     (["audience", "build", "some", "--rule", "order_count_lifetime >= 1", "-w", "empty"], 4),
     (["models", "show", "nothing", "-w", "empty"], 4),
     (["serve", "-w", "empty"], 4),
-    (["explain", "nobody-knows-me", "-w", "shop-workspace"], 2),
     (["models", "show", "nothing", "-w", "shop-workspace"], 2),
-    (["models", "rollback", "nothing", "-w", "shop-workspace"], 4),
+    (["models", "rollback", "nothing", "-w", "shop-workspace"], 2),
+    (["models", "rollback", "churn", "--horizon", "31", "-w", "shop-workspace"], 2),
+    (["models", "rollback", "second_order", "-w", "shop-workspace"], 4),
+    (["models", "rollback", "repurchase", "-w", "empty"], 4),
+    (["models", "promote", "nothing", "-w", "shop-workspace"], 2),
     (["audience", "build", "some", "--rule", "order_count >>", "-w", "shop-workspace"], 2),
     (["audience", "build", "nobody", "-w", "shop-workspace"], 2),
     (["export", "scores", "--out", "scores.xls", "-w", "shop-workspace"], 2),

@@ -12,7 +12,6 @@ import pytest
 from features.catalogue import FEATURES
 from serving.reasons import TOP, UNITS_ZH, explain, percent, words
 from serving.release import Release
-from warehouse.errors import UsageError
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -117,9 +116,15 @@ def test_chinese_sentences_hold_no_english(release: Release) -> None:
                 assert not re.search(r"[A-Za-z]{2,}", known), sentence
 
 
-def test_an_unknown_user(release: Release) -> None:
-    with pytest.raises(UsageError, match="does not know this user"):
-        explain(release, "nobody")
+@pytest.mark.parametrize(("language", "end"), [("en", " % on average."), ("zh", "%。")])
+def test_of_an_unknown_user_the_averages_are_told(release: Release, language: Literal["en", "zh"], end: str) -> None:
+    told = explain(release, "nobody", language)
+    averages = {key: model.base_rate for key, model in release.models.items()}
+    assert {(each.target, each.horizon_days): each.probability for each in told} == averages
+    for each in told:
+        assert (each.state, each.reasons) == ("unknown user", ())
+        [sentence] = each.sentences
+        assert sentence.endswith(end)
 
 
 def test_a_rule_lowers_what_is_below_the_average_and_raises_what_is_above(release: Release) -> None:
