@@ -30,7 +30,12 @@ from warehouse.files import sweep
 from warehouse.progress import Progress
 from warehouse.workspace import Workspace
 
-_VERSIONED: tuple[Literal["users", "items", "tags"], ...] = ("users", "items", "tags")
+_VERSIONED: dict[Literal["users", "items", "tags"], tuple[str, ...]] = {
+    "users": ("entity_id",),
+    "items": ("item_id",),
+    "tags": ("entity_id", "tag"),
+}
+"""The tables with versions, and by what their rows are sorted: the same rows give the same bytes."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def publish_release(
         popular=suggested.popular,
         recommender=suggested.recommender,
         tables=tables_known(source, as_of),
-        populations=source.population_tables(as_of),
+        populations={name: _sorted(held, ("item_id",)) for name, held in source.population_tables(as_of).items()},
         absent=[*absent, *([suggested.absent] if suggested.absent else [])],
         cards=cards(workspace, models),
         previous=current_release(workspace.releases),
@@ -132,13 +137,19 @@ def serving_models(workspace: Workspace) -> dict[Key, Model]:
 
 def tables_known(source: StoreSource, as_of: date) -> dict[str, pa.Table]:
     """What scoring raw lines over HTTP takes from the release: customers, items, tags and contacts as known."""
-    found: dict[str, pa.Table] = {name: versions(source, name, as_of) for name in _VERSIONED if name in source.tables}
+    found: dict[str, pa.Table] = {
+        name: _sorted(versions(source, name, as_of), key) for name, key in _VERSIONED.items() if name in source.tables
+    }
     if "contacts" in source.tables:
         cutoff = instant(as_of, source.time_zone)
         files = [source.store.bucket("contacts", k) for k in range(source.store.buckets)]
         seen = [("touched_at", "<", cutoff), ("recorded_at", "<", cutoff)]
         found["contacts"] = pq.ParquetDataset(files, filters=seen).read()
     return found
+
+
+def _sorted(table: pa.Table, key: tuple[str, ...]) -> pa.Table:
+    return table.sort_by([(name, "ascending") for name in key])
 
 
 def cards(workspace: Workspace, models: Mapping[Key, Model]) -> dict[str, Mapping[str, Any]]:

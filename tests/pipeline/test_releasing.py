@@ -67,7 +67,7 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+def shop(tmp_path_factory: pytest.TempPathFactory, tracked: None) -> Shop:
     root = tmp_path_factory.mktemp("releasing")
     made = make_shop(root / "shop", users=400, seed=5, days=170)
     files = {name: made.files[name] for name in ("orders", "events")}

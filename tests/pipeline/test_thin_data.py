@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import nullcontext
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from cli.main import call
-from pipeline import teaching
 from serving.publication import current_directory
-from training.tracking import Tracker
-from warehouse.workspace import Workspace
 
 FIRST = date(2026, 1, 1)
+pytestmark = pytest.mark.usefixtures("tracked")
 SETTINGS = """time_zone = "UTC"
 [tables.orders]
 files = ["orders.csv"]
@@ -33,20 +29,6 @@ win_back.horizons = [14]
 models = ["popularity", "gp_topfreq"]
 """
 CARDS = ("repurchase_14d", "second_order_14d")
-
-
-@pytest.fixture(scope="module")
-def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
-    """One tracking store for all runs here: each would take seconds to import MLflow. Leaving it raises what failed."""
-    root = tmp_path_factory.mktemp("tracked")
-    (root / "reprise.toml").write_text("")
-    with Tracker(Workspace.open(root)) as opened:
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-def tracked(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teaching, "prepare", lambda workspace: nullcontext(tracker))
 
 
 def shop(root: Path, sales: list[tuple[str, int, int]]) -> Path:

@@ -1,0 +1,83 @@
+"""The same data, settings and seed give the same bytes (F42): two fresh workspaces, with one thread and with two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline import nightly
+from warehouse.files import sha256
+from warehouse.shop import make_shop
+from warehouse.starting import init_workspace
+from warehouse.workspace import Workspace
+
+TABLES = ("orders", "users", "items")
+QUICK = """
+[training]
+threads = {threads}
+max_cutoffs = 2
+max_rows = 1000
+rounds = 10
+bootstrap_draws = 100
+[targets]
+repurchase.horizons = [30]
+churn.horizons = [30]
+second_order.horizons = [30]
+win_back.horizons = [30]
+"""
+
+
+@dataclass(frozen=True)
+class Night:
+    """One run in a workspace of its own."""
+
+    workspace: Workspace
+    release: str
+
+    @property
+    def folder(self) -> Path:
+        return self.workspace.releases / self.release
+
+
+def hashes(root: Path) -> dict[str, str]:
+    """SHA-256 of every file under a folder, by its path there."""
+    return {str(path.relative_to(root)): sha256(path) for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory, tracked: None) -> list[Night]:
+    root = tmp_path_factory.mktemp("same")
+    shop = make_shop(root / "shop", users=250, seed=5, days=170)
+    made = []
+    for threads, loaded_at in ((1, datetime(2026, 11, 1)), (2, datetime(2026, 11, 2))):
+        home = root / f"threads{threads}"
+        init_workspace(home, files={name: shop.files[name] for name in TABLES}, tz=shop.time_zone)
+        settings = home / "reprise.toml"
+        settings.write_text(settings.read_text(encoding="utf-8") + QUICK.format(threads=threads), encoding="utf-8")
+        workspace = Workspace.open(home)
+        made.append(Night(workspace, nightly.run(workspace, date(2026, 8, 20), loaded_at=loaded_at).release))
+    return made
+
+
+def differing(one: dict[str, str], two: dict[str, str]) -> set[str]:
+    return {name for name in one.keys() | two.keys() if one.get(name) != two.get(name)}
+
+
+def test_every_version_of_every_model_has_the_same_bytes(nights: list[Night]) -> None:
+    one, two = (hashes(night.workspace.models) for night in nights)
+    assert any(name.endswith("model.txt") for name in one)
+    # Who promoted what, and when.
+    assert {Path(name).name for name in differing(one, two)} <= {"history.json"}
+
+
+def test_every_file_of_the_release_has_the_same_bytes(nights: list[Night]) -> None:
+    one, two = nights
+    assert one.release == two.release
+    first, second = hashes(one.folder), hashes(two.folder)
+    assert {"scores.parquet", "suggestions.parquet", "features.parquet", "recommender.npz"} <= set(first)
+    assert differing(first, second) == set()
+    assert pq.read_table(one.folder / "scores.parquet").equals(pq.read_table(two.folder / "scores.parquet"))
