@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from audiences.suppression import unprofiled
 from features.outcomes import interactions
 from features.source import Source, versions
 from models import recommenders
@@ -105,12 +106,12 @@ def suggest_all(
     items = versions(source, "items", as_of) if "items" in source.tables else None
     gone = not_for_sale(items, as_of, workspace.settings.time_zone)
     allowed = ~np.isin(np.array(held.item_ids.to_pylist(), dtype=object), list(gone)) if gone else None
-    names = _names(items)
+    names, refused = _names(items), _unprofiled(source, as_of)
     version = f"{choice['name']}-{as_of:%Y%m%d}"
     parts = []
     for start in range(0, len(users), _USERS_AT_ONCE):
         ids = users.slice(start, _USERS_AT_ONCE).to_pylist()
-        found = suggest(model, ids, workspace.settings.recommend.k, allowed)
+        found = suggest(model, ids, workspace.settings.recommend.k, allowed, strangers=[i in refused for i in ids])
         parts.append(_published(found, names, workspace.settings.language, as_of, version, release))
         progress("suggestions", min(start + _USERS_AT_ONCE, len(users)), len(users))
     return Suggested(
@@ -123,6 +124,14 @@ def suggest_all(
 
 def _with_items(table: pa.Table) -> pa.Table:
     return table.filter(pc.is_valid(table.column("item_id")))
+
+
+def _unprofiled(source: Source, as_of: date) -> frozenset[str]:
+    """Who had refused profiling by then; they are offered what is popular."""
+    if "users" not in source.tables:
+        return frozenset()
+    people = versions(source, "users", as_of)
+    return frozenset(people.column("entity_id").filter(pa.array(unprofiled(people))).to_pylist())
 
 
 def _names(items: pa.Table | None) -> dict[str, str]:

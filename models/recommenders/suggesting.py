@@ -47,11 +47,13 @@ def suggest(
     k: int,
     allowed: Mask | None = None,
     exclude: Sequence[npt.ArrayLike] | None = None,
+    strangers: Sequence[bool] | None = None,
 ) -> pa.Table:
     """At most `k` suggestions for each id, in the order of `ids`; the schema is `SCHEMA`.
 
     The ladder: the model's own list; where that is short, what buyers of the same items also bought; then what is
-    popular. An unknown id gets the popular rung. `source` tells where an item comes from: `personal` (the customer
+    popular. An unknown id gets the popular rung, and so does one of the `strangers`, whose
+    history is not looked at. `source` tells where an item comes from: `personal` (the customer
     bought it before), `similar` (others who buy alike), `popular`. `strength` compares within one source only;
     `rank` (from 1) is the order. With fewer than `k` allowed items the list is shorter; nothing is padded.
 
@@ -62,6 +64,8 @@ def suggest(
     names = pa.array(list(ids), pa.string()) if not isinstance(ids, pa.Array) else ids.cast(pa.string())
     held = model.interactions
     rows = held.user_rows(names)
+    if strangers is not None:
+        rows = np.where(strangers, -1, rows)
     entries = _first_of_each_item(_ladder(model, rows, k, allowed, exclude), held.shape[1], k)
     sources = _sources(model, held, rows, entries)
     return pa.table(

@@ -292,6 +292,10 @@ def test_a_refusal_of_profiling_at_the_last_moment_counts(shop, frame):
     report = shop.build(frame, "churn_probability > 0.99", keywords={"fresh": fresh})
     assert "0999" not in members(report)
     assert "0998" in members(report)
+    moments.clear()
+    stays = shop.build(frame, 'entity_id in ("0998", "0999")', "b", target="churn", keywords={"fresh": fresh})
+    shown = pq.read_table(stays.folder / "audience.parquet")["churn_probability"]
+    assert shown.to_pylist() == [0.998, None]
 
 
 def test_a_rule_in_json_is_the_rule_in_text(shop, frame):

@@ -93,6 +93,14 @@ def test_an_unknown_id_gets_the_popular_rung(name: str) -> None:
     assert mine[0]["reason_count"] == 4
 
 
+@pytest.mark.parametrize("name", recommenders.names())
+def test_the_history_of_a_stranger_is_not_looked_at(name: str) -> None:
+    told = suggest(model(name), ["ann", "bob", "nobody"], 4, strangers=[True, False, False])
+    ann, nobody = ([{**row, "user_id": None} for row in rows(told, user)] for user in ("ann", "nobody"))
+    assert ann == nobody
+    assert rows(told, "bob") == rows(suggest(model(name), ["bob"], 4), "bob")
+
+
 def test_the_rungs_of_a_short_list_and_their_reasons() -> None:
     mine = rows(suggest(model("personal_frequency"), ["fay"], 3), "fay")
     told = [
