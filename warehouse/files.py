@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 import shutil
 import uuid
@@ -25,16 +26,24 @@ def _fsync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def explained(error: OSError, target: Path | None = None) -> RepriseError:
-    """An error of the disk in words, with the path it names unless another is given."""
+def explained(error: OSError, target: Path | None = None, written: int = 0) -> RepriseError:
+    """An error of the disk in words, with the path it names unless another is given; `written`: bytes until then."""
     path = target or error.filename or "a file"
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
-        return RepriseError(f"The disk is full while writing {path}.", hint="Free some space and run again.")
+        needs = f"; it needs more than {math.ceil(written / 1e6):,} MB" if written else ""
+        return RepriseError(f"The disk is full while writing {path}{needs}.", hint="Free some space and run again.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return RepriseError(f"{path} cannot be written or read.", hint=RIGHTS)
     if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
         return RepriseError(f"{path}: a file stands in place of a folder, or a folder of a file.", hint="Move it away.")
     return RepriseError(f"Reading or writing {path} failed: {os.strerror(error.errno) if error.errno else error}.")
+
+
+def _size(path: Path) -> int:
+    """The bytes of a file, or of all files of a folder; 0 where there is none."""
+    with suppress(OSError):
+        return sum(part.stat().st_size for part in (path, *path.rglob("*")) if part.is_file())
+    return 0
 
 
 @contextmanager
@@ -58,7 +67,7 @@ def atomic_file(target: Path) -> Iterator[Path]:
         os.replace(temporary, target)
         _fsync_directory(target.parent)
     except OSError as error:
-        raise explained(error, target) from error
+        raise explained(error, target, _size(temporary)) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -90,7 +99,7 @@ def atomic_directory(target: Path) -> Iterator[Path]:
         os.rename(temporary, target)
         _fsync_directory(target.parent)
     except OSError as error:
-        raise explained(error, target) from error
+        raise explained(error, target, _size(temporary)) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

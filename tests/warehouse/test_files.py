@@ -38,6 +38,16 @@ def test_a_folder_that_failed_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_full_disk_tells_how_much_was_not_enough(tmp_path: Path) -> None:
+    with pytest.raises(RepriseError, match=r"a; it needs more than 3 MB\."), atomic_directory(tmp_path / "a") as empty:
+        _fill(empty / "deep", 2_500_000)
+    with pytest.raises(RepriseError, match=r"z; it needs more than 2 MB\."), atomic_file(tmp_path / "z") as temporary:
+        _fill(temporary, 1_500_000)
+    with pytest.raises(RepriseError, match=r"writing .*z\."), atomic_file(tmp_path / "z"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_full_disk_as_other_libraries_tell_it_is_told_too(tmp_path: Path) -> None:
     with pytest.raises(RepriseError, match="The disk is full"), atomic_file(tmp_path / "x"):
         raise OSError("[Errno 28] Error writing bytes to file. Detail: [errno 28] No space left on device")
@@ -60,6 +70,6 @@ def test_an_error_names_its_path_in_one_line(number: int, said: str) -> None:
     assert told.exit_code == 1
 
 
-def _fill(path: Path) -> None:
-    path.write_text("x")
+def _fill(path: Path, size: int = 1) -> None:
+    path.write_bytes(b"x" * size)
     raise OSError(errno.ENOSPC, "No space left on device")
