@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from features.catalogue import Feature, by_name
@@ -87,14 +90,22 @@ def _reasons(model: Model, probability: float, row: pa.Table, currency: str, lan
         return (Reason(joined, moved > 0, moved),)
     names, contributions, _ = base.contributions(row)
     amounts = (-1.0 if isinstance(model, Complement) else 1.0) * contributions[0]
+    totals = _by_meaning(names, amounts)
+    up = sorted((each for each in totals if each[1] > _SMALLEST), key=lambda each: -each[1])[:TOP]
+    down = sorted((each for each in totals if each[1] < -_SMALLEST), key=lambda each: each[1])[:TOP]
+    return tuple(Reason(words(name, row, currency, language), total > 0, total) for name, total in (*up, *down))
+
+
+def _by_meaning(names: Iterable[str], amounts: npt.NDArray[np.float64]) -> list[tuple[str, float]]:
+    """For each meaning the feature that weighs most and the sum over all of it."""
+    catalogue = by_name()
     groups: dict[str, list[tuple[str, float]]] = {}
-    for name, amount in zip(names, amounts, strict=True):
-        groups.setdefault(_meaning(name), []).append((name, float(amount)))
-    reasons = [_reason(members, row, currency, language) for members in groups.values()]
-    known = [reason for reason in reasons if abs(reason.log_odds) > _SMALLEST]
-    up = sorted((r for r in known if r.raises), key=lambda r: -r.log_odds)[:TOP]
-    down = sorted((r for r in known if not r.raises), key=lambda r: r.log_odds)[:TOP]
-    return (*up, *down)
+    for name, amount in zip(names, amounts.tolist(), strict=True):
+        groups.setdefault(_meaning(name, catalogue.get(name)), []).append((name, amount))
+    return [
+        (max(members, key=lambda each: abs(each[1]))[0], math.fsum(amount for _, amount in members))
+        for members in groups.values()
+    ]
 
 
 def _log_odds(probability: float) -> float:
@@ -102,18 +113,11 @@ def _log_odds(probability: float) -> float:
     return math.log(kept / (1 - kept))
 
 
-def _meaning(name: str) -> str:
+def _meaning(name: str, feature: Feature | None) -> str:
     """What a feature is about, its window left aside."""
-    feature = by_name().get(name)
     if feature is None or feature.window_days is None:
         return name.removesuffix("_lifetime")
     return name.removesuffix(f"_{feature.window_days}d")
-
-
-def _reason(members: list[tuple[str, float]], row: pa.Table, currency: str, language: Language) -> Reason:
-    name = max(members, key=lambda each: abs(each[1]))[0]
-    total = math.fsum(amount for _, amount in members)
-    return Reason(words(name, row, currency, language), total > 0, total)
 
 
 def words(name: str, row: pa.Table, currency: str, language: Language) -> str:
