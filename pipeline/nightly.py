@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from pipeline import journal, teaching
 from pipeline.opening import Loaded, load
-from pipeline.realised import Realised, Review, review
+from pipeline.realised import Realised, review
 from pipeline.releasing import Published, publish_release
 from serving.holder import key_from_environment
 from serving.manifest import ReleaseError
 from serving.publication import current_release, history, publish
-from serving.release import open_release
+from serving.release import Release, open_release
 from training.registry import Registry
 from warehouse.errors import NotReadyError, UsageError
 from warehouse.progress import Progress, silent
@@ -113,8 +113,8 @@ def run(
         before = journal.finished(workspace, loaded.as_of)
         if before and not replace:
             journal.refuse_changed_settings(before, workspace)
-        if before and not retrain and _same(workspace, before, data, settings):
-            return _done(loaded, before.release, watch)
+        if before and not retrain and (kept := _kept(workspace, before, data, settings, watch)):
+            return _told(loaded, kept, watch, already_done=True)
         trained = []
         if retrain or teaching.due(workspace, loaded.as_of):
             trained = teaching.train(loaded, None, progress, watch.step)
@@ -123,20 +123,42 @@ def run(
         return _published(loaded, trained, data, settings, watch, progress, tell, accept_drift)
 
 
-def _same(workspace: Workspace, before: journal.Entry, data: str, settings: str) -> bool:
-    """Whether that run was this one, and what it published is still there."""
-    return (before.data, before.settings) == (data, settings) and (workspace.releases / before.release).exists()
+def _kept(workspace: Workspace, before: journal.Entry, data: str, settings: str, watch: Watch) -> Release | None:
+    """What that run published, where it was this one."""
+    return _whole(workspace, before.release, watch) if (before.data, before.settings) == (data, settings) else None
 
 
-def _done(loaded: Loaded, release: str, watch: Watch) -> RunReport:
-    past = _past(loaded)
-    serves = current_release(loaded.workspace.releases)
-    told = past.lines(loaded.as_of, loaded.targets)
-    return RunReport(loaded.as_of, release, True, watch.total, realised=past.found, told=told, serves=serves)
+def _whole(workspace: Workspace, release: str, watch: Watch) -> Release | None:
+    """The release of that name; None where it is gone or damaged, so that it is made anew."""
+    try:
+        return open_release(workspace.releases / release, key_from_environment(), canary=False)
+    except ReleaseError as error:
+        watch.step(f"{error.message} It is made anew.")
+        return None
 
 
-def _past(loaded: Loaded) -> Review:
-    return review(loaded.workspace, loaded.source, loaded.targets, min(loaded.observed_until, loaded.as_of))
+def _told(
+    loaded: Loaded,
+    release: Release,
+    watch: Watch,
+    *,
+    already_done: bool,
+    trained: Sequence[Mapping[str, Any]] = (),
+) -> RunReport:
+    """The report of a run that ended with this release, made now or before."""
+    past = review(loaded.workspace, loaded.source, loaded.targets, min(loaded.observed_until, loaded.as_of))
+    return RunReport(
+        as_of=loaded.as_of,
+        release=release.id,
+        already_done=already_done,
+        seconds=watch.total,
+        trained=list(trained),
+        absent=[dict(each) for each in release.absent],
+        users=len(release.scores),
+        realised=past.found,
+        told=past.lines(loaded.as_of, loaded.targets),
+        serves=current_release(loaded.workspace.releases),
+    )
 
 
 def _published(
@@ -153,11 +175,11 @@ def _published(
     if trained or absent:
         _refuse_without_a_model(loaded, absent)
     base, declared = _base_name(loaded, data, settings), journal.declared(loaded.workspace)
-    if _left_unnoted(loaded, base):
+    if left := _left_unnoted(loaded, base, watch):
         publish(loaded.workspace.releases, base)
         journal.note(loaded.workspace, journal.Entry(loaded.as_of.isoformat(), data, settings, base, declared))
         watch.step(f"{base} holds just this: a run was killed after it had published it")
-        return replace(_done(loaded, base, watch), trained=trained)
+        return _told(loaded, left, watch, already_done=True, trained=trained)
     name = _free_name(loaded, base)
     published = publish_release(
         loaded.workspace, loaded.source, loaded.snapshots, loaded.as_of, name, absent, progress, accept_drift
@@ -168,11 +190,7 @@ def _published(
     for line in published.release.absent:
         tell(f"        absent: {line['what']}: {line['why']}. It needs {line['needs']}.")
     journal.note(loaded.workspace, journal.Entry(loaded.as_of.isoformat(), data, settings, name, declared))
-    past = _past(loaded)
-    users = len(published.release.scores)
-    gone: list[Mapping[str, str]] = [dict(each) for each in published.release.absent]
-    told = past.lines(loaded.as_of, loaded.targets)
-    return RunReport(loaded.as_of, name, False, watch.total, trained, gone, users, past.found, told, name)
+    return _told(loaded, published.release, watch, already_done=False, trained=trained)
 
 
 def _refuse_without_a_model(loaded: Loaded, absent: list[Mapping[str, str]]) -> None:
@@ -201,17 +219,13 @@ def _base_name(loaded: Loaded, data: str, settings: str) -> str:
     return f"{loaded.as_of:%Y%m%d}-{key}"
 
 
-def _left_unnoted(loaded: Loaded, name: str) -> bool:
-    """Whether that release was the last to be published, whole, and no finished run tells of it: its run was killed."""
+def _left_unnoted(loaded: Loaded, name: str, watch: Watch) -> Release | None:
+    """That release, if it was the last to be published, is whole, and no finished run tells of it (it was killed)."""
     releases, done = loaded.workspace.releases, journal.finished(loaded.workspace, loaded.as_of)
     last = next((line["release"] for line in reversed(history(releases))), None)
     if last != name or (done is not None and done.release == name):
-        return False
-    try:
-        open_release(releases / name, key_from_environment(), canary=False)
-    except ReleaseError:
-        return False
-    return True
+        return None
+    return _whole(loaded.workspace, name, watch)
 
 
 def _free_name(loaded: Loaded, base: str) -> str:

@@ -33,7 +33,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shop(place: Path) -> str:
     """A workspace with a release, made over the command line."""
     folder = str(place / "shop-workspace")
-    assert call(["init", folder, "--orders", str(place / "orders.csv"), "--tz", "UTC", "--yes"]) == 0
+    (place / "labels.csv").write_text("target,user_id,y\ncontract,u1,1\n")
+    tables = ["--orders", str(place / "orders.csv"), "--labels", str(place / "labels.csv")]
+    assert call(["init", folder, *tables, "--tz", "UTC", "--yes"]) == 0
     settings = Path(folder, "reprise.toml")
     settings.write_text(settings.read_text(encoding="utf-8") + QUICK + ONE, encoding="utf-8")
     assert call(["-w", folder, "run"]) == 0

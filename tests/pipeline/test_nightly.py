@@ -11,6 +11,8 @@ import pytest
 from pipeline import champions, journal, lists, nightly, releasing
 from pipeline.doctor import examine
 from serving import publication
+from serving.answers import user_suggestions
+from serving.customers import attributes
 from serving.publication import current_release, history
 from warehouse.errors import DataProblemError, UsageError
 from warehouse.shop import make_shop
@@ -72,7 +74,7 @@ def test_a_second_run_changes_nothing(workspace: Workspace, first: nightly.RunRe
     before = sorted(path.name for path in workspace.releases.iterdir())
     again = nightly.run(workspace, AS_OF, loaded_at=LOADED)
     assert again.already_done
-    assert again.release == first.release
+    assert (again.release, again.users, again.absent) == (first.release, first.users, first.absent)
     assert sorted(path.name for path in workspace.releases.iterdir()) == before
 
 
@@ -221,6 +223,23 @@ def test_exports_recommendations_and_reasons_come_from_the_release(
         assert not names & set(" ".join(told["text"]).replace(":", " ").split())
 
 
+def test_who_refused_profiling_is_offered_what_is_popular(workspace: Workspace, first: nightly.RunReport) -> None:
+    release = lists.current(workspace)
+    people = attributes(release)
+    assert people is not None
+    said = dict(zip(*(people[name].to_pylist() for name in ("entity_id", "consent_profiling")), strict=True))
+    shown: dict[str, set[str]] = {}
+    for row in pq.read_table(release.directory / "suggestions.parquet").to_pylist():
+        shown.setdefault(row["user_id"], set()).add(row["source"])
+    refused = [user for user in shown if said.get(user) is False]
+    assert len(refused) > 3
+    assert {source for user in refused for source in shown[user]} == {"popular"}
+    told = user_suggestions(release, refused[0], 20, ())["items"]
+    assert len(told) == 20
+    assert {item["source"] for item in told} == {"popular"}
+    assert {source for user in shown.keys() - set(refused) for source in shown[user]} > {"popular"}
+
+
 def test_a_named_audience_is_built_and_written(workspace: Workspace, first: nightly.RunReport) -> None:
     built = lists.build_audience_now(workspace, "top_of_the_pyramid", None, None, False, LOADED, lambda *a: None)
     folder = built.report.folder
@@ -262,3 +281,15 @@ def test_who_opted_out_since_the_run_is_left_out(workspace: Workspace, first: ni
     with (workspace.root.parent / "shop" / "users.csv").open("a", encoding="utf-8", newline="") as file:
         csv.DictWriter(file, list(gone)).writerow({**gone, "blocked": "true", "recorded_at": "2026-10-30 10:00:00"})
     assert built() == before - {gone["user_id"]}
+
+
+def test_a_release_that_was_damaged_is_made_anew(workspace: Workspace) -> None:
+    day, told = date(2026, 8, 24), list[str]()
+    made = nightly.run(workspace, day, loaded_at=LOADED)
+    with (workspace.releases / made.release / "scores.parquet").open("ab") as file:
+        file.write(b"more")
+    again = nightly.run(workspace, day, loaded_at=LOADED, tell=told.append)
+    assert any("is damaged. It is made anew." in line for line in told)
+    assert not again.already_done
+    assert again.release == current_release(workspace.releases) != made.release
+    assert nightly.run(workspace, day, loaded_at=LOADED).already_done
