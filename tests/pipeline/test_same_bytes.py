@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -9,10 +12,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from features.source import StoreSource
 from pipeline import nightly
+from training.recommender_runs import reproduce
+from training.tracking import Tracker
 from warehouse.files import sha256
 from warehouse.shop import make_shop
 from warehouse.starting import init_workspace
+from warehouse.store import Store
 from warehouse.workspace import Workspace
 
 TABLES = ("orders", "users", "items")
@@ -81,3 +88,19 @@ def test_every_file_of_the_release_has_the_same_bytes(nights: list[Night]) -> No
     assert {"scores.parquet", "suggestions.parquet", "features.parquet", "recommender.npz"} <= set(first)
     assert differing(first, second) == set()
     assert pq.read_table(one.folder / "scores.parquet").equals(pq.read_table(two.folder / "scores.parquet"))
+
+
+def test_the_night_logged_what_makes_its_recommender_again(nights: list[Night], tracker: Tracker) -> None:
+    with closing(sqlite3.connect(tracker.uri.removeprefix("sqlite:///"))) as database:
+        runs = database.execute(
+            "select run_uuid from runs r join experiments e using (experiment_id) where e.name = 'recommend'"
+        ).fetchall()
+    for night in nights:
+        store = Store(night.workspace)
+        mine = [
+            run
+            for (run,) in runs
+            if json.loads(tracker.read(run, "inputs.json"))["data_fingerprint"] == store.fingerprint()
+        ]
+        assert len(mine) == len(nights)
+        assert reproduce(tracker, mine[0], StoreSource(store), store.fingerprint())
