@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
         horizon: Annotated[int | None, typer.Option(help="Days looked ahead; each of the target's if absent.")] = None,
         as_of: Annotated[list[str] | None, typer.Option(help="A date to replay; may be repeated.")] = None,
     ) -> None:
-        """Replay the past: train on what was known then, judge on what came after."""
+        """Replay the past: train as of then, judge by what came."""
         shell = session(context)
         days = [parse_day(day) for day in as_of or []] or None
         report = replay.backtest(shell.workspace(), target, horizon, days, now(), shell.progress)

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
         context: typer.Context,
         accept_drift: Annotated[str | None, typer.Option(help="Take a surprising file all the same; say why.")] = None,
     ) -> None:
-        """Check the files against the contract and load what is new into the store."""
+        """Check the files and load what is new into the store."""
         shell = session(context)
         workspace = shell.workspace()
         with workspace.lock("run"):

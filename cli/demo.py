@@ -21,9 +21,10 @@ def register(app: typer.Typer) -> None:
         seed: Annotated[int, typer.Option(min=0, help="Draws the shop: the same seed makes the same shop.")] = 7,
         port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the service.")] = 3000,
     ) -> None:
-        """Make a shop, check it, build features, train, score, build audiences and serve: the main job in a minute.
+        """The whole way on a made-up shop, in about a minute.
 
-        Serves until Ctrl-C on a terminal; with SERVE=0, or without a terminal, it makes its example requests and ends.
+        It makes the shop, checks it, builds features, trains, scores, builds audiences and serves: until Ctrl-C or
+        SIGTERM on a terminal; with SERVE=0, or without a terminal, until its example requests are answered.
         """
         shell = session(context)
         root = shell.named or Path("demo")

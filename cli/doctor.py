@@ -11,7 +11,7 @@ from pipeline.doctor import examine
 def register(app: typer.Typer) -> None:
     @app.command()
     def doctor(context: typer.Context) -> None:
-        """Look for what is wrong with this workspace and say what to do about it."""
+        """Say what is wrong with this workspace and what to do."""
         shell = session(context)
         findings = examine(shell.workspace(), now())
         rows = [(f.state, f.what, f.found, f.todo) for f in findings]

@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
     @features.command("list")
     def list_(context: typer.Context) -> None:
-        """List the features this workspace's tables can give, with their meaning."""
+        """List the features these tables can give, and their meaning."""
         shell = session(context)
         workspace = shell.workspace()
         chinese = workspace.settings.language == "zh"

@@ -74,7 +74,11 @@ def register(app: typer.Typer) -> None:
         duplicates: Annotated[str | None, typer.Option(help="drop or keep rows equal in all columns.")] = None,
         yes: Annotated[bool, typer.Option("--yes", "-y", help="Never ask; print what was assumed.")] = False,
     ) -> None:
-        """Look at your files, work out what is in them, and write reprise.toml."""
+        """Look at your files and write a commented reprise.toml.
+
+        One of them must hold orders, events or labels. Columns, times and policies are worked out; what is not clear
+        is asked, or with --yes assumed and told.
+        """
         given = {
             "orders": orders,
             "events": events,

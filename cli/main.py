@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from cli.session import Session
 from warehouse.errors import DataProblemError, RepriseError
@@ -18,7 +19,7 @@ from warehouse.files import explained
 
 EPILOG = (
     "Every command takes -w DIR (the workspace, else this folder) and --json (stdout is JSON only), "
-    "before or after the verb."
+    "before or after the verb. Exit codes: 0 ok, 1 failed, 2 usage, 3 data problem, 4 not ready."
 )
 COMMANDS = (
     "init", "check", "run", "features", "train", "backtest", "models", "score", "export", "recommend", "explain",
@@ -26,10 +27,18 @@ COMMANDS = (
 )  # fmt: skip
 
 
+class _InOrder(TyperGroup):
+    """Lists the commands in the order of work."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [name for name in COMMANDS if name in self.commands]
+
+
 def application(nouns: Sequence[str] = COMMANDS) -> typer.Typer:
     """The application with these commands; each file of this package holds one noun and its `register`."""
     app = typer.Typer(
         name="reprise",
+        cls=_InOrder,
         help="Which customers come back, which are leaving, what to offer each, and whether contacting them did good.",
         epilog=EPILOG,
         no_args_is_help=True,

@@ -18,13 +18,18 @@ def register(app: typer.Typer) -> None:
         as_of: Annotated[
             str | None, typer.Option(help="The cutoff, such as 2011-06-11; else the day after the last row.")
         ] = None,
-        retrain: Annotated[bool, typer.Option(help="Train even if it is not due.")] = False,
-        replace: Annotated[bool, typer.Option(help="Publish anew for a date whose settings have changed.")] = False,
+        retrain: Annotated[bool, typer.Option("--retrain", help="Train even if it is not due.")] = False,
+        replace: Annotated[
+            bool, typer.Option("--replace", help="Publish anew for a date whose settings have changed.")
+        ] = False,
         accept_drift: Annotated[
             str | None, typer.Option(help="Take a surprising file or publish surprising scores all the same; say why.")
         ] = None,
     ) -> None:
-        """Load what is new, build features, train if due, score everyone, publish. A second run does nothing."""
+        """The nightly job: load, train if due, score, publish.
+
+        The same data, settings and date again change nothing.
+        """
         shell = session(context)
         report = nightly.run(
             shell.workspace(),

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
         context: typer.Context,
         as_of: Annotated[str | None, typer.Option(help="The cutoff; else the day after the last row.")] = None,
     ) -> None:
-        """Score everyone with the models that serve and publish a release."""
+        """Score everyone with the models that serve, and publish."""
         shell = session(context)
         report = nightly.score_now(
             shell.workspace(), parse_day(as_of) if as_of else None, now(), shell.progress, shell.say

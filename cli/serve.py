@@ -17,9 +17,12 @@ def register(app: typer.Typer) -> None:
         context: typer.Context,
         host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
         port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.")] = None,
-        bare: Annotated[bool, typer.Option(help="The lookups alone, without BentoML: faster.")] = False,
+        bare: Annotated[bool, typer.Option("--bare", help="The lookups alone, without BentoML: faster.")] = False,
     ) -> None:
-        """Serve the current release over HTTP until Ctrl-C or SIGTERM; a new release is taken up by itself."""
+        """Serve the current release over HTTP until it is stopped.
+
+        Ctrl-C or SIGTERM stops it, once the requests at work are done. A new release is taken up by itself.
+        """
         shell = session(context)
         workspace = shell.workspace()
         serving = workspace.settings.serving

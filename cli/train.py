@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
         target: Annotated[str | None, typer.Argument(help="One target, or `recommend`; all if absent.")] = None,
         as_of: Annotated[str | None, typer.Option(help="The cutoff; else the day after the last row.")] = None,
     ) -> None:
-        """Train, judge on a date the model has not seen, and promote what is better."""
+        """Train, judge on a date not seen, promote what is better."""
         shell = session(context)
         outcome = nightly.train_now(
             shell.workspace(), target, parse_day(as_of) if as_of else None, now(), shell.progress, shell.say

@@ -52,6 +52,23 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert call([noun, "--help"]) == 0
 
 
+@pytest.mark.parametrize("noun", [[], ["features"], ["models"]])
+def test_what_a_command_does_fits_one_line(
+    noun: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert call([*noun, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert "..." not in told.partition("Commands:")[2]
+    assert all(len(line) <= 80 for line in told.splitlines())
+
+
+def test_commands_stand_in_the_order_of_work(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["--help"]) == 0
+    told = capsys.readouterr().out.partition("Commands:")[2].partition("\n\n")[0]
+    assert tuple(line.split()[0] for line in told.strip().splitlines()) == COMMANDS
+
+
 @pytest.mark.parametrize("arguments", [["nonsense"], ["run", "--nonsense"], ["export", "nothing", "--out", "x.csv"]])
 def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert call(arguments) == 2
