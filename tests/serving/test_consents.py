@@ -40,7 +40,9 @@ class Beside:
 
     def load(self, name: str, people: Sequence[Mapping[str, Any]], at: datetime = FIRST) -> None:
         with (self.root / name).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, ["user_id", "recorded_at", "consent_sms", "blocked"], extrasaction="ignore")
+            writer = csv.DictWriter(
+                file, ["user_id", "recorded_at", "consent_sms", "consent_profiling", "blocked"], extrasaction="ignore"
+            )
             writer.writeheader()
             writer.writerows(people)
         Store(Workspace.open(self.root)).load_new(at)
@@ -103,6 +105,25 @@ def test_who_objected_after_the_release_is_left_out_at_once(loaded: Beside) -> N
     assert told.user_ids == before[2:]
     assert told.consents_as_of == "2024-06-03T01:00:00Z"
     assert gone[1] not in loaded.audience().user_ids
+
+
+def test_who_refused_profiling_after_the_release_is_chosen_by_no_score_at_once(loaded: Beside) -> None:
+    scored = {"rule": "repurchase_probability >= 0"}
+    before, everyone = loaded.audience(**scored), loaded.audience()
+    gone = before.user_ids[0]
+    refusal = {
+        "user_id": gone,
+        "recorded_at": "2024-06-02T12:00:00",
+        "consent_sms": "true",
+        "consent_profiling": "false",
+    }
+    loaded.load("users-new.csv", [{**refusal, "blocked": "false"}], LATER)
+    told = loaded.audience(**scored)
+    assert told.user_ids == before.user_ids[1:]
+    assert told.suppressed["no_profiling"] == before.suppressed["no_profiling"] + 1
+    still = loaded.audience()
+    assert still.user_ids == everyone.user_ids
+    assert still.expected_hits < everyone.expected_hits  # type: ignore[operator]
 
 
 def test_the_store_is_read_once_for_each_load(loaded: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
