@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from audiences.suppression import unprofiled
 from pipeline import lists, nightly
 from pipeline.nightly import RunReport, Watch
+from serving import customers
 from serving.release import Release
 from serving.runner import serve
 from warehouse.errors import UsageError
@@ -175,6 +178,11 @@ def _visitor(release: Release) -> str:
     scores = pq.read_table(release.directory / "scores.parquet", columns=columns)
     known = scores.filter(pc.and_(pc.equal(scores["target"], "churn"), pc.is_valid(scores["probability"])))
     known = known.filter(pc.equal(known["horizon_days"], pc.min(known["horizon_days"])))
+    people = customers.attributes(release)
+    if people is not None:
+        # Who refused profiling is shown what everybody is: nothing to see.
+        refused = people["entity_id"].filter(pa.array(unprofiled(people))).combine_chunks()
+        known = known.filter(pc.invert(pc.is_in(known["user_id"], value_set=refused)))
     best = known.sort_by([("probability", "descending"), ("user_id", "ascending")])["user_id"]
     return str((best if len(best) else scores["user_id"])[0].as_py())
 

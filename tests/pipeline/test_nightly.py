@@ -2,13 +2,15 @@
 
 import csv
 import json
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import champions, journal, lists, nightly, releasing
+from pipeline import champions, demo, journal, lists, nightly, releasing
 from pipeline.doctor import examine
 from serving import publication
 from serving.answers import user_suggestions
@@ -139,7 +141,7 @@ def test_other_settings_for_a_published_date_are_refused(workspace: Workspace, f
 
 
 def test_training_waits_until_it_is_due_and_predictions_come_due(
-    workspace: Workspace, first: nightly.RunReport
+    workspace: Workspace, first: nightly.RunReport, tracked: None
 ) -> None:
     told: list[str] = []
     soon = nightly.run(workspace, date(2026, 8, 24), loaded_at=LOADED, tell=told.append)
@@ -176,7 +178,7 @@ def scores(workspace: Workspace, release: str) -> list[dict[str, object]]:
 
 
 def test_a_rollback_gives_the_earlier_scores_back_and_says_who_and_why(
-    workspace: Workspace, first: nightly.RunReport
+    workspace: Workspace, first: nightly.RunReport, tracked: None
 ) -> None:
     """F14: a later version is promoted and scores otherwise; rolled back, the scores are to the bit what they were."""
 
@@ -240,6 +242,17 @@ def test_who_refused_profiling_is_offered_what_is_popular(workspace: Workspace, 
     assert {source for user in shown.keys() - set(refused) for source in shown[user]} > {"popular"}
 
 
+def test_the_demo_shows_nobody_who_refused_profiling(workspace: Workspace, first: nightly.RunReport) -> None:
+    release = lists.current(workspace)
+    shown = demo._visitor(release)
+    users = release.tables["users"]
+    place = users.column_names.index("consent_profiling")
+    said = pc.if_else(pc.equal(users["entity_id"], shown), False, users["consent_profiling"])
+    refusing = users.set_column(place, "consent_profiling", said)
+    other = demo._visitor(replace(release, tables={**release.tables, "users": refusing}))
+    assert other != shown
+
+
 def test_a_named_audience_is_built_and_written(workspace: Workspace, first: nightly.RunReport) -> None:
     built = lists.build_audience_now(workspace, "top_of_the_pyramid", None, None, False, LOADED, lambda *a: None)
     folder = built.report.folder
@@ -284,7 +297,7 @@ def test_who_opted_out_since_the_run_is_left_out(workspace: Workspace, first: ni
 
 
 def test_a_release_that_was_damaged_is_made_anew(workspace: Workspace) -> None:
-    day, told = date(2026, 8, 24), list[str]()
+    day, told = date(2026, 9, 26), list[str]()  # training is not due
     made = nightly.run(workspace, day, loaded_at=LOADED)
     with (workspace.releases / made.release / "scores.parquet").open("ab") as file:
         file.write(b"more")
