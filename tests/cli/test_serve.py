@@ -64,8 +64,8 @@ def gone(running: subprocess.Popen[str], sent: signal.Signals, port: int) -> tup
 
 @pytest.mark.parametrize(
     ("sent", "engine"),
-    [(signal.SIGINT, ["--bare"]), (signal.SIGHUP, ["--bare"]), (signal.SIGTERM, ["--bare"]), (signal.SIGTERM, [])],
-    ids=["SIGINT", "SIGHUP", "SIGTERM", "SIGTERM of BentoML"],
+    [(signal.SIGINT, ["--bare"]), (signal.SIGHUP, ["--bare"]), (signal.SIGTERM, [])],
+    ids=["SIGINT", "SIGHUP", "SIGTERM of BentoML"],
 )
 def test_asked_to_end_it_leaves_nothing_behind(start: Start, sent: signal.Signals, engine: list[str]) -> None:
     running, port = start(*engine)
