@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 import features
 from features import rules
-from features.building import build_features
+from features.building import build_features, encodings
 from features.outcomes import outcome_counts
 from features.source import Source
 from training.targets import Target
@@ -173,7 +173,7 @@ class Snapshots:
         table = build_features(self.source, as_of)
         if path is not None:
             with atomic_file(path) as temporary:
-                pq.write_table(table, temporary, compression="zstd")
+                pq.write_table(table, temporary, compression="zstd", **encodings(table.column_names))
         return table
 
     def _keep(self, as_of: date, table: pa.Table) -> None:

@@ -5,6 +5,7 @@ Three-valued: a condition on an unknown value is unknown, `not unknown` is unkno
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import duckdb
@@ -29,7 +30,7 @@ from features.rules.language import (
     Value,
     walk,
 )
-from warehouse.engine import connect
+from warehouse.engine import shared
 
 TABLE = "customers"
 """The relation that compiled rules read: one row per `entity_id`, with the fields as columns."""
@@ -53,8 +54,8 @@ def evaluate(rule: Rule, table: pa.Table, connection: duckdb.DuckDBPyConnection 
     """For every row of `table`, in its order, whether the rule is true.
 
     `table` has one row per `entity_id`. Shares and choices (`in top 10 %`, `top 5000 by`) are relative to its rows.
-    Given a `connection` nobody else is using, it is used and left as it was; else one is opened, which costs
-    more time than the rule. `RuleError` where the rule does not fit the columns.
+    Given a `connection` nobody else is using, it is used and left as it was; else a cursor of the process's own, for
+    to open an engine costs more time than the rule. `RuleError` where the rule does not fit the columns.
     """
     check(rule, fields_from_schema(table.schema))
     if any(isinstance(n, Best) or (isinstance(n, Condition) and n.operator in SHARES) for n in walk(rule.root)):
@@ -62,7 +63,7 @@ def evaluate(rule: Rule, table: pa.Table, connection: duckdb.DuckDBPyConnection 
     customers = _projected(rule, table)
     if connection is not None:
         return _run(rule, customers, connection)
-    with connect() as own:
+    with closing(shared().cursor()) as own:
         return _run(rule, customers, own)
 
 
