@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from models.propensity import PropensityModel
+from training.cards import CARD_FILE
 from training.registry import Registry
-from training.trainer import CARD_FILE
 from warehouse.errors import NotReadyError, UsageError
 from warehouse.workspace import Workspace
 

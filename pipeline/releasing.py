@@ -20,10 +20,11 @@ from serving.manifest import ReleaseError
 from serving.publication import current_release, publish
 from serving.release import Release, ReleaseContents, open_release, write_release
 from serving.scoring import populations, score
+from training.cards import CARD_JSON
 from training.registry import Registry
 from training.snapshots import Snapshots
 from training.targets import BUILT_IN
-from training.trainer import CARD_JSON, champions, complements
+from training.trainer import champions, complements
 from warehouse.clock import instant
 from warehouse.errors import DataProblemError, NotReadyError
 from warehouse.files import sweep

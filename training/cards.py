@@ -9,6 +9,9 @@ from training.evaluation import propensity as metrics
 from training.judging import TREES
 from training.propensity import Made, Trained, drivers, in_words
 
+CARD_FILE, CARD_JSON = "card.md", "card.json"
+"""The card in a model's folder, in words and as plain values."""
+
 PROTOCOLS = {
     "full": "trained, stopped, calibrated and judged on four dates a horizon apart",
     "short": "trained and judged on dates a horizon apart; trees and calibration by cross-fitting over customers",

@@ -31,7 +31,7 @@ def _record(trained: Trained, made: Made, files: Path) -> Record:
     serves = trained.serves is not None and trained.serves.model.version == version
     alias: Alias = "champion" if serves else "challenger"
     promoted = trained.promoted and version == trained.model.version
-    card = cards.card(trained, made)
+    card = json.loads((files / cards.CARD_JSON).read_text(encoding="utf-8"))
     return Record(
         EXPERIMENT,
         version,
@@ -39,7 +39,7 @@ def _record(trained: Trained, made: Made, files: Path) -> Record:
         _metrics(trained),
         {"version": version, "target": trained.target.name, "promoted": str(promoted).lower()},
         {
-            "card.md": cards.markdown(trained, made),
+            cards.CARD_FILE: (files / cards.CARD_FILE).read_text(encoding="utf-8"),
             CARD: json.dumps(card, ensure_ascii=False, indent=1),
             INPUTS: json.dumps(trained.inputs, ensure_ascii=False, indent=1, sort_keys=True),
             "deciles.json": json.dumps(card["judged"]["deciles"], indent=1),

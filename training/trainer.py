@@ -33,7 +33,6 @@ from warehouse.store import Store
 from warehouse.workspace import Workspace
 
 COMPLEMENTS_FILE = "complements.json"
-CARD_FILE, CARD_JSON = "card.md", "card.json"
 
 
 @dataclass(frozen=True)
@@ -228,8 +227,10 @@ class Trainer:
         def write(folder: Path) -> None:
             made.write(folder, trained.inputs)
             write_text(folder / COMPLEMENTS_FILE, json.dumps(list(complements), ensure_ascii=False, indent=1) + "\n")
-            write_text(folder / CARD_FILE, cards.markdown(trained, made))
-            write_text(folder / CARD_JSON, json.dumps(cards.card(trained, made), ensure_ascii=False, indent=1) + "\n")
+            write_text(folder / cards.CARD_FILE, cards.markdown(trained, made))
+            write_text(
+                folder / cards.CARD_JSON, json.dumps(cards.card(trained, made), ensure_ascii=False, indent=1) + "\n"
+            )
 
         return self.registry.add(trained.target.name, trained.horizon, made.model.version, write)
 

@@ -11,12 +11,12 @@ import pytest
 
 from models.propensity import PropensityModel
 from training.backtest import backtest, judged_json, sentence
-from training.cards import calibration_figure, card, markdown
+from training.cards import CARD_FILE, calibration_figure, card, markdown
 from training.evaluation import propensity as metrics
 from training.recipes import rule_recipe
 from training.reproduction import reproduce
 from training.snapshots import Snapshots
-from training.trainer import CARD_FILE, Trainer, champions, complements
+from training.trainer import Trainer, champions, complements
 from warehouse.errors import NotReadyError, UsageError
 from warehouse.files import write_text
 from warehouse.store import Store
