@@ -41,7 +41,7 @@ TABLES = {
     "tags": "tags.csv",
     "identities": "identities.csv",
 }
-QUICK = {"max_cutoffs": 2, "rounds": 60, "max_rows": 6000, "bootstrap_draws": 200}
+QUICK = {"max_cutoffs": 2, "rounds": 40, "max_rows": 6000, "bootstrap_draws": 200}
 _CLIPPED = 300
 
 

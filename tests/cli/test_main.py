@@ -192,7 +192,7 @@ def test_progress_is_one_bar_on_a_terminal_and_one_line_elsewhere(monkeypatch: p
         "features as of 2020-01-01", "training 2 of 6", "orders: checking orders.csv 25%",
     ]  # fmt: skip
     drawn = io.StringIO()
-    told = Told(Console(file=drawn, width=80, force_terminal=True))
+    told = Told(Console(file=drawn, width=80, force_terminal=True, _environ={}))
     for day in ("2020-01-01", "2020-01-02", "2020-01-03"):
         told(f"features as of {day}", 0)
     told.close()
@@ -201,7 +201,9 @@ def test_progress_is_one_bar_on_a_terminal_and_one_line_elsewhere(monkeypatch: p
 
 def drawn_table(width: int, **said: Any) -> list[str]:
     out = io.StringIO()
-    shell = Session(Path(), False, out=Console(file=out, width=width, force_terminal=True, color_system=None))
+    # Without the environment of the test: where TERM is dumb every width would be 80.
+    console = Console(file=out, width=width, force_terminal=True, color_system=None, _environ={})
+    shell = Session(Path(), False, out=console)
     rows = [("a-version-that-is-copied", "[kind] of it", "Some words that say why it is there and not another.", 1)]
     shell.table([], ("version", "kind", "why", "n"), rows, **said)
     return [line.rstrip() for line in out.getvalue().splitlines() if line.strip()]
