@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -56,9 +57,10 @@ class Trainer:
         self.snapshots = Snapshots(workspace, self.source, self.store.fingerprint(), progress)
         self.registry = Registry(workspace)
         self.progress = progress
-        self._trial = Lock()
-        self._trials: dict[date, gates.LeakCheck] = {}
+        self._lock = Lock()
         self._reaches: dict[tuple[str, date], tuple[date, date]] = {}
+        self._trying: defaultdict[date, Lock] = defaultdict(Lock)
+        self._trials: dict[date, gates.LeakCheck] = {}
 
     def declared(self, as_of: date) -> list[Target]:
         """The targets of this workspace on that day."""
@@ -84,7 +86,7 @@ class Trainer:
     def reach_of(self, table: str, as_of: date | None = None) -> tuple[date, date]:
         """The same of a table."""
         if as_of is not None:
-            with self._trial:
+            with self._lock:
                 if (table, as_of) not in self._reaches:
                     self._reaches[table, as_of] = reach(self.source, table, as_of)
                 return self._reaches[table, as_of]
@@ -134,7 +136,9 @@ class Trainer:
         )
 
     def _time_trial(self, cutoff: date) -> gates.LeakCheck:
-        with self._trial:
+        with self._lock:
+            trying = self._trying[cutoff]
+        with trying:  # once for each date, two dates side by side
             if cutoff not in self._trials:
                 table = self.snapshots.features(cutoff)
                 self._trials[cutoff] = gates.check_unchanged(*changed_rows(self.source, cutoff, table))
@@ -181,8 +185,8 @@ class Trainer:
         self, asked: Sequence[tuple[Target, int]], as_of: date, recipe: Recipe | None
     ) -> Iterator[Trained | Absent]:
         """The trainings in their order, as many at once as there are threads; what cannot be trained says why."""
-
-        self.snapshots.prepare(self._cutoffs(asked, as_of), self.settings.training.threads)
+        # The customers of `as_of` are scored next.
+        self.snapshots.prepare(self._cutoffs(asked, as_of) | {as_of}, self.settings.training.threads)
 
         def one(pair: tuple[Target, int]) -> Trained | Absent:
             target, horizon = pair
