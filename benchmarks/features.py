@@ -1,4 +1,5 @@
-"""Build → Parquet of 70 features from order lines: ours beside a scan, a careful pandas and a streaming polars.
+"""Build → Parquet of 70 features from order lines: ours beside a scan, a careful pandas (grouped by ids, and by
+numbers made of them by hand) and a streaming polars.
 
     python -m benchmarks.features --lines 1000000 5000000
 
@@ -71,15 +72,20 @@ def scan(folder: Path, out: Path) -> None:
 
 
 OF_ITS_OWN = {"scan only": scan, "ours": ours}
-MODULES = {"pandas": "benchmarks.with_pandas", "polars": "benchmarks.with_polars"}
-NAMES = (*OF_ITS_OWN, *MODULES)
+OTHERS = {
+    "pandas": ("benchmarks.with_pandas", "by_id"),
+    "pandas-numbered": ("benchmarks.with_pandas", "by_number"),
+    "polars": ("benchmarks.with_polars", "build"),
+}
+NAMES = (*OF_ITS_OWN, *OTHERS)
 
 
 def variant(name: str) -> Variant:
     """What is timed under a name."""
     if name in OF_ITS_OWN:
         return OF_ITS_OWN[name]
-    build: Variant = importlib.import_module(MODULES[name]).build
+    module, function = OTHERS[name]
+    build: Variant = getattr(importlib.import_module(module), function)
     return build
 
 
@@ -111,8 +117,8 @@ def run(lines: int, repeats: int) -> None:
                 if name not in best or found["seconds"] < best[name]["seconds"]:
                     best[name] = found
         for name, found in best.items():
-            print(f"  {name:<10} {found['seconds']:7.2f} s  {found['cpu']:7.2f} s of cpu  {found['megabytes']:6.0f} MB")
-        for other in ("pandas", "polars"):
+            print(f"  {name:<16} {found['seconds']:7.2f} s  {found['cpu']:7.2f} s of cpu  {found['megabytes']:6.0f} MB")
+        for other in OTHERS:
             columns, worst = compare(folder / "ours.out", folder / f"{other}.out")
             print(f"  ours against {other}: {columns} columns, largest relative difference {worst:.1e}")
 

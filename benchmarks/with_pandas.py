@@ -9,16 +9,29 @@ import pandas as pd
 from benchmarks.order_lines import CUTOFF, READ, TODAY, WINDOWS, files
 
 
-def build(folder: Path, out: Path) -> None:
-    """As a careful user of pandas 3 writes it: whole numbers as keys, filtered windows, named built-in aggregations."""
+def by_id(folder: Path, out: Path) -> None:
+    """As a careful user of pandas 3 writes it: filtered windows, named built-in aggregations, grouped by the ids."""
+    _build(folder, out, by_number=False)
+
+
+def by_number(folder: Path, out: Path) -> None:
+    """The same after the ids were turned into whole numbers by hand, which is a third of the time."""
+    _build(folder, out, by_number=True)
+
+
+def _build(folder: Path, out: Path, by_number: bool) -> None:
     wanted = [("kind", "==", "sale"), ("ordered_at", "<", CUTOFF), ("recorded_at", "<", CUTOFF)]
     read = pd.read_parquet(files(folder), columns=READ, filters=wanted, dtype_backend="pyarrow")
-    who, names = pd.factorize(read["entity_id"])
+    names = None
+    user, order, item = read["entity_id"], read["order_id"], read["item_id"]
+    if by_number:
+        user, names = pd.factorize(user)
+        order, item = pd.factorize(order)[0], pd.factorize(item)[0]
     lines = pd.DataFrame(
         {
-            "user": who,
-            "order": pd.factorize(read["order_id"])[0],
-            "item": pd.factorize(read["item_id"])[0],
+            "user": user,
+            "order": order,
+            "item": item,
             "day": (read["local_at"].astype("int64[pyarrow]") // 86_400_000_000).astype("int32"),
             "amount": read["amount"].astype("float64[pyarrow]").astype("float64"),
         }
@@ -93,7 +106,7 @@ def build(folder: Path, out: Path) -> None:
 
     since_last, since_first = TODAY - wide["last"], TODAY - wide["first"]
     made = {
-        "entity_id": pd.Series(names[wide.index], wide.index),
+        "entity_id": pd.Series(wide.index if names is None else names[wide.index], wide.index),
         "days_since_last_order": since_last,
         "days_since_first_order": since_first,
         "days_since_second_last_order_day": TODAY - days[days["back"] == 1].set_index("user")["day"],
