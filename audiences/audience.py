@@ -116,7 +116,7 @@ def build_audience(
     settings = AudienceSettings.model_validate({"rule": rule}) if isinstance(rule, str) else rule
     parsed = rules.read(settings.rule)
     if fields is not None:
-        rules.check(parsed, fields)
+        parsed = rules.check(parsed, fields)
     base = workspace.inside(workspace.audiences, name)
     work = _Work(workspace, name, frame, settings, parsed, as_of, release, now, mode, tuple(scores), fresh)
     target = base / as_of.isoformat()

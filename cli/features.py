@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,7 @@ def register(app: typer.Typer) -> None:
         found = available(Store(workspace).tables)
         payload = [
             {"name": f.name, "family": f.family, "unit": f.unit, "window_days": f.window_days, "en": f.en, "zh": f.zh}
+            | ({"values": [asdict(value) for value in f.values]} if f.is_segment else {})
             for f in found
         ]
         rows = [(f.name, f.family, f.unit, f.window_days, f.zh if chinese else f.en) for f in found]

@@ -194,7 +194,8 @@ def _spread(counted: pa.ChunkedArray, numbers: npt.NDArray[np.int32], customers:
     if feature.kind == "category":
         places = np.full(customers, -1, np.int32)
         places[numbers] = np.arange(len(numbers), dtype=np.int32)
-        return counted.combine_chunks().take(pa.array(places, mask=places < 0))
+        texts = counted.combine_chunks().take(pa.array(places, mask=places < 0))
+        return texts if feature.absent is None else texts.fill_null(feature.absent)
     missing = feature.absent
     values = np.full(customers, np.nan if missing is None else missing)
     values[numbers] = (counted if missing is None else counted.fill_null(missing)).to_numpy()

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from features.families import FAMILIES, Family
+from features.rules import Field
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "features.md"
+
+
+@dataclass(frozen=True)
+class NamedValue:
+    """One value of a segment, and what people call it."""
+
+    value: str
+    en: str
+    zh: str
 
 
 @dataclass(frozen=True)
@@ -17,7 +27,8 @@ class Feature:
     """One column of the feature table.
 
     `unit` is None for categories. `window_days` is None where the feature looks at everything before the cutoff.
-    `absent` is its value for a customer of whom the family knows nothing: 0 for counts, None (unknown) for the rest.
+    `absent` is its value for a customer of whom the family knows nothing: 0 for counts, None (unknown) for most others.
+    `values` is the closed list of a segment's values, empty for any other feature.
     """
 
     name: str
@@ -28,7 +39,13 @@ class Feature:
     en: str
     zh: str
     protected: bool = False
-    absent: float | None = None
+    absent: float | str | None = None
+    values: tuple[NamedValue, ...] = ()
+
+    @property
+    def is_segment(self) -> bool:
+        """Whether its values have names. A segment is for people: it cuts numbers that models read uncut already."""
+        return bool(self.values)
 
 
 def _window(text: str) -> tuple[str, int | None, str, str]:
@@ -41,8 +58,7 @@ def _window(text: str) -> tuple[str, int | None, str, str]:
 
 
 def _read(family: Family) -> Iterable[Feature]:
-    for line in filter(None, family.lines.splitlines()):
-        name, windows, unit, absent, en, zh = (part.strip() for part in line.split("|"))
+    for (name, windows, unit, absent, en, zh), values in _lines(family):
         bare, protected = unit.removesuffix("!").strip(), unit.endswith("!")
         for window in windows.split():
             suffix, days, in_english, in_chinese = _window(window)
@@ -55,8 +71,21 @@ def _read(family: Family) -> Iterable[Feature]:
                 " ".join(en.replace("{w}", in_english).split()),
                 zh.replace("{w}", in_chinese),
                 protected,
-                0.0 if absent == "0" else None,
+                {"0": 0.0, "?": None}.get(absent, absent),
+                values,
             )
+
+
+def _lines(family: Family) -> Iterator[tuple[list[str], tuple[NamedValue, ...]]]:
+    """The parts of each feature's line, and the values told on the lines after it."""
+    found: list[tuple[list[str], list[NamedValue]]] = []
+    for line in filter(None, family.lines.splitlines()):
+        parts = [part.strip() for part in line.split("|")]
+        if len(parts) == 3:
+            found[-1][1].append(NamedValue(*parts))
+        else:
+            found.append((parts, []))
+    return ((parts, tuple(values)) for parts, values in found)
 
 
 FEATURES: tuple[Feature, ...] = tuple(feature for family in FAMILIES for feature in _read(family))
@@ -74,6 +103,19 @@ def by_name() -> dict[str, Feature]:
     return {feature.name: feature for feature in FEATURES}
 
 
+def fields(features: Iterable[Feature]) -> dict[str, Field]:
+    """What rules may ask of these features; a segment's values may be called by their Chinese names."""
+    return {
+        feature.name: Field(
+            feature.name,
+            "number" if feature.kind == "number" else "text",
+            tuple(each.value for each in feature.values),
+            tuple(each.zh for each in feature.values),
+        )
+        for feature in features
+    }
+
+
 def markdown() -> str:
     """The catalogue as a page: one table per family."""
     lines = [
@@ -83,6 +125,8 @@ def markdown() -> str:
         "",
         "One row per customer as of a date. A window of n days is the n calendar days of the business zone that end",
         "where that date begins. Protected features stay out of models unless `training.use_protected` is set.",
+        "A segment is a category with a closed list of named values. It cuts numbers that models read uncut, so models",
+        "do not read it; rules may name its values in Chinese too.",
         f"There are {len(FEATURES)} of them.",
     ]
     for family in FAMILIES:
@@ -100,6 +144,10 @@ def markdown() -> str:
             if feature.family == family.name:
                 unit = (feature.unit or "category") + (", protected" if feature.protected else "")
                 lines.append(f"| `{feature.name}` | {unit} | {feature.en} | {feature.zh} |")
+        named = [(f.name, each) for f in FEATURES if f.family == family.name for each in f.values]
+        if named:
+            lines += ["", "| segment | value | name | 名称 |", "|---|---|---|---|"]
+            lines += [f"| `{name}` | `{each.value}` | {each.en} | {each.zh} |" for name, each in named]
     return "\n".join(lines) + "\n"
 
 

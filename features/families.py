@@ -2,7 +2,8 @@
 """What each family counts, in words: the one place from which the catalogue is read.
 
 A line is `name | windows | unit | where nothing is there | meaning | 含义`. A window is a number of days, or L for
-everything so far; `{w}` in a meaning becomes the window's words. Where nothing is there a count is 0 and the rest unknown.
+everything so far; `{w}` in a meaning becomes the window's words. Where nothing is there a count is 0 and the rest unknown. A category whose
+line is followed by lines `value | English name | 中文名` is a segment: it has these values and no other.
 """
 
 from __future__ import annotations
@@ -292,6 +293,24 @@ region | . | * | ? | region | 地区
 gender | . | * ! | ? | gender | 性别
 birth_year | . | year ! | ? | year of birth | 出生年份
 was_referred | . | flag | ? | 1 where somebody referred the customer | 是否由他人推荐
+""",
+    ),
+    Family(
+        "segments",
+        _ORDERS,
+        """
+buyer_type | . | * | never_bought | orders so far: none, one, more | 累计订单数：无、一单、多单
+never_bought | never bought | 未购
+one_time | bought once | 一次客
+repeat | repeat buyer | 复购客
+price_level | . | * | ? | average place by price in their category of the items bought so far, in thirds | 累计所购商品在品类内的平均价位，三等分
+budget | lower third | 低价位
+middle | middle third | 中价位
+premium | upper third | 高价位
+discount_affinity | . | * | ? | share of orders with a discount so far: to 20 %, to 60 %, above; unknown below two orders | 累计有折扣订单的比例：不超过20%、不超过60%、以上；不足两单则未知
+full_price | full price | 正价
+mixed | with and without discount | 兼买
+discount | mostly at a discount | 折扣
 """,
     ),
 )

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from features import rules
-from features.catalogue import available
+from features.catalogue import available, fields
 from features.families import FAMILIES
 from features.rules.language import SHARES, Best, Condition, walk
 from models import recommenders
@@ -88,13 +89,11 @@ def _says_something(asked: TargetSettings) -> bool:
 
 def _misread(population: str, settings: Settings) -> str | None:
     """Why the rule of a population cannot be used."""
-    fields = {
-        feature.name: rules.Field(feature.name, "number" if feature.kind == "number" else "text")
-        for feature in available(settings.tables)
-    }
+    # Populations are kept with the models as written, so they say the values themselves.
+    asked = fields(available(settings.tables))
+    plain = {name: replace(field, names=()) for name, field in asked.items()}
     try:
-        rule = rules.parse(population.replace("{A}", "60"))
-        rules.check(rule, fields)
+        rule = rules.check(rules.parse(population.replace("{A}", "60")), plain)
     except RepriseError as error:
         return f"a rule over features. {error.message}"
     if any(isinstance(n, Best) or (isinstance(n, Condition) and n.operator in SHARES) for n in walk(rule.root)):

@@ -245,8 +245,7 @@ def build_audience_now(
         with workspace.lock("run"):
             Store(workspace).load_new(now, progress)
     fields = customers.fields(opened)
-    parsed = rules.read(asked.rule)
-    rules.check(parsed, fields)
+    parsed = rules.check(rules.read(asked.rule), fields)
     wanted = {*rules.fields_of(parsed), *consents.COLUMNS, *_target_columns(fields)}
     report = build_audience(
         workspace,

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.catalogue import FEATURES, fields
 from features.source import StoreSource, versions
 from pipeline import suggestions
 from serving import drift
@@ -86,6 +87,7 @@ def publish_release(
         tables=tables_known(source, as_of),
         populations={name: _sorted(held, ("item_id",)) for name, held in source.population_tables(as_of).items()},
         absent=[*absent, *([suggested.absent] if suggested.absent else [])],
+        fields=[*fields(f for f in FEATURES if f.is_segment and f.name in features.column_names).values()],
         cards=cards(workspace, models),
         previous=current_release(workspace.releases),
     )

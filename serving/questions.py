@@ -91,7 +91,7 @@ def _by_user(release: Release, people: Iterable[str], scores: pa.Table | None) -
 
 def _audience(release: Release, asked: AudienceRequest, consents: ConsentsBeside) -> dict[str, Any]:
     rule = rules.read(asked.rule) if isinstance(asked.rule, str) else rules.from_json(asked.rule)
-    rules.check(rule, served.fields(release))
+    rule = rules.check(rule, served.fields(release))
     fields = rules.fields_of(rule)
     candidates = _asked_about(release, asked)
     people = served.customers(release, fields)

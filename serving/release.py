@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -275,7 +275,7 @@ def _described(contents: ReleaseContents) -> dict[str, Any]:
         "settings": _served_settings(contents.settings),
         "models": [[target, horizon] for target, horizon in contents.models],
         "recommender": contents.recommender[0] if contents.recommender else None,
-        "fields": [{"name": f.name, "kind": f.kind, "values": list(f.values)} for f in contents.fields],
+        "fields": [asdict(field) for field in contents.fields],
         "absent": [dict(each) for each in contents.absent],
         "cards": {name: dict(card) for name, card in contents.cards.items()},
         "previous": contents.previous,
@@ -306,7 +306,9 @@ def _opened(directory: Path) -> Release:
         recommender=told["recommender"],
         tables=tables,
         populations=_read_folder(directory / "populations"),
-        fields=tuple(Field(f["name"], f["kind"], tuple(f["values"])) for f in told["fields"]),
+        fields=tuple(
+            Field(f["name"], f["kind"], tuple(f["values"]), tuple(f.get("names", ()))) for f in told["fields"]
+        ),
         items=item_ids([*offered.values(), *(table for name, table in tables.items() if name == "items")]),
         not_for_sale=not_for_sale(tables.get("items"), as_of, settings.time_zone),
         absent=tuple(told["absent"]),

@@ -5,13 +5,28 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
 import pyarrow as pa
 
-from features.rules.language import SHARES, Best, Condition, HasTag, Rule, RuleError, Span, Value, value_text, walk
+from features.rules.language import (
+    SHARES,
+    And,
+    Best,
+    Condition,
+    HasTag,
+    Node,
+    Not,
+    Or,
+    Rule,
+    RuleError,
+    Span,
+    Value,
+    value_text,
+    walk,
+)
 from features.rules.parsing import point
 
 TAGS = "tags"
@@ -30,11 +45,15 @@ _WRITTEN = {
 
 @dataclass(frozen=True)
 class Field:
-    """A field a rule may name. `values` is the closed list of a text field's values; empty: any text."""
+    """A field a rule may name. `values` is the closed list of a text field's values; empty: any text.
+
+    `names` are what people call these values, in their order; a rule may use either. Empty: no other names.
+    """
 
     name: str
     kind: Literal["number", "text", "flag", "date", "tags"]
     values: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def fields_from_schema(schema: pa.Schema) -> dict[str, Field]:
@@ -72,11 +91,28 @@ def fields_of(rule: Rule) -> tuple[str, ...]:
     return tuple(names)
 
 
-def check(rule: Rule, fields: Mapping[str, Field]) -> None:
-    """Nothing, or one `RuleError` that tells every word of the rule that does not fit the fields."""
+def check(rule: Rule, fields: Mapping[str, Field]) -> Rule:
+    """The rule to evaluate, in which values called by their names are the values themselves.
+
+    Or one `RuleError` that tells every word of the rule that does not fit the fields.
+    """
     problems = [point(rule.source, at, message) for at, message in _problems(rule, fields)]
     if problems:
         raise RuleError("\n".join(problems))
+    return replace(rule, root=_unnamed(rule.root, fields))
+
+
+def _unnamed(node: Node, fields: Mapping[str, Field]) -> Node:
+    if isinstance(node, And | Or):
+        return replace(node, parts=tuple(_unnamed(part, fields) for part in node.parts))
+    if isinstance(node, Not):
+        return replace(node, part=_unnamed(node.part, fields))
+    if isinstance(node, Best):
+        return replace(node, of=_unnamed(node.of, fields))
+    if isinstance(node, Condition) and node.operator != "contains":
+        meant = dict(zip(fields[node.field].names, fields[node.field].values, strict=False))
+        return replace(node, values=tuple(meant.get(v, v) if isinstance(v, str) else v for v in node.values))
+    return node
 
 
 def _problems(rule: Rule, fields: Mapping[str, Field]) -> Iterator[tuple[Span, str]]:
@@ -143,8 +179,7 @@ def _values(node: Condition, field: Field, scale: int | None) -> Iterator[tuple[
             fitting.append((value, at))
     if node.operator == "between" and len(fitting) == 2 and fitting[0][0] > fitting[1][0]:  # type: ignore[operator]
         yield fitting[0][1], "The smaller end of between comes first."
-    if node.operator != "contains":
-        yield from _unlisted(field, fitting)
+    yield from _uncontained(field, fitting) if node.operator == "contains" else _unlisted(field, fitting)
 
 
 def _out_of_scale(scale: int, value: float) -> str | None:
@@ -160,14 +195,25 @@ def _out_of_scale(scale: int, value: float) -> str | None:
 
 def _unlisted(field: Field, values: Sequence[tuple[Value, Span]]) -> Iterator[tuple[Span, str]]:
     for value, at in values:
-        if field.values and value not in field.values:
-            near = difflib.get_close_matches(str(value), field.values, n=3, cutoff=0.5)
-            listed = " or ".join(value_text(word) for word in near) if near else ", ".join(field.values[:12])
-            yield (
-                at,
-                f"{field.name} is never {value_text(value)}. "
-                + (f"Did you mean {listed}?" if near else f"Its values: {listed}."),
-            )
+        known = (*field.values, *field.names)
+        if known and value not in known:
+            near = difflib.get_close_matches(str(value), known, n=3, cutoff=0.5)
+            listed = " or ".join(value_text(word) for word in near)
+            told = f"Did you mean {listed}?" if near else _its_values(field)
+            yield at, f"{field.name} is never {value_text(value)}. {told}"
+
+
+def _uncontained(field: Field, values: Sequence[tuple[Value, Span]]) -> Iterator[tuple[Span, str]]:
+    """A part of a text that none of the values has; names are not looked into."""
+    for value, at in values:
+        if field.values and not any(str(value) in each for each in field.values):
+            yield at, f"No value of {field.name} contains {value_text(value)}. {_its_values(field)}"
+
+
+def _its_values(field: Field) -> str:
+    names = field.names or [""] * len(field.values)
+    listed = [f"{value} ({name})" if name else value for value, name in zip(field.values, names, strict=True)]
+    return f"Its values: {', '.join(listed[:12])}."
 
 
 def kind_of(value: Value) -> str:

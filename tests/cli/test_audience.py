@@ -44,6 +44,22 @@ def test_a_rule_in_json(shop: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert "Did you mean order_count_lifetime" in told["error"]["message"]
 
 
+def test_a_rule_over_a_segment_in_text_and_json(shop: str, capfd: pytest.CaptureFixture[str]) -> None:
+    form = {"field": "buyer_type", "op": "=", "value": "复购客"}
+    code, told = built(capfd, shop, "repeat", "--rule", 'buyer_type = "repeat"')
+    assert (code, told["state"]) == (0, "new")
+    assert (
+        told["counts"]["matched"]
+        == built(capfd, shop, "twice", "--rule", "order_count_lifetime >= 2")[1]["counts"]["matched"]
+        > 0
+    )
+    for rule in ('buyer_type = "复购客"', json.dumps(form)):
+        assert built(capfd, shop, "repeat", "--rule", rule)[1]["state"] == "unchanged"
+    code, told = built(capfd, shop, "wrong", "--rule", 'buyer_type = "repeated"')
+    assert code == 2
+    assert 'Did you mean "repeat"?' in told["error"]["message"]
+
+
 def test_hits_are_expected_of_an_audience_whose_rule_names_no_score(
     shop: str, capfd: pytest.CaptureFixture[str]
 ) -> None:

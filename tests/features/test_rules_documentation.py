@@ -8,13 +8,11 @@ import pyarrow as pa
 import pytest
 
 from features import rules
-from features.catalogue import FEATURES
+from features.catalogue import FEATURES, fields
 from warehouse.engine import connect
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
-FIELDS = {
-    feature.name: rules.Field(feature.name, "number" if feature.kind == "number" else "text") for feature in FEATURES
-} | {
+FIELDS = fields(FEATURES) | {
     field.name: field
     for field in (
         rules.Field("churn_probability", "number"),

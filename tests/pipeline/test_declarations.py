@@ -28,6 +28,8 @@ WRONG = {
     '[targets.repurchase]\npopulation = "churn_probability > 0.5"': ("line 5", 'no field "churn_probability"'),
     '[targets.repurchase]\npopulation = "amount_365d in top 10 %"': ("line 5", "a rule about each customer alone"),
     '[targets.repurchase]\npopulation = "order_count_lifetime > 1 top 50 by amount_365d"': ("line 5", "each customer"),
+    "[targets.repurchase]\npopulation = 'buyer_type = \"repeated\"'": ("line 5", 'Did you mean "repeat"?'),
+    "[targets.repurchase]\npopulation = 'buyer_type = \"复购客\"'": ("line 5", "never_bought, one_time, repeat."),
     "[targets.repurchse]\nhorizons = [30]": ('line 4: "targets.repurchse"', 'Did you mean "repurchase"?'),
     "static = true": ('line 4: "tables.orders.static" is true; allowed: only in [tables.users]', "[tables.tags]"),
     '[activity]\nacts = ["open"]': ('line 5: "activity.acts" is ["open"]; allowed: sales, as there is no', "events"),

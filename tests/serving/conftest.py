@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from features.building import build_features
-from features.catalogue import by_name
+from features.catalogue import FEATURES, fields
 from features.source import FramesSource
 from models.baselines import Rule
 from models.boosting import BoostingSettings, boost
@@ -38,6 +38,7 @@ from warehouse.settings import Settings
 
 AS_OF = date(2024, 6, 1)
 ODD_IDS = ("007", "a/b", "a/scores", "小明", "with space", "e\u0301", "x%41", "q?r#s")
+_MODELLED = frozenset(f.name for f in FEATURES if not f.protected and not f.is_segment)
 CATEGORIES = ("tea", "cups", "cake")
 SETTINGS = Settings.model_validate(
     {
@@ -138,7 +139,7 @@ def fitted(features: pa.Table, target: str, population: str, seed: int = 1, hori
     rng = np.random.default_rng(seed)
     recency = features["days_since_last_act"].to_numpy(zero_copy_only=False)
     y = (rng.random(features.num_rows) < np.where(np.isnan(recency), 0.1, 1 / (1 + recency / 40))).astype(float)
-    names = [name for name in features.column_names if name in by_name() and not by_name()[name].protected]
+    names = [name for name in features.column_names if name in _MODELLED]
     schema = FeatureSchema.from_table(features, names)
     matrix = schema.encode(features)
     grown = boost(matrix, y, BoostingSettings(rounds=15, seed=seed, threads=1), schema.categorical)
@@ -182,6 +183,7 @@ def make_contents(shop: Shop, release: str = "r1", seed: int = 1) -> ReleaseCont
         settings=SETTINGS,
         models=models,
         features=features,
+        fields=[*fields(feature for feature in FEATURES if feature.is_segment).values()],
         scores=score(models, features, as_of=AS_OF, release=release),
         suggestions=pa.table(
             {

@@ -106,6 +106,20 @@ def test_a_word_that_is_no_field_is_told_with_near_ones(client: Any) -> None:
             assert near in response.json()["detail"]
 
 
+def test_a_rule_over_a_segment_in_every_form(client: Any, release: Release) -> None:
+    form = {"field": "buyer_type", "op": "=", "value": "复购客"}
+    said = [asked(client, rule) for rule in ('buyer_type = "repeat"', 'buyer_type = "复购客"', form)]
+    by_count = asked(client, "order_count_lifetime >= 2")
+    assert {each.rule for each in said} == {'buyer_type = "repeat"'}
+    assert [each.user_ids for each in said] == [by_count.user_ids] * 3
+    assert said[0].count > 0
+    assert set(asked(client, 'buyer_type = "never_bought"').user_ids) <= of_those(release, "order_count_lifetime", 0)
+    for rule in ('buyer_type = "repeated"', {**form, "value": "repeated"}):
+        response = client.post("/v1/audience", {"rule": rule})
+        assert response.status_code == 422
+        assert 'Did you mean "repeat"?' in response.json()["detail"]
+
+
 def test_a_user_of_later_lines_only_is_answered_as_unknown(client: Any, release: Release) -> None:
     later = {"user_id": "later", "ordered_at": "2024-06-01T00:00:00", "order_id": "1", "item_id": "item1", "amount": 1}
     seen = {**later, "user_id": "seen", "ordered_at": "2024-05-01T00:00:00"}

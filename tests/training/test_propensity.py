@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from features.catalogue import FEATURES
 from features.source import FramesSource
 from models.calibration import Calibration
 from models.propensity import PropensityModel
@@ -214,9 +215,10 @@ def test_a_recipe_is_what_its_json_says(recipe, shop):
     assert not recipe.same_as(replace(recipe, max_rows=7))
 
 
-def test_protected_and_excluded_features_stay_out(shop):
+def test_protected_and_excluded_features_and_segments_stay_out(shop):
     tables = {"orders", "users"}
     assert not {"gender", "birth_year"} & set(tree_recipe(shop.training, tables).features)
+    assert not {f.name for f in FEATURES if f.is_segment} & set(tree_recipe(shop.training, tables).features)
     asked = shop.training.model_copy(update={"use_protected": True, "exclude_families": ("recency",)})
     features = tree_recipe(asked, tables).features
     assert {"gender", "birth_year"} <= set(features)

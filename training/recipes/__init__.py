@@ -67,7 +67,7 @@ RECIPES: Mapping[str, tuple[BoostingSettings, str | None]] = {"default": (DEFAUL
 
 
 def tree_recipe(settings: TrainingSettings, tables: Collection[str], name: str = "default") -> Recipe:
-    """The tree recipe of that name, reading every feature these tables give but protected and excluded ones.
+    """The tree recipe of that name, reading every feature these tables give but segments, protected and excluded ones.
 
     `UsageError` where there is no recipe of that name.
     """
@@ -78,7 +78,9 @@ def tree_recipe(settings: TrainingSettings, tables: Collection[str], name: str =
     columns = tuple(
         feature.name
         for feature in available(tables)
-        if feature.family not in settings.exclude_families and (settings.use_protected or not feature.protected)
+        if not feature.is_segment
+        and feature.family not in settings.exclude_families
+        and (settings.use_protected or not feature.protected)
     )
     return Recipe(name, trees, columns, start=start, max_rows=settings.max_rows)
 
