@@ -1,4 +1,7 @@
-"""One tracking store for tests that are not about MLflow: importing it takes seconds of processor time each time."""
+"""One tracking store for tests that are not about MLflow: importing it takes seconds of processor time each time.
+
+And the settings of a quick training.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,20 @@ import pytest
 from pipeline import teaching
 from training.tracking import Tracker
 from warehouse.workspace import Workspace
+
+QUICK = """
+[targets]
+repurchase.horizons = [30]
+churn.horizons = [30]
+second_order.horizons = [30]
+win_back.horizons = [30]
+[training]
+max_cutoffs = 2
+max_rows = 1000
+rounds = 10
+bootstrap_draws = 100
+"""
+"""For the end of a `reprise.toml`; further keys of `[training]` may follow."""
 
 
 @pytest.fixture(scope="session")

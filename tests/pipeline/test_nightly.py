@@ -16,26 +16,14 @@ from serving import publication
 from serving.answers import user_suggestions
 from serving.customers import attributes
 from serving.publication import current_release, history
+from tests.pipeline.conftest import QUICK
 from warehouse.errors import DataProblemError, UsageError
 from warehouse.shop import make_shop
 from warehouse.starting import init_workspace
 from warehouse.workspace import Workspace
 
 LOADED = datetime(2026, 11, 1)
-QUICK = """
-[training]
-max_cutoffs = 2
-max_rows = 1000
-rounds = 10
-bootstrap_draws = 100
-[targets]
-repurchase.horizons = [30]
-churn.horizons = [30]
-second_order.horizons = [30]
-win_back.horizons = [30]
-[recommend]
-models = ["popularity", "gp_topfreq"]
-"""
+RECOMMENDERS = '[recommend]\nmodels = ["popularity", "gp_topfreq"]\n'
 AS_OF = date(2026, 8, 20)
 
 
@@ -45,7 +33,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     shop = make_shop(root / "shop", users=400, seed=5, days=170)
     init_workspace(root / "w", files={"orders": shop.files["orders"], "users": shop.files["users"]}, tz=shop.time_zone)
     settings = root / "w" / "reprise.toml"
-    settings.write_text(settings.read_text(encoding="utf-8") + QUICK, encoding="utf-8")
+    settings.write_text(settings.read_text(encoding="utf-8") + QUICK + RECOMMENDERS, encoding="utf-8")
     return Workspace.open(root / "w")
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from features.source import StoreSource
 from pipeline import nightly
+from tests.pipeline.conftest import QUICK
 from training.recommender_runs import reproduce
 from training.tracking import Tracker
 from warehouse.files import sha256
@@ -23,19 +24,6 @@ from warehouse.store import Store
 from warehouse.workspace import Workspace
 
 TABLES = ("orders", "users", "items")
-QUICK = """
-[training]
-threads = {threads}
-max_cutoffs = 2
-max_rows = 1000
-rounds = 10
-bootstrap_draws = 100
-[targets]
-repurchase.horizons = [30]
-churn.horizons = [30]
-second_order.horizons = [30]
-win_back.horizons = [30]
-"""
 
 
 @dataclass(frozen=True)
@@ -64,7 +52,8 @@ def nights(tmp_path_factory: pytest.TempPathFactory, tracked: None) -> list[Nigh
         home = root / f"threads{threads}"
         init_workspace(home, files={name: shop.files[name] for name in TABLES}, tz=shop.time_zone)
         settings = home / "reprise.toml"
-        settings.write_text(settings.read_text(encoding="utf-8") + QUICK.format(threads=threads), encoding="utf-8")
+        quick = f"{QUICK}threads = {threads}\n"
+        settings.write_text(settings.read_text(encoding="utf-8") + quick, encoding="utf-8")
         workspace = Workspace.open(home)
         made.append(Night(workspace, nightly.run(workspace, date(2026, 8, 20), loaded_at=loaded_at).release))
     return made
