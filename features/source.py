@@ -282,8 +282,8 @@ def register_window(
 def versions(source: Source, table: Literal["users", "items", "tags"], as_of: date) -> pa.Table:
     """The versions of a table that serve rules and display: those known at `as_of`, else the first there is.
 
-    One row per person, item, or person and tag, with `point_in_time`: whether the version was known. Columns that are
-    not of the contract are kept.
+    One row per person, item, or person and tag, sorted by them, with `point_in_time`: whether the version was known.
+    Columns that are not of the contract are kept.
     """
     cutoff = instant(as_of, source.time_zone)
     relations = [source.items()] if table == "items" else [part.get(table) for part in source.parts()]
@@ -292,7 +292,7 @@ def versions(source: Source, table: Literal["users", "items", "tags"], as_of: da
         for relation in relations:
             sql = _versions(connection, source, table, relation, cutoff, open_columns=True)
             found.append(connection.sql(sql).to_arrow_table())
-    return pa.concat_tables(found)
+    return pa.concat_tables(found).sort_by([(name, "ascending") for name in _KEYS[table]])
 
 
 def _literal(moment: datetime) -> str:

@@ -32,12 +32,7 @@ from warehouse.files import sweep
 from warehouse.progress import Progress
 from warehouse.workspace import Workspace
 
-_VERSIONED: dict[Literal["users", "items", "tags"], tuple[str, ...]] = {
-    "users": ("entity_id",),
-    "items": ("item_id",),
-    "tags": ("entity_id", "tag"),
-}
-"""The tables with versions, and by what their rows are sorted: the same rows give the same bytes."""
+_VERSIONED: tuple[Literal["users", "items", "tags"], ...] = ("users", "items", "tags")
 
 
 @dataclass(frozen=True)
@@ -85,7 +80,7 @@ def publish_release(
         popular=suggested.popular,
         recommender=suggested.recommender,
         tables=tables_known(source, as_of),
-        populations={name: _sorted(held, ("item_id",)) for name, held in source.population_tables(as_of).items()},
+        populations={name: held.sort_by("item_id") for name, held in source.population_tables(as_of).items()},
         absent=[*absent, *([suggested.absent] if suggested.absent else [])],
         fields=[*fields(f for f in FEATURES if f.is_segment and f.name in features.column_names).values()],
         cards=cards(workspace, models),
@@ -140,19 +135,13 @@ def serving_models(workspace: Workspace) -> dict[Key, Model]:
 
 def tables_known(source: StoreSource, as_of: date) -> dict[str, pa.Table]:
     """What scoring raw lines over HTTP takes from the release: customers, items, tags and contacts as known."""
-    found: dict[str, pa.Table] = {
-        name: _sorted(versions(source, name, as_of), key) for name, key in _VERSIONED.items() if name in source.tables
-    }
+    found: dict[str, pa.Table] = {name: versions(source, name, as_of) for name in _VERSIONED if name in source.tables}
     if "contacts" in source.tables:
         cutoff = instant(as_of, source.time_zone)
         files = [source.store.bucket("contacts", k) for k in range(source.store.buckets)]
         seen = [("touched_at", "<", cutoff), ("recorded_at", "<", cutoff)]
         found["contacts"] = pq.ParquetDataset(files, filters=seen).read()
     return found
-
-
-def _sorted(table: pa.Table, key: tuple[str, ...]) -> pa.Table:
-    return table.sort_by([(name, "ascending") for name in key])
 
 
 def cards(workspace: Workspace, models: Mapping[Key, Model]) -> dict[str, Mapping[str, Any]]:

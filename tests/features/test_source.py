@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from features import build
 from features.building import build_features, write_features
 from features.source import FramesSource, StoreSource, versions
-from tests.features.conftest import World, differences, make_world, sale, stored
+from tests.features.conftest import PartedSource, World, differences, make_world, sale, stored
 from tests.features.test_laws import other_future
 from warehouse.contracts import CONTRACTS
 from warehouse.errors import NotReadyError, SettingsError, UsageError
@@ -46,11 +47,20 @@ def test_the_first_version_serves_rules_where_none_is_old_enough() -> None:
         "UTC",
     )
     users = users.append_column("shoe", [["1", "2", "3", "4", "5"]])
-    found = versions(FramesSource({"users": users}), "users", AS_OF).sort_by("entity_id").to_pylist()
+    found = versions(FramesSource({"users": users}), "users", AS_OF).to_pylist()
     assert [(row["region"], row["shoe"], row["point_in_time"]) for row in found] == [
         ("new", "2", True),
         ("first", "5", False),
     ]
+
+
+def test_versions_are_sorted_by_their_keys_over_all_parts() -> None:
+    world = make_world(2, 40)
+    source = PartedSource(world.frames(), world.zone)
+    for table, key in (("users", ["entity_id"]), ("items", ["item_id"]), ("tags", ["entity_id", "tag"])):
+        keys = [tuple(row.values()) for row in versions(source, table, world.as_of).select(key).to_pylist()]
+        assert len(keys) > 5
+        assert all(one < two for one, two in pairwise(keys))
 
 
 def test_registered_users_are_customers_once_known() -> None:
