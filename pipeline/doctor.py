@@ -20,6 +20,7 @@ from serving.holder import key_from_environment
 from serving.publication import current_directory, current_release
 from serving.release import open_release
 from warehouse.errors import RepriseError
+from warehouse.starting import HAPPENINGS
 from warehouse.store import Store
 from warehouse.workspace import Workspace, holder
 
@@ -109,9 +110,16 @@ def _store(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("store", "ok", f"{table}: {manifest.rows:,} rows{until}")
 
 
+def _first_run(workspace: Workspace) -> str:
+    """What to do where nothing has run yet."""
+    if HAPPENINGS & workspace.settings.tables.keys():
+        return "reprise run"
+    return "Name files under [tables.orders] or [tables.events] in reprise.toml; a run needs one of them."
+
+
 def _release(workspace: Workspace) -> Iterator[Finding]:
     if current_release(workspace.releases) is None:
-        yield Finding("release", "warning", "nothing has been published yet", "reprise run")
+        yield Finding("release", "warning", "nothing has been published yet", _first_run(workspace))
         return
     release = open_release(current_directory(workspace.releases), key_from_environment())
     yield Finding("release", "ok", f"{release.id} as of {release.as_of} is whole and loads")
@@ -139,7 +147,7 @@ def _tracking(workspace: Workspace) -> Iterator[Finding]:
         return
     path = workspace.tracking_uri.removeprefix("sqlite:///")
     if not os.path.exists(path):
-        yield Finding("tracking", "warning", "no run has been logged yet", "reprise run")
+        yield Finding("tracking", "warning", "no run has been logged yet", _first_run(workspace))
         return
     try:
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=3) as connection:

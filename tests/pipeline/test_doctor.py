@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
+from pipeline import nightly
 from pipeline.doctor import examine
+from warehouse.errors import NotReadyError
 from warehouse.workspace import Workspace
 
 RULES = """
@@ -26,9 +30,21 @@ def test_a_rule_that_cannot_be_read_is_found_before_its_audience_is_built(tmp_pa
     assert told == {"whole": "ok", "torn": "broken"}
 
 
-def test_an_empty_workspace_is_told_what_to_run(tmp_path: Path) -> None:
-    (tmp_path / "reprise.toml").write_text('time_zone = "UTC"\n')
+def test_a_new_workspace_is_told_what_to_run(tmp_path: Path) -> None:
+    (tmp_path / "reprise.toml").write_text('time_zone = "UTC"\n[tables.orders]\nfiles = ["orders.csv"]\n')
     found = {each.what: each for each in examine(Workspace.open(tmp_path), datetime(2020, 1, 1))}
     assert (found["store"].state, found["store"].todo) == ("warning", "reprise check")
     assert (found["release"].state, found["release"].todo) == ("warning", "reprise run")
     assert found["folders"].state == "ok"
+
+
+@pytest.mark.parametrize("tables", ["", '[tables.labels]\nfiles = ["labels.csv"]\n'])
+def test_where_no_run_is_possible_yet_it_is_told_what_is_needed(tmp_path: Path, tables: str) -> None:
+    (tmp_path / "labels.csv").write_text("target,user_id,y\ncontract,u1,1\n")
+    (tmp_path / "reprise.toml").write_text(f'time_zone = "UTC"\n{tables}')
+    workspace = Workspace.open(tmp_path)
+    found = {each.what: each for each in examine(workspace, datetime(2020, 1, 1))}
+    with pytest.raises(NotReadyError, match="neither orders nor events"):
+        nightly.run(workspace, None, loaded_at=datetime(2020, 1, 1))
+    for what in ("release", "tracking"):
+        assert "[tables.orders] or [tables.events]" in found[what].todo
