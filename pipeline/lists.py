@@ -28,14 +28,39 @@ from warehouse.store import Store
 from warehouse.workspace import Workspace
 
 FEW_IN_CONTROL = 30
-LEFT_OUT = {
-    "blocked": ("blocked", "黑名单"),
-    "no_consent": ("no consent", "未授权"),
-    "no_profiling": ("refused profiling", "不同意画像"),
-    "listed": ("on the suppression list", "在屏蔽名单中"),
-    "near": ("nearly on the suppression list", "与屏蔽名单近似"),
+SAID = {
+    "match": (
+        "audience {name}: {matched:,} of {customers:,} customers match{held}; "
+        "treatment {treatment:,}, control {control:,}",
+        "人群 {name}：{customers:,}名顾客中{matched:,}人符合{held}；触达组{treatment:,}人，对照组{control:,}人",
+    ),
+    "left_out": (", left out: {}", "，排除：{}"),
+    "between": (", ", "、"),
+    "blocked": ("blocked {:,}", "黑名单{:,}人"),
+    "no_consent": ("no consent {:,}", "未授权{:,}人"),
+    "no_profiling": ("refused profiling {:,}", "不同意画像{:,}人"),
+    "listed": ("on the suppression list {:,}", "在屏蔽名单中{:,}人"),
+    "near": ("nearly on the suppression list {:,}", "与屏蔽名单近似{:,}人"),
+    "expected": (
+        "expected {}: {:,.0f} in treatment, {:,.0f} in control",
+        "预计{}：触达组{:,.0f}人，对照组{:,.0f}人",
+    ),
+    "empty": (
+        "warning: nobody is in it, {}; its files hold a header and no rows",
+        "警告：人群为空（{}）；文件只有表头，没有数据行",
+    ),
+    "all_left_out": ("all who match are left out", "符合者全部不可触达"),
+    "none_match": ("the rule is true for nobody", "无人符合规则"),
+    "few_in_control": (
+        "so few are held back that what the contact brings cannot be measured; widen the rule",
+        "对照组人数太少，无法衡量触达的效果；请放宽规则",
+    ),
+    "wrote": ("wrote {}", "已写入 {}"),
+    "unchanged": ("already there: {}", "已存在，没有变化： {}"),
 }
-"""Why somebody is left out, in English and Chinese."""
+"""What is told of an audience that was built, in English and Chinese."""
+LEFT_OUT = ("blocked", "no_consent", "no_profiling", "listed", "near")
+"""Why somebody is left out, in the order of asking."""
 UNKNOWN = {
     "en": "{} is not known here (leading zeros count), so these are the averages.",
     "zh": "这里没有顾客 {}（前导零也算在内），以下为平均值。",
@@ -158,7 +183,21 @@ class BuiltAudience:
 
     def lines(self) -> list[str]:
         """What an operator reads, in the language of the workspace."""
-        return self._lines_zh() if self.language == "zh" else self._lines_en()
+        zh = self.language == "zh"
+        say = {what: texts[zh] for what, texts in SAID.items()}
+        counts, hits = self.report.counts, self.report.expected_hits
+        reasons = [say[why].format(n) for why in LEFT_OUT if (n := counts.get(f"left_out_{why}"))]
+        held = say["left_out"].format(say["between"].join(reasons)) if reasons else ""
+        lines = [say["match"].format(name=self.report.name, held=held, **counts)]
+        if hits and not self.report.empty:
+            target = target_words(hits.target, "zh") if zh else hits.target
+            lines.append(say["expected"].format(target, hits.treatment, hits.control))
+        if self.report.empty:
+            lines.append(say["empty"].format(say["all_left_out" if counts["matched"] else "none_match"]))
+        if self._few_in_control:
+            lines.append(say["few_in_control"])
+        done = "unchanged" if self.report.state == "unchanged" else "wrote"
+        return [*lines, say[done].format(self.report.folder)]
 
     @property
     def failed(self) -> bool:
@@ -166,53 +205,10 @@ class BuiltAudience:
         return self.report.failed
 
     @property
-    def _left_out(self) -> list[tuple[str, int]]:
-        counts = self.report.counts
-        return [(reason, counts[f"left_out_{reason}"]) for reason in LEFT_OUT if counts.get(f"left_out_{reason}")]
-
-    @property
     def _few_in_control(self) -> bool:
         counts = self.report.counts
         held_back = self.report.manifest["declared"]["control_share"]
         return bool(held_back and counts["left"] and counts["control"] < FEW_IN_CONTROL)
-
-    def _lines_zh(self) -> list[str]:
-        counts, hits = self.report.counts, self.report.expected_hits
-        held = "、".join(f"{LEFT_OUT[reason][1]}{n:,}人" for reason, n in self._left_out)
-        lines = [
-            f"人群 {self.report.name}：{counts['customers']:,}名顾客中{counts['matched']:,}人符合"
-            + (f"，排除：{held}" if held else "")
-            + f"；触达组{counts['treatment']:,}人，对照组{counts['control']:,}人"
-        ]
-        if hits and not self.report.empty:
-            target = target_words(hits.target, "zh")
-            lines.append(f"预计{target}：触达组{hits.treatment:,.0f}人，对照组{hits.control:,.0f}人")
-        if self.report.empty:
-            why = "符合者全部不可触达" if counts["matched"] else "无人符合规则"
-            lines.append(f"警告：人群为空（{why}）；文件只有表头，没有数据行")
-        if self._few_in_control:
-            lines.append("对照组人数太少，无法衡量触达的效果；请放宽规则")
-        return [
-            *lines,
-            f"{'已写入' if self.report.state != 'unchanged' else '已存在，没有变化：'} {self.report.folder}",
-        ]
-
-    def _lines_en(self) -> list[str]:
-        counts, hits = self.report.counts, self.report.expected_hits
-        held = ", ".join(f"{LEFT_OUT[reason][0]} {n:,}" for reason, n in self._left_out)
-        lines = [
-            f"audience {self.report.name}: {counts['matched']:,} of {counts['customers']:,} customers match"
-            + (f", left out: {held}" if held else "")
-            + f"; treatment {counts['treatment']:,}, control {counts['control']:,}"
-        ]
-        if hits and not self.report.empty:
-            lines.append(f"expected {hits.target}: {hits.treatment:,.0f} in treatment, {hits.control:,.0f} in control")
-        if self.report.empty:
-            why = "all who match are left out" if counts["matched"] else "the rule is true for nobody"
-            lines.append(f"warning: nobody is in it, {why}; its files hold a header and no rows")
-        if self._few_in_control:
-            lines.append("so few are held back that what the contact brings cannot be measured; widen the rule")
-        return [*lines, f"{'wrote' if self.report.state != 'unchanged' else 'already there:'} {self.report.folder}"]
 
 
 def build_audience_now(
