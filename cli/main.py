@@ -155,6 +155,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Threads that wait sleep: spinning would take the cores from the others that work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import_module("serving.quick_start")
     sys.exit(call(sys.argv[1:]))
 
 

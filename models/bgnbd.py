@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 from scipy.special import digamma, gammaln, hyp2f1
 from threadpoolctl import threadpool_limits
 
@@ -45,6 +44,9 @@ class BetaGeoNBD:
 
         Raises `DataProblemError` where a row is impossible (x < 0, t_x > T, T ≤ 0, not a number).
         """
+        # Only fitting needs it: what answers need not wait for it to load.
+        from scipy.optimize import minimize
+
         histories = _checked(x, t_x, T)
         distinct, weights = _collapsed(histories)
         unit = float(histories[:, 2].mean())

@@ -6,14 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.logistic import labels
 from warehouse.errors import DataProblemError
+
+if TYPE_CHECKING:
+    import lightgbm  # at run time where it is used: much is done without trees, and it takes long to load
 
 PATIENCE = 40
 """Trees without a better log loss on the later cutoff after which training stops."""
@@ -113,6 +115,8 @@ def boost(
     With `later`, rows of a later cutoff, training stops where their log loss no longer falls and only the best trees
     are kept; without, exactly `settings.rounds` trees are grown. Raises `DataProblemError` where y has one class.
     """
+    import lightgbm
+
     target = labels(y)
     if target.min() == target.max():
         raise DataProblemError(
@@ -157,6 +161,8 @@ def raw_contributions(booster: lightgbm.Booster, X: NDArray[np.float32]) -> NDAr
 
 def parse(text: str) -> lightgbm.Booster:
     """The trees of a text. LightGBM may kill the process on damaged text: check its hash first."""
+    import lightgbm
+
     return lightgbm.Booster(model_str=text)
 
 
@@ -205,6 +211,8 @@ def _dataset(
     reference: lightgbm.Dataset | None = None,
     start: NDArray[np.float64] | None = None,
 ) -> lightgbm.Dataset:
+    import lightgbm
+
     shared = {
         "max_bin": _BINS,
         "bin_construct_sample_cnt": _ROWS_FOR_BINS,

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
@@ -45,6 +44,9 @@ class Calibration:
         Labels are softened as in Platt (1999), (n₊ + 1)/(n₊ + 2) and 1/(n₋ + 2), so that one class alone, or classes
         that part, give a finite map. Raises `DataProblemError` where a raw score is not finite.
         """
+        # Only fitting needs it: what answers need not wait for it to load.
+        from scipy.optimize import minimize
+
         score, target = np.asarray(raw, dtype=np.float64), labels(y)
         if score.shape != target.shape or not np.isfinite(score).all():
             raise DataProblemError(f"A finite raw score for each of {target.size} labels is needed.")

@@ -7,9 +7,8 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import lightgbm
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -20,6 +19,9 @@ from models.calibration import IDENTITY, Calibration
 from models.encoding import FeatureSchema
 from warehouse.errors import RepriseError
 from warehouse.files import write_text
+
+if TYPE_CHECKING:
+    import lightgbm
 
 MODEL_FILE = "model.json"
 TREES_FILE = "model.txt"

@@ -1,7 +1,7 @@
-"""Imported first by processes that only serve: they run without pandas and scikit-learn.
+"""Imported first by the processes of the service and by the command line: they run without pandas and scikit-learn.
 
 LightGBM imports both where they are installed, for its wrappers, and Arrow imports pandas to recognise data frames,
-though answers need neither. Together they took nearly half of the time from start to ready.
+though nothing here needs either. Together they took nearly half of the time from start to ready.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ class Hidden(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname in self.names:
-            raise ModuleNotFoundError(f"{fullname} is not used by processes that serve", name=fullname)
+            raise ModuleNotFoundError(f"{fullname} is hidden here: `reprise` does without it", name=fullname)
         return None
 
 
 def hide() -> None:
-    """Hides what serving does not need; does nothing where it is already hidden."""
+    """Hides what is not needed; does nothing where it is already hidden."""
     if not any(isinstance(finder, Hidden) for finder in sys.meta_path):
         sys.meta_path.insert(0, Hidden())
 
