@@ -37,6 +37,8 @@ from warehouse.workspace import Workspace
 
 KEPT_BYTES = 512 * 2**20
 FOLDS = 5
+COUNTED_BY = {"items", "categories", "channels", "min_amount"}
+"""The settings of a target that decide what is counted; targets that differ in others share their labels."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,8 @@ class Snapshots:
         self._tables[as_of] = table
 
     def _with_outcome(self, target: Target, horizon: int, as_of: date) -> pa.ChunkedArray:
-        key = (self.known, as_of, horizon, target.counted, target.settings.model_dump_json())
+        narrowed = target.settings.model_dump_json(include=COUNTED_BY)
+        key = (self.known, as_of, horizon, target.counted, narrowed)
         if key not in self._hits:
             found = outcome_counts(self.source, as_of, horizon, target.counted, target.settings, self.known)
             self._hits[key] = found.column("entity_id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
 
@@ -28,9 +29,7 @@ def changed_rows(source: Source, as_of: date, table: pa.Table) -> tuple[int, int
     a feature that looks ahead does so for some of them.
     """
     cutoff = instant(as_of, source.time_zone)
-    part = {name: _read(rows) for name, rows in source.parts()[0].items()}
-    tried = pc.unique(pa.chunked_array([c for rows in part.values() for c in rows["entity_id"].chunks]))[:TRIED]
-    part = {name: rows.filter(pc.is_in(rows["entity_id"], value_set=tried)) for name, rows in part.items()}
+    part = _some_customers(source.parts()[0])
     frames = {name: _before(name, rows, cutoff, source) for name, rows in part.items()}
     items = source.items()
     if items is not None:
@@ -42,6 +41,30 @@ def changed_rows(source: Source, as_of: date, table: pa.Table) -> tuple[int, int
     with_later = table.take(pc.drop_null(position))
     moved = _different(alone.filter(pa.array(found)), with_later)
     return int(moved.sum()) + int((~found).sum()), alone.num_rows
+
+
+def _some_customers(part: Mapping[str, Relation]) -> dict[str, pa.Table]:
+    """All rows of `TRIED` customers of a part, or of all if there are fewer."""
+    found: dict[str, list[pa.Table]] = {name: [] for name in part}
+    ids = pa.array([], pa.string())
+    for bucket in _buckets(part):
+        for name, rows in bucket.items():
+            found[name].append(rows)
+        ids = pc.unique(pa.chunked_array([ids, *(c for rows in bucket.values() for c in rows["entity_id"].chunks)]))
+        if len(ids) >= TRIED:
+            break
+    tables = {name: pa.concat_tables(rows, promote_options="permissive") for name, rows in found.items()}
+    return {name: rows.filter(pc.is_in(rows["entity_id"], value_set=ids[:TRIED])) for name, rows in tables.items()}
+
+
+def _buckets(part: Mapping[str, Relation]) -> Iterator[dict[str, pa.Table]]:
+    """A part as it is in memory; of files one bucket after the other, each with the same customers in every table."""
+    files = [rows for rows in part.values() if not isinstance(rows, pa.Table)]
+    if len(files) < len(part):
+        yield {name: _read(rows) for name, rows in part.items()}
+        return
+    for bucket in zip(*files, strict=True):
+        yield {name: _read((path,)) for name, path in zip(part, bucket, strict=True)}
 
 
 def _read(rows: Relation) -> pa.Table:
