@@ -217,6 +217,9 @@ def _dataset(
         "max_bin": _BINS,
         "bin_construct_sample_cnt": _ROWS_FOR_BINS,
         "feature_pre_filter": False,
+        # LightGBM 4.7 writes beyond its buffers where trees grow column-wise on a subset of bundled columns. The trees
+        # are the same without bundles, and grow no slower.
+        "enable_bundle": False,
         "num_threads": _THREADS,
         "verbosity": -1,
     }

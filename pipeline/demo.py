@@ -41,7 +41,16 @@ TABLES = {
     "tags": "tags.csv",
     "identities": "identities.csv",
 }
-QUICK = {"max_cutoffs": 2, "rounds": 40, "max_rows": 6000, "bootstrap_draws": 200}
+QUICK = {"max_cutoffs": 2, "rounds": 40, "max_rows": 4000, "bootstrap_draws": 200}
+_SECTIONS = """\
+[targets.second_order]  # quick, too: 30 and 90 days are the default
+horizons = [30]
+
+[targets.win_back]
+horizons = [30]
+
+[training]  # quick, so that the demo ends in about a minute; the defaults are 12, 400, 100000 and 1000
+"""
 _CLIPPED = 300
 
 
@@ -148,8 +157,7 @@ def _adapted(settings: Path, shop: ShopReport) -> None:
     text = settings.read_text(encoding="utf-8")
     text = re.sub(r'(?m)^currency = ".*?"', f'currency = "{shop.currency}"', text, count=1)
     text = re.sub(r"(?m)^# assumed: currency .*\n", "", text, count=1)
-    quick = "[training]  # quick, so that the demo ends in about a minute; the defaults are 12, 400, 100000 and 1000"
-    text = re.sub(r"(?m)^#\[training\].*$", quick, text, count=1)
+    text = re.sub(r"(?m)^#\[training\].*\n", _SECTIONS, text, count=1)
     for key, value in {"non_products": shop.non_products, **QUICK}.items():
         shown = re.compile(rf"(?m)^#{key} = .*?  +# (?:\(an example\) )?")
         text = f"{key} = {json.dumps(value)}  # ".join(shown.split(text, maxsplit=1))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from models.boosting import BoostingSettings, boost, parse, raw_scores, sample_negatives
+from models.boosting import Binned, BoostingSettings, boost, parse, raw_scores, sample_negatives
 from models.calibration import corrected_for_sampling
 from warehouse.errors import DataProblemError
 
@@ -73,3 +73,10 @@ def test_what_cannot_be_trained_is_refused() -> None:
         boost(X, Y[:-1], FAST)
     with pytest.raises(DataProblemError, match="0 and 1"):
         boost(X, Y * 2, FAST)
+
+
+def test_columns_are_not_bundled_since_trees_on_a_subset_of_bundles_write_beyond_their_buffers() -> None:
+    X = np.random.default_rng(0).random((500, 3), dtype=np.float32)
+    y = (X[:400, 0] > 0.5).astype(float)
+    text = boost((Binned(X, []), np.arange(400)), y, BoostingSettings(rounds=3)).text
+    assert "[enable_bundle: 0]" in text
