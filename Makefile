@@ -8,7 +8,7 @@ BIN := .venv/bin
 demo: .venv/ready  ## the main job: a made-up shop, from orders to a served, scored audience
 	@$(BIN)/reprise demo --users $(DEMO_USERS) --seed $(DEMO_SEED)
 
-test: lint  ## everything that must hold
+test: lint .venv/ready-for-tests  ## everything that must hold
 	$(BIN)/python -m pytest --durations=15
 
 lint: .venv/ready
@@ -19,9 +19,14 @@ lint: .venv/ready
 .venv/ready: requirements/lock.txt requirements/bootstrap.txt requirements/install.sh
 	@requirements/install.sh
 
+.venv/ready-for-tests: .venv/ready requirements/spark.txt requirements/for_tests.sh
+	@requirements/for_tests.sh
+
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --python-version 3.11
+
 lock:  ## pin every package anew (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
-	    --python-version 3.11 --extra dev pyproject.toml requirements/build.in --output-file requirements/lock.txt
+	$(LOCK) --extra dev pyproject.toml requirements/build.in --output-file requirements/lock.txt
+	$(LOCK) --extra spark --constraint requirements/lock.txt pyproject.toml --output-file requirements/spark.txt
 
 mlflow: .venv/ready  ## open the runs of the workspace W (default: demo)
 	set -a && . mlflow/server.env && set +a && cd $(or $(W),demo) && $(CURDIR)/$(BIN)/mlflow server \
