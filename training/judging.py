@@ -15,14 +15,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features import rules
-from models.baselines import RULES
+from models.baselines import BASE_RATE, COLUMNS, RULES
 from models.calibration import Calibration
 from training.candidates import Fitted, Matrix, fit_rule, rule_out_of_fold
 from training.evaluation import propensity as metrics
 from training.evaluation.intervals import Interval, Resample, metric_intervals, paired_interval, resample
-from training.protocol import Protocol, without
+from training.protocol import UNDATED, Protocol, without
 from training.recipes import Recipe, rule_recipe
-from training.snapshots import Pool, Sample, Snapshots, pool
+from training.snapshots import Pool, Sample, Snapshots, parted, pool
 from training.targets import Target
 from warehouse.errors import DataProblemError, NotReadyError
 from warehouse.settings import TrainingSettings
@@ -192,6 +192,9 @@ class _Parts:
             return snapshots.sample(target, horizon, cutoff) if cutoff else None
 
         judged = snapshots.sample(target, horizon, protocol.judge)
+        if protocol.kind in UNDATED:
+            rest, judged = parted(judged, protocol.kind)
+            return cls(protocol, horizon, judged, pool([rest], most_rows), None, None)
         training = [snapshots.sample(target, horizon, cutoff) for cutoff in protocol.train] or [judged]
         return cls(protocol, horizon, judged, pool(training, most_rows), at(protocol.stop), at(protocol.calibrate))
 
@@ -221,6 +224,12 @@ def _rules(parts: _Parts) -> tuple[dict[str, Contender], str]:
             continue
         contenders[name] = Contender(name, rule_recipe(name), p)
         chosen_by[name] = earlier
+    if not contenders and not any(
+        set(columns) & set(parts.training.table.column_names) for columns in COLUMNS.values()
+    ):
+        # A table of attributes alone has no days of orders or acts that a rule could count.
+        p, _ = _rule(BASE_RATE, parts)
+        return {BASE_RATE: Contender(BASE_RATE, rule_recipe(BASE_RATE), p)}, BASE_RATE
     if not contenders:
         raise NotReadyError(
             "No simple rule can be computed.",

@@ -28,7 +28,12 @@ from warehouse.settings_values import (
 )
 
 SETTINGS_FILE = "reprise.toml"
-TableName = Literal["orders", "events", "users", "items", "contacts", "tags", "identities", "exposures", "labels"]
+LABEL_HORIZON = 30
+"""The horizon of labels that declare none, in days: their file does not say how far they look."""
+TableName = (
+    Literal["orders", "events", "users", "items", "contacts", "tags", "identities", "exposures", "labels"]
+    | Annotated[str, Field(pattern=r"^extra_[a-z][a-z0-9_]{0,40}$", examples=["extra_visits"])]
+)
 
 
 class _Section(BaseModel):
@@ -62,6 +67,17 @@ class TableSettings(_Section):
     duplicates: Literal["drop", "keep"] = Field(
         default="drop", description="What to do with rows equal in all columns."
     )
+    features: tuple[str, ...] | None = Field(
+        default=None,
+        description="Further columns that become features; all of labels and extra tables if absent, none of users "
+        "beside orders or events.",
+    )
+    categories: tuple[str, ...] = Field(
+        default=(), description="Of these columns the values are names, though they look like numbers."
+    )
+    time_order: Literal["as_of", "file"] = Field(
+        default="as_of", description="Labels without dates: as_of splits them at random; file: later lines are later."
+    )
     static: bool = Field(default=False, description="Versioned tables: what is known now was true at all times.")
     on_unknown_event: tuple[str, ...] = Field(
         default=(), description="The closed list of event names; empty: any name."
@@ -92,8 +108,8 @@ class TargetSettings(_Section):
     """
 
     population: str | None = Field(default=None, description="A rule over features; the built-in one if absent.")
-    outcome: Literal["sale", "no_sale", "act", "no_act"] | None = Field(
-        default=None, description="What counts as y = 1 in the window; the built-in one if absent."
+    outcome: Literal["sale", "no_sale", "act", "no_act", "labels"] | None = Field(
+        default=None, description="What counts as y = 1 in the window, or labels: what that table says."
     )
     items: tuple[str, ...] = Field(default=(), description="Only these items count in the outcome.")
     categories: tuple[str, ...] = Field(default=(), description="Only these categories count in the outcome.")
