@@ -53,7 +53,8 @@ class ReleaseContents:
     `features` has one row per user sorted by `entity_id`; `scores` is what `scoring.score` gave for it;
     `suggestions`, `similar_items` and `popular` follow `serving.schemas`, best first; `tables` are in store schema as
     known at `as_of`; `populations` are the tables features take from the whole population; `own` are the features of
-    the workspace's own, whose tables are among `tables`. `recommender` is (name, arrays). `cards` are keyed `target_30d`. `previous` names the release before this one; `accepted_drift` says
+    the workspace's own, whose tables are among `tables`. `recommender` is (name, arrays).
+    `cards` are keyed `target_30d`. `previous` names the release before this one; `accepted_drift` says
     what was surprising beside it, and why it was published all the same.
     """
 

@@ -25,7 +25,8 @@ from warehouse.layout import EVENT_IDS, FILE, file_schema
 from warehouse.manifest import SourceFile, TableManifest
 from warehouse.progress import Progress
 from warehouse.reading import LINE, header, read_batches
-from warehouse.settings import Settings, TableName
+from warehouse.settings import Settings
+from warehouse.settings_values import TableName
 from warehouse.spooling import Spool
 
 MAX_NULL_LIKE_SHARE = 0.005

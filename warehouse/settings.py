@@ -15,6 +15,7 @@ from warehouse.errors import SettingsError
 from warehouse.files import explained
 from warehouse.settings_problems import Wrong, sentence, sentences
 from warehouse.settings_values import (
+    TABLE_NAMES,
     Currency,
     Days,
     Encoding,
@@ -23,6 +24,7 @@ from warehouse.settings_values import (
     Name,
     Pattern,
     PresetName,
+    TableName,
     TimeFormat,
     Zone,
 )
@@ -30,10 +32,6 @@ from warehouse.settings_values import (
 SETTINGS_FILE = "reprise.toml"
 LABEL_HORIZON = 30
 """The horizon of labels that declare none, in days: their file does not say how far they look."""
-TableName = (
-    Literal["orders", "events", "users", "items", "contacts", "tags", "identities", "exposures", "labels"]
-    | Annotated[str, Field(pattern=r"^extra_[a-z][a-z0-9_]{0,40}$", examples=["extra_visits"])]
-)
 
 
 class _Section(BaseModel):
@@ -69,8 +67,7 @@ class TableSettings(_Section):
     )
     features: tuple[str, ...] | None = Field(
         default=None,
-        description="Further columns that become features; all of labels and extra tables if absent, none of users "
-        "beside orders or events.",
+        description="Further columns that are features; all if absent, of users none beside orders or events.",
     )
     categories: tuple[str, ...] = Field(
         default=(), description="Of these columns the values are names, though they look like numbers."
@@ -207,7 +204,9 @@ class Settings(_Section):
     memory_limit: Memory = Field(default="1GB", description="Memory of the engine; beyond it works on disk.")
     buckets: int = Field(default=16, ge=1, le=1024, description="Parts the store is cut into, by a hash of the entity.")
     preset: PresetName | None = Field(default=None, description="The known shape of file this workspace was made from.")
-    tables: dict[TableName, TableSettings] = Field(default_factory=dict)
+    tables: dict[TableName, TableSettings] = Field(
+        default_factory=dict, json_schema_extra={"propertyNames": TABLE_NAMES}
+    )
     activity: ActivitySettings = ActivitySettings()
     targets: dict[Name, TargetSettings] = Field(default_factory=dict)
     training: TrainingSettings = TrainingSettings()

@@ -25,7 +25,8 @@ from warehouse.files import sha256, sweep, write_text
 from warehouse.manifest import SourceFile, TableManifest, kept_versions, read_manifest, read_pointer, swap_pointer
 from warehouse.merging import write_version
 from warehouse.progress import Progress, silent
-from warehouse.settings import LABEL_HORIZON, TableName
+from warehouse.settings import LABEL_HORIZON
+from warehouse.settings_values import TableName
 from warehouse.workspace import Workspace
 
 MAX_KINDS = 20
