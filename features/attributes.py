@@ -125,7 +125,7 @@ def _latest(
     if origin is None:
         return connection.sql(f"select cast(null as varchar) as entity_id, {values} where false").to_arrow_table()
     ranked = (
-        f"select *, row_number() over (partition by entity_id order by {since} desc nulls last, {ties}) as version_rank"
+        f"select *, row_number() over (partition by entity_id order by {since}, {ties}) as version_rank"
         f" from {origin} where entity_id is not null and ({visible})"
     )
     sql = f"select entity_id, {values} from ({ranked}) as versions where version_rank = 1"
@@ -146,16 +146,21 @@ def opened(
 
 
 def _since(table: str, have: frozenset[str], source: Source, as_of: date) -> tuple[str, str]:
-    """From when on a row is known, and the condition under which it was at the cutoff.
+    """The order of the rows of a customer, the one that counts first, and the condition under which a row was known.
 
-    A label's own columns are as of its date, so they are known on that very day; what has no date was always so.
+    A label's own columns are as of its date, so they are known on that very day; what has no date was always so. Of
+    several labels of one date the one recorded last before the cutoff counts, else the first: what is recorded later
+    changes nothing.
     """
     cutoff = f"timestamp '{instant(as_of, source.time_zone):%Y-%m-%d %H:%M:%S}'"
     column = {"users": "recorded_at", "labels": "as_of"}.get(table, "known_at")
     if column not in have:
-        return "null", "true" if table in source.static or table == "labels" else "false"
+        return "entity_id", "true" if table in source.static or table == "labels" else "false"
     if table in source.static:
-        return column, "true"
+        return f"{column} desc nulls last", "true"
     if table == "labels":
-        return column, f"as_of is null or as_of <= {cutoff}"
-    return column, f"{column} < {cutoff}"
+        before = f"recorded_at < {cutoff}"
+        last = f"{before} desc, case when {before} then recorded_at end desc nulls last, recorded_at nulls last"
+        said = f", {last}" if "recorded_at" in have else ""
+        return f"as_of desc nulls last{said}", f"as_of is null or as_of <= {cutoff}"
+    return f"{column} desc nulls last", f"{column} < {cutoff}"

@@ -28,6 +28,7 @@ VIEWS = ("orders", "events", "users", "contacts", "tags", "items")
 _OF_POPULATION = ("item_prices", "festival_days")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _MEANING = re.compile(r"^--\s*([^|]+?)\s*\|(.*)$")
+_QUERIES = re.compile(r"\b([a-z_][a-z0-9_]*)\s+as\s+\(")
 _ANY_DAY = date(2000, 1, 1)
 _WORDS = {"category", "*"}
 
@@ -100,14 +101,17 @@ def _refuse_other_tables(connection: duckdb.DuckDBPyConnection, statement: State
         read = connection.get_table_names(_bindless(statement))
     except duckdb.Error as error:
         raise _engine(statement, shown, error) from error
-    for table in sorted(read - set(readable())):
-        line = _line_of(statement.text, table)
+    # The parser leaves out what belongs to the engine; the words after from and join do not.
+    named = statement.reads - frozenset(_QUERIES.findall(statement.body))
+    for table in sorted((read | named) - set(readable())):
+        line = _line_of(statement.body, table)
         expected = f"one of {', '.join(readable())}"
         raise _wrong(shown, line, f'the table "{table}"', expected, "Rows at or after the cutoff cannot be read.")
 
 
 def _bindless(statement: Statement) -> str:
-    return re.sub(r":([a-z_][a-z0-9_]*)", r"$\1", statement.body)
+    """The text with a number for each value: what is asked for names takes no values."""
+    return re.sub(r":([a-z_][a-z0-9_]*)", "0", statement.body)
 
 
 def _tried(connection: duckdb.DuckDBPyConnection, statement: Statement, shown: str) -> dict[str, str]:
@@ -134,7 +138,7 @@ def _tried(connection: duckdb.DuckDBPyConnection, statement: Statement, shown: s
     wrong = [name for name in schema.names if not _NAME.fullmatch(name)]
     if wrong:
         raise _wrong(
-            shown, _line_of(statement.text, wrong[0]), f'a column "{wrong[0]}"', "lower-case names", "Rename it."
+            shown, _line_of(statement.body, wrong[0]), f'a column "{wrong[0]}"', "lower-case names", "Rename it."
         )
     return {field.name: _kind(field, statement, shown) for field in schema if field.name != "entity_id"}
 
@@ -147,7 +151,7 @@ def _kind(field: pa.Field, statement: Statement, shown: str) -> str:
         test(kind) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
     ):
         return "number"
-    line = _line_of(statement.text, field.name)
+    line = _line_of(statement.body, field.name)
     raise _wrong(shown, line, f"{field.name}, which is {kind}", "numbers or text", "Count days, or cast it.")
 
 
@@ -155,7 +159,8 @@ def _engine(statement: Statement, shown: str, error: duckdb.Error) -> _WrongFile
     """What the engine says of a file, with the line of the file."""
     said = str(error).strip()
     at = re.search(r"LINE (\d+):", said)
-    line = int(at[1]) if at else None
+    named = re.search(r'"([^"]+)"', said)
+    line = int(at[1]) if at else _line_of(statement.body, named[1]) if named else None
     return _wrong(shown, line, said.splitlines()[0], "SQL that the engine can run", _FIX)
 
 
