@@ -6,6 +6,7 @@ What is judged is the model before the refit, and so the recipe. Nobody is judge
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -224,16 +225,15 @@ def _rules(parts: _Parts) -> tuple[dict[str, Contender], str]:
             continue
         contenders[name] = Contender(name, rule_recipe(name), p)
         chosen_by[name] = earlier
-    if not contenders and not any(
-        set(columns) & set(parts.training.table.column_names) for columns in COLUMNS.values()
-    ):
+    if not contenders and not any(set(c) & set(parts.training.table.column_names) for c in COLUMNS.values()):
         # A table of attributes alone has no days of orders or acts that a rule could count.
-        p, _ = _rule(BASE_RATE, parts)
-        return {BASE_RATE: Contender(BASE_RATE, rule_recipe(BASE_RATE), p)}, BASE_RATE
+        with suppress(DataProblemError):
+            contenders[BASE_RATE] = Contender(BASE_RATE, rule_recipe(BASE_RATE), _rule(BASE_RATE, parts)[0])
+            return contenders, BASE_RATE
     if not contenders:
         raise NotReadyError(
             "No simple rule can be computed.",
-            hint="It needs order days, or active days of the chosen events, of several customers.",
+            hint="It needs order days, or active days of the chosen events, or labels, of several customers.",
         )
     return contenders, max(chosen_by, key=lambda name: np.nan_to_num(chosen_by[name], nan=-1.0))
 

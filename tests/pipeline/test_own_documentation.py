@@ -25,7 +25,7 @@ rounds = 15
 bootstrap_draws = 100
 min_positives = 20
 [recommend]
-models = ["popularity"]
+models = ["popularity", "gp_topfreq"]
 """
 pytestmark = pytest.mark.usefixtures("tracked")
 
@@ -54,8 +54,8 @@ def write_blocks(root: Path, page: str) -> list[str]:
 def company(root: Path) -> None:
     """Customers with contracts: who has not ordered for a while, or has the basic plan, rather leaves."""
     rng = random.Random(5)
-    orders, labels, users, support = (["user_id,ordered_at,order_id,item_id,amount"], ["target,user_id,as_of,y"],
-                                      ["user_id,plan,seats,expires_at"], ["user_id,known_at,tickets,mood,next_review"])  # fmt: skip
+    orders, labels = ["user_id,ordered_at,order_id,item_id,amount"], ["target,user_id,as_of,y"]
+    users, support = ["user_id,plan,seats,expires_at"], ["user_id,known_at,tickets,mood,next_review"]
     for k in range(260):
         user, plan = f"u{k:04d}", rng.choice(["basic", "plus", "pro"])
         users.append(f"{user},{plan},{rng.randint(1, 40)},{FIRST + timedelta(days=rng.randint(370, 700))}")
@@ -204,7 +204,7 @@ def test_a_changed_file_changes_the_run(told: dict[str, str], folder: Path, caps
 
 WRONG = {
     '[targets.left]\noutcome = "labels"\n': (2, "the labels say nothing of it"),
-    "[targets.contract_churn]\nhorizons = [30, 90]\noutcome = \"labels\"\n": (2, "one horizon, as a label says one thing"),
+    '[targets.contract_churn]\nhorizons = [30, 90]\noutcome = "labels"\n': (2, "one horizon, as a label says one"),
     '[targets.contract_churn]\noutcome = "labels"\nmin_amount = 3.0\n': (2, 'nothing, where outcome = "labels"'),
     '[targets.contract_churn]\noutcome = "labels"\npopulation = "seets > 3"\n': (2, 'no field "seets"'),
 }  # fmt: skip
@@ -214,7 +214,8 @@ WRONG = {
 def test_what_labels_cannot_be_asked_is_told(
     tmp_path: Path, folder: Path, settings: str, said: tuple[int, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = f'time_zone = "UTC"\n[tables.orders]\nfiles = ["{folder}/orders.csv"]\n[tables.labels]\nfiles = ["{folder}/labels.csv"]\n'
+    tables = "".join(f'[tables.{name}]\nfiles = ["{folder}/{name}.csv"]\n' for name in ("orders", "labels"))
+    text = f'time_zone = "UTC"\n{tables}'
     (tmp_path / "reprise.toml").write_text(text + settings)
     assert call(["-w", str(tmp_path), "run"]) == said[0]
     assert said[1] in capsys.readouterr().err
