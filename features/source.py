@@ -175,7 +175,7 @@ class StoreSource:
 
 def read_by_person(source: Source) -> tuple[str, ...]:
     """The tables about people that are read, those of the user's own among them."""
-    return (*PEOPLE, "labels", *(own.table for own in source.own.tables if own.table.startswith(EXTRA)))
+    return (*PEOPLE, "labels", *sorted(name for name in source.tables if name.startswith(EXTRA)))
 
 
 def count_population(source: Source, as_of: date) -> dict[str, pa.Table]:
