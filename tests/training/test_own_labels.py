@@ -1,4 +1,4 @@
-"""Targets of the labels table, trained without orders: how they are parted, what they may read, what gives them away."""
+"""Targets of the labels table without orders: how they are parted, what they may read, what gives them away."""
 
 from datetime import date, datetime
 from pathlib import Path
