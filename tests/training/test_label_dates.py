@@ -99,3 +99,9 @@ def test_a_cutoff_has_the_labels_of_its_step():
     assert label_dates.members(given, after(0), 30).num_rows == 20
     assert label_dates.members(given, after(8), 30).num_rows == 10
     assert label_dates.members(labels(None), after(8), 30).num_rows == 10
+
+
+def test_the_last_label_of_a_cutoff_must_have_ended_too():
+    """Labels of the days 0 to 3 are one cutoff; those of day 3 end on day 33."""
+    assert planned(labels(0, 3, 32)).kind == "near"
+    assert planned(labels(0, 3, 33)) == Protocol("short", 30, after(33), train=(after(0),))
