@@ -11,6 +11,7 @@ import typer
 from audiences.exports import export_table
 from cli.session import now, session
 from features.catalogue import available
+from features.source import StoreSource
 from pipeline import nightly
 from warehouse.clock import parse_day
 from warehouse.store import Store
@@ -41,7 +42,8 @@ def register(app: typer.Typer) -> None:
         shell = session(context)
         workspace = shell.workspace()
         chinese = workspace.settings.language == "zh"
-        found = available(Store(workspace).tables)
+        store = Store(workspace)
+        found = (*available(store.tables), *StoreSource(store).own.features)
         payload = [
             {"name": f.name, "family": f.family, "unit": f.unit, "window_days": f.window_days, "en": f.en, "zh": f.zh}
             | ({"values": [asdict(value) for value in f.values]} if f.is_segment else {})

@@ -12,7 +12,7 @@ import typer
 from cli.session import session
 from warehouse.contracts import CONTRACTS
 from warehouse.errors import UsageError
-from warehouse.starting import HAPPENINGS, init_workspace
+from warehouse.starting import NEEDED, init_workspace
 
 
 def _mapping(pairs: list[str]) -> dict[str, str]:
@@ -103,5 +103,5 @@ def register(app: typer.Typer) -> None:
             duplicates=duplicates,
         )
         where = f"-w {shlex.quote(str(folder))} " if folder else ""
-        then = "run" if HAPPENINGS & files.keys() else "check"
+        then = "run" if NEEDED & files.keys() else "check"
         shell.answer(report.as_dict(), [*report.lines(), f"next: reprise {where}{then}"])

@@ -18,8 +18,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.attributes import known
 from features.catalogue import FEATURES, Feature, available
 from features.families import FAMILIES
+from features.own import NOTHING
+from features.own_features import refuse_repeated
 from features.seasons import festival_days
 from features.source import (
     Relation,
@@ -114,12 +117,14 @@ def _plan(source: Source, wanted: Iterable[str] | None) -> _Plan:
     chosen = names if wanted is None else list(wanted)
     if unknown := sorted(set(chosen) - set(names)):
         raise UsageError(f'There is no feature family "{unknown[0]}".', hint=f"There are: {', '.join(names)}.")
-    if not source.tables & {"orders", "events", "users"}:
+    if not source.tables & {"orders", "events", "users", "labels"}:
         raise NotReadyError("There are no orders, events or users to count.", hint="Name their files in reprise.toml.")
     features = tuple(feature for feature in available(source.tables) if feature.family in chosen)
     used = {feature.family for feature in features}
     files = statements("families")
-    families = tuple(files[name] for name in names if name in used)
+    own = source.own if wanted is None else NOTHING
+    features += own.features
+    families = (*(files[name] for name in names if name in used), *(file.statement for file in own.files))
     return _Plan(features, tuple(staging_for(families, act_statement(source))), families)
 
 
@@ -172,11 +177,14 @@ def _build_part(
     customers = register_part(connection, source, part, as_of)
     for staged in plan.staging:
         staged.keep(connection, as_of, values)
-    columns: dict[str, pa.Array] = {"entity_id": customers}
+    columns: dict[str, pa.Array] = {"entity_id": customers, **known(connection, source, part, as_of, customers)}
+    own_families = {file.statement.name for file in source.own.files}
     for family in plan.families:
         features = [feature for feature in plan.features if feature.family == family.name]
         counted = family.columns(connection, as_of, ["entity_id", *(_typed(feature) for feature in features)])
         numbers = counted["entity_id"].to_numpy()
+        if family.name in own_families:
+            refuse_repeated(family.name, counted["entity_id"], customers)
         columns |= {
             feature.name: _spread(counted[feature.name], numbers, len(customers), feature) for feature in features
         }

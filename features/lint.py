@@ -73,27 +73,40 @@ _COMMENT = re.compile(r"--[^\n]*")
 
 def check_sql(text: str) -> list[str]:
     """What is wrong with the text of a SQL file, one sentence each; empty where nothing is."""
+    return [said for _, said in problems_in(text)]
+
+
+def problems_in(text: str) -> list[tuple[int, str]]:
+    """The same with the line each is found on."""
     problems = []
     if not _GRAIN.match(text):
-        problems.append("The first line does not state the grain (`-- one row per … :as_of`).")
-    code = _COMMENT.sub("", text)
-    bare = _TEXT.sub("''", code)
+        problems.append((1, "The first line does not state the grain (`-- one row per … :as_of`)."))
+    # Blanked out, not removed, so that every place stays where it is in the file.
+    code = _COMMENT.sub(lambda found: " " * len(found[0]), text)
+    bare = _TEXT.sub(lambda found: "'" + re.sub(r"[^\n]", " ", found[0][1:-1]) + "'", code)
+
+    def told(found: re.Match[str], said: str) -> tuple[int, str]:
+        return text[: found.start()].count("\n") + 1, said
+
+    calls = {match[1].lower(): match for match in reversed([*_CALL.finditer(bare)])}
     problems += [
-        f"{name}() is not among the functions shared by the engines."
-        for name in dict.fromkeys(match.lower() for match in _CALL.findall(bare))
+        told(match, f"{name}() is not among the functions shared by the engines.")
+        for name, match in reversed(calls.items())
         if name not in SHARED | SHIMS | _NOT_CALLS | _TYPES and not _names_a_query(name, bare)
     ]
-    problems += [f"{name} reads the clock; bind :as_of." for name in dict.fromkeys(_CLOCK.findall(bare))]
-    if _DATE.search(code):
-        problems.append("A date is written into the text; bind it as a value.")
-    if "::" in bare:
-        problems.append("`::` casts are not shared; write cast(… as …).")
-    if any(item.strip().endswith("*") for item in last_select(bare).items):
-        problems.append("The last select does not list its columns.")
-    if bare != bare.lower():
-        problems.append("Keywords and names are written in lower case.")
-    if ";" in bare:
-        problems.append("A file holds one statement, without semicolon.")
+    clocks = {match[0]: match for match in reversed([*_CLOCK.finditer(bare)])}
+    problems += [told(match, f"{name} reads the clock; bind :as_of.") for name, match in reversed(clocks.items())]
+    if dated := _DATE.search(code):
+        problems.append(told(dated, "A date is written into the text; bind it as a value."))
+    if cast := re.search("::", bare):
+        problems.append(told(cast, "`::` casts are not shared; write cast(… as …)."))
+    last = last_select(bare)
+    if any(item.strip().endswith("*") for item in last.items):
+        problems.append((last.before.count("\n") + 1, "The last select does not list its columns."))
+    if capital := re.search("[A-Z]", bare):
+        problems.append(told(capital, "Keywords and names are written in lower case."))
+    if end := re.search(";", bare):
+        problems.append(told(end, "A file holds one statement, without semicolon."))
     return problems
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -16,11 +17,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.attributes import opened
+from features.own import NOTHING, Own
+from features.own_features import own_of
 from features.relations import Relation as Relation
 from features.relations import columns, rows
 from features.statements import statements
 from warehouse.clock import instant
-from warehouse.contracts import CONTRACTS
+from warehouse.contracts import CONTRACTS, EXTRA
 from warehouse.engine import connect
 
 if TYPE_CHECKING:
@@ -44,6 +48,8 @@ class Source(Protocol):
     def acts(self) -> Acts: ...
     @property
     def static(self) -> frozenset[str]: ...
+    @property
+    def own(self) -> Own: ...
     @property
     def tables(self) -> frozenset[str]: ...
     @property
@@ -80,17 +86,18 @@ class FramesSource:
     acts: Acts = "sales"
     static: frozenset[str] = frozenset()
     memory_limit: str = "1GB"
+    own: Own = NOTHING
 
     @property
     def tables(self) -> frozenset[str]:
-        return frozenset(self.frames) & frozenset(CONTRACTS)
+        return frozenset(name for name in self.frames if name in CONTRACTS or name.startswith(EXTRA))
 
     @property
     def folders(self) -> tuple[Path, ...]:
         return ()
 
     def parts(self) -> Sequence[Mapping[str, Relation]]:
-        return [{name: self.frames[name] for name in PEOPLE if name in self.frames}]
+        return [{name: self.frames[name] for name in read_by_person(self) if name in self.frames}]
 
     def items(self) -> Relation | None:
         return self.frames.get("items")
@@ -122,6 +129,11 @@ class StoreSource:
         declared = self.store.workspace.settings.tables.items()
         return frozenset(name for name, table in declared if table.static)
 
+    @cached_property
+    def own(self) -> Own:
+        """The features of the workspace's own; `SettingsError` or `DataProblemError` for what cannot be one."""
+        return own_of(self.store)
+
     @property
     def tables(self) -> frozenset[str]:
         return frozenset(self.store.tables)
@@ -135,7 +147,7 @@ class StoreSource:
         return self.store.workspace.settings.memory_limit
 
     def parts(self) -> Sequence[Mapping[str, Relation]]:
-        present = [name for name in PEOPLE if name in self.tables]
+        present = [name for name in read_by_person(self) if name in self.tables]
         parts: list[Mapping[str, Relation]] = []
         together: list[int] = []
         rows = 0
@@ -159,6 +171,11 @@ class StoreSource:
 
     def given_population(self) -> dict[str, pa.Table]:
         return {}
+
+
+def read_by_person(source: Source) -> tuple[str, ...]:
+    """The tables about people that are read, those of the user's own among them."""
+    return (*PEOPLE, "labels", *sorted(name for name in source.tables if name.startswith(EXTRA)))
 
 
 def count_population(source: Source, as_of: date) -> dict[str, pa.Table]:
@@ -235,15 +252,15 @@ def register_part(
 ) -> pa.Array:
     """Makes the views that features read, customers being numbered; returns their ids, sorted: number n is the nth.
 
-    A customer is a person with a visible order or event, or one whose registration was known. Numbers instead of ids
-    make every grouping about twice as fast.
+    A customer is a person with a visible order or event, one whose registration was known, or one with a label, or a
+    row to be scored, of that date or an earlier one. Numbers instead of ids make every grouping about twice as fast.
     """
     register_visible(connection, source, part, as_of, prefix="seen_")
     connection.execute(
         "create or replace temp table customers as "
         "select id, cast(row_number() over (order by id) - 1 as int) as entity_id from ("
         "select entity_id as id from seen_orders union select entity_id as id from seen_events "
-        "union select entity_id as id from seen_users where is_customer)"
+        f"union select entity_id as id from seen_users where is_customer{_labelled(connection, source, part, as_of)})"
     )
     for table in PEOPLE:
         others = ", ".join(f"seen.{name}" for name, _ in columns(table) if name != "entity_id")
@@ -253,6 +270,15 @@ def register_part(
         )
     ids = connection.sql("select id from customers order by entity_id").to_arrow_table()
     return ids["id"].combine_chunks()
+
+
+def _labelled(connection: duckdb.DuckDBPyConnection, source: Source, part: Mapping[str, Relation], as_of: date) -> str:
+    """The part of a union that names the persons of the labels table."""
+    have, origin = opened(connection, "labels", part.get("labels"))
+    if origin is None:
+        return ""
+    dated = f"as_of is null or as_of <= {_literal(instant(as_of, source.time_zone))}" if "as_of" in have else "true"
+    return f" union select entity_id as id from {origin} where entity_id is not null and ({dated})"
 
 
 def register_window(

@@ -24,6 +24,9 @@ Floats = NDArray[np.float64]
 RULES = ("days_since_last_order", "order_days", "order_days_minus_recency", "rfm_sum", "bg_nbd")
 """Names of the rules; on data without orders they read active days instead, under the same names."""
 
+BASE_RATE = "base_rate"
+"""The rule of tables in which nobody orders or acts: everybody has the share of y = 1 in training."""
+
 COLUMNS: Mapping[str, tuple[str, str, str]] = {
     "orders": ("days_since_last_order", "order_day_count_lifetime", "days_since_first_order"),
     "acts": ("days_since_last_act", "act_day_count_lifetime", "days_since_first_act"),
@@ -65,12 +68,12 @@ class Rule:
     @classmethod
     def fit(cls, name: str, table: pa.Table, y: ArrayLike, horizon_days: int) -> Rule:
         """Fits bins, lifetimes and the logistic on training rows; `y` is 0 or 1 for each row of `table`."""
-        if name not in RULES:
+        if name not in (*RULES, BASE_RATE):
             raise UsageError(f'There is no rule "{name}".', hint=f"There are: {', '.join(RULES)}.")
         target = labels(y)
         if target.size != table.num_rows:
             raise DataProblemError(f"{target.size} labels for {table.num_rows} rows.")
-        basis = basis_of(table)
+        basis = basis_of(table) if name != BASE_RATE else "none"
         edges = _rfm_edges(table, basis) if name == "rfm_sum" else {}
         lifetimes = _fit_lifetimes(table, basis) if name == "bg_nbd" else None
         bare = cls(name, basis, horizon_days, Logistic(0.0, 0.0, 0.0), np.nan, edges, lifetimes)
@@ -82,6 +85,8 @@ class Rule:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that the rule reads."""
+        if self.name == BASE_RATE:
+            return ()
         recency, frequency, age = COLUMNS[self.basis]
         return {
             "days_since_last_order": (recency,),
@@ -113,6 +118,8 @@ class Rule:
         """
         center = float(self.logistic.log_odds(np.array([self.logistic.center]))[0])
         total = self.log_odds(table) - center
+        if self.name == BASE_RATE:
+            return {}, center
         if self.name != "order_days_minus_recency":
             return {self.columns[0]: total}, center
         recency, frequency = self.columns
@@ -129,6 +136,8 @@ class Rule:
 
     def _computed(self, table: pa.Table) -> Floats:
         """Higher = more active; NaN where a column is missing."""
+        if self.name == BASE_RATE:
+            return np.zeros(table.num_rows)
         recency, frequency, _ = COLUMNS[self.basis]
         match self.name:
             case "days_since_last_order":

@@ -20,7 +20,7 @@ from serving.holder import key_from_environment
 from serving.publication import current_directory, current_release
 from serving.release import open_release
 from warehouse.errors import RepriseError
-from warehouse.starting import HAPPENINGS
+from warehouse.starting import NEEDED
 from warehouse.store import Store
 from warehouse.workspace import Workspace, holder
 
@@ -112,9 +112,11 @@ def _store(workspace: Workspace) -> Iterator[Finding]:
 
 def _first_run(workspace: Workspace) -> str:
     """What to do where nothing has run yet."""
-    if HAPPENINGS & workspace.settings.tables.keys():
+    if NEEDED & workspace.settings.tables.keys():
         return "reprise run"
-    return "Name files under [tables.orders] or [tables.events] in reprise.toml; a run needs one of them."
+    return (
+        "Name files under [tables.orders], [tables.events] or [tables.labels] in reprise.toml; a run needs one of them."
+    )
 
 
 def _release(workspace: Workspace) -> Iterator[Finding]:

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
+from features.own_features import FOLDER
 from warehouse.errors import RepriseError, UsageError
-from warehouse.files import write_text
+from warehouse.files import sha256, write_text
 from warehouse.workspace import Workspace
 
 # What changes nothing that is published. Everything else does until it is listed here: a setting that was forgotten
@@ -45,7 +46,7 @@ class Entry:
 
 def declared(workspace: Workspace) -> dict[str, Any]:
     """The settings that decide what a run publishes, as plain values."""
-    return workspace.settings.model_dump(mode="json", exclude=dict(_CHANGE_NOTHING))
+    return {**workspace.settings.model_dump(mode="json", exclude=dict(_CHANGE_NOTHING)), **_own_files(workspace)}
 
 
 def settings_fingerprint(workspace: Workspace) -> str:
@@ -55,7 +56,14 @@ def settings_fingerprint(workspace: Workspace) -> str:
 
 def teaching_fingerprint(workspace: Workspace) -> str:
     """A short hash of all settings that decide what a training learns; the language of sentences does not."""
-    return _hashed(workspace.settings.model_dump(mode="json", exclude=dict(_TEACH_NOTHING)))
+    told = workspace.settings.model_dump(mode="json", exclude=dict(_TEACH_NOTHING))
+    return _hashed({**told, **_own_files(workspace)})
+
+
+def _own_files(workspace: Workspace) -> dict[str, Any]:
+    """The SQL files of the workspace's own, by a hash of their text; nothing where there is none."""
+    paths = sorted((workspace.root / FOLDER).glob("*.sql"))
+    return {str(FOLDER): {path.name: sha256(path)[:12] for path in paths}} if paths else {}
 
 
 def _hashed(told: Mapping[str, Any]) -> str:

@@ -26,11 +26,6 @@ from warehouse.progress import Progress, silent
 from warehouse.workspace import Workspace
 
 Tell = Callable[[str], None]
-_LABELS = {
-    "what": "targets of the labels table",
-    "why": "labels are checked and kept, but no model is trained from them yet",
-    "needs": "a later version",
-}
 
 
 @dataclass(frozen=True)
@@ -109,7 +104,9 @@ def run(
         for line in report.lines():
             tell(line)
         watch.step(f"checked and loaded; as of {loaded.as_of}" + ("" if as_of else " (the day after the last row)"))
-        data, settings = loaded.store.fingerprint(), journal.settings_fingerprint(workspace)
+        for note in loaded.source.own.notes:
+            tell(f"        {note}")
+        data, settings = loaded.trainer.fingerprint, journal.settings_fingerprint(workspace)
         before = journal.finished(workspace, loaded.as_of)
         if before and not replace:
             journal.refuse_changed_settings(before, workspace)
@@ -208,8 +205,8 @@ def _scored_line(published: Published) -> str:
 
 
 def _absent(loaded: Loaded) -> list[Mapping[str, str]]:
-    """What these data cannot give: targets without their table, horizons whose label cannot exist, labels so far."""
-    return [*teaching.absent(loaded.workspace), *([_LABELS] if "labels" in loaded.store.tables else [])]
+    """What these data cannot give: targets without their table, horizons whose label cannot exist."""
+    return teaching.absent(loaded.workspace)
 
 
 def _base_name(loaded: Loaded, data: str, settings: str) -> str:
@@ -263,7 +260,7 @@ def score_now(
             tell(line)
         if before := journal.finished(workspace, loaded.as_of):
             journal.refuse_changed_settings(before, workspace)
-        data, settings = loaded.store.fingerprint(), journal.settings_fingerprint(workspace)
+        data, settings = loaded.trainer.fingerprint, journal.settings_fingerprint(workspace)
         return _published(loaded, [], data, settings, watch, progress, tell)
 
 

@@ -16,7 +16,7 @@ from warehouse.clock import instant
 from warehouse.errors import DataProblemError, NotReadyError, RepriseError, UsageError
 from warehouse.files import sweep
 from warehouse.progress import Progress
-from warehouse.starting import HAPPENINGS
+from warehouse.starting import HAPPENINGS, NEEDED
 from warehouse.store import Store
 from warehouse.workspace import Workspace
 
@@ -63,17 +63,21 @@ def load(
     store = Store(workspace)
     report = store.load_new(loaded_at, progress, accept_drift=accept_drift)
     declarations.check_acts(store)
-    happenings = sorted(HAPPENINGS & store.tables)
-    if not HAPPENINGS & workspace.settings.tables.keys():
+    happenings = sorted(HAPPENINGS & store.tables) or sorted(NEEDED & store.tables)
+    if not NEEDED & workspace.settings.tables.keys():
         raise NotReadyError(
-            "There are neither orders nor events here, and everything is counted from them.",
-            hint="Name their files under [tables.orders] or [tables.events] in reprise.toml; what else is there has "
-            "been checked and kept.",
+            "There are neither orders nor events here, nor labels, and everything is learnt from them.",
+            hint="Name their files under [tables.orders], [tables.events] or [tables.labels] in reprise.toml; what "
+            "else is there has been checked and kept.",
         )
     if not happenings:
-        raise DataProblemError("There are no rows of orders or events.", hint="Check the files named in reprise.toml.")
+        raise DataProblemError(
+            "There are no rows of orders, events or labels.", hint="Check the files named in reprise.toml."
+        )
     day = as_of or store.default_as_of()
-    first_day = min(first for name in happenings if (first := store.manifest(name).first_day))
+    trainer = Trainer(workspace, store, progress)
+    declarations.check_own(workspace, trainer.source.own, trainer.declared(day))
+    first_day = min((f for name in happenings if (f := store.manifest(name).first_day)), default=date.min)
     if day <= first_day:
         raise DataProblemError(
             f"Nothing happened before {day}: the first row is of {first_day}.", hint="Choose a later --as-of."
@@ -84,8 +88,9 @@ def load(
             hint=f"Choose an --as-of up to {loaded_at.date() + timedelta(days=1)}; without one it is the day after the "
             f"last row, {store.default_as_of()}.",
         )
-    outcome_table = "orders" if "orders" in store.tables else "events"
-    return Loaded(Trainer(workspace, store, progress), day, first_day, store.observed_until(outcome_table)), report
+    outcome_table = next((name for name in ("orders", "events") if name in happenings), None)
+    observed_until = store.observed_until(outcome_table) if outcome_table else day
+    return Loaded(trainer, day, first_day, observed_until), report
 
 
 def _tidy(workspace: Workspace) -> None:

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from features.labels import labels_of
 from features.outcomes import outcome_counts
 from features.source import Source
 from serving.schemas import SCORES
 from training.evaluation.propensity import captured
+from training.label_dates import members
 from training.targets import Target
 from warehouse.workspace import Workspace
 
@@ -119,9 +123,29 @@ def _compared(
     rows = scores.filter(pc.and_(asked, pc.is_valid(scores["probability"])))
     if not rows.num_rows:
         return None
-    hits = outcome_counts(source, as_of, horizon, target.outcome, target.settings).column("entity_id")
+    if target.of_labels:
+        return _by_labels(release, as_of, rows, source, target, horizon)
+    hits = outcome_counts(source, as_of, horizon, target.counted, target.settings).column("entity_id")
     y = pc.is_in(rows["user_id"], value_set=hits).to_numpy(zero_copy_only=False).astype(float)
     y = 1 - y if target.positive_when_absent else y
+    return _beside(release, as_of, rows, y, target, horizon)
+
+
+def _by_labels(
+    release: str, as_of: date, rows: pa.Table, source: Source, target: Target, horizon: int
+) -> Realised | None:
+    """The same where the labels table says what happened: of those whom it then spoke of."""
+    labels = members(labels_of(source, target.name, as_of), as_of, horizon)
+    if not labels.num_rows or labels["day"].null_count:
+        return None
+    place = pc.index_in(rows["user_id"], value_set=labels["entity_id"])
+    y = pc.take(labels["y"], pc.drop_null(place)).to_numpy()
+    return _beside(release, as_of, rows.filter(pc.is_valid(place)), y, target, horizon) if y.size else None
+
+
+def _beside(
+    release: str, as_of: date, rows: pa.Table, y: NDArray[np.float64], target: Target, horizon: int
+) -> Realised:
     p = rows["probability"].to_numpy()
     share = captured(y, p)[0] if y.any() else None
     return Realised(release, as_of, target.name, horizon, rows.num_rows, float(p.mean()), float(y.mean()), share)

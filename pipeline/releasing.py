@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.catalogue import FEATURES, fields
@@ -79,7 +80,8 @@ def publish_release(
         similar_items=suggested.similar_items,
         popular=suggested.popular,
         recommender=suggested.recommender,
-        tables=tables_known(source, as_of),
+        tables={**tables_known(source, as_of), **own_tables(source, as_of)},
+        own=source.own,
         populations={name: held.sort_by("item_id") for name, held in source.population_tables(as_of).items()},
         absent=[*absent, *([suggested.absent] if suggested.absent else [])],
         fields=[*fields(f for f in FEATURES if f.is_segment and f.name in features.column_names).values()],
@@ -141,6 +143,25 @@ def tables_known(source: StoreSource, as_of: date) -> dict[str, pa.Table]:
         files = [source.store.bucket("contacts", k) for k in range(source.store.buckets)]
         seen = [("touched_at", "<", cutoff), ("recorded_at", "<", cutoff)]
         found["contacts"] = pq.ParquetDataset(files, filters=seen).read()
+    return found
+
+
+def own_tables(source: StoreSource, as_of: date) -> dict[str, pa.Table]:
+    """The tables that features of the workspace's own read, with their rows known at that date; of labels without y:
+    a release says nothing of what became of whom."""
+    found: dict[str, pa.Table] = {}
+    cutoff = instant(as_of, source.time_zone)
+    for own in source.own.tables:
+        if own.table == "users":
+            continue
+        files = [source.store.bucket(own.table, k) for k in range(source.store.buckets)]
+        table, since = pq.ParquetDataset(files).read(), "as_of" if own.table == "labels" else "known_at"
+        before = pc.less_equal if own.table == "labels" else pc.less
+        if own.table not in source.static:
+            seen = before(table[since], pa.scalar(cutoff, pa.timestamp("us")))
+            table = table.filter(pc.fill_null(seen, own.table == "labels"))
+        columns = ["entity_id", since, "recorded_at", "local_at", *(column.column for column in own.columns)]
+        found[own.table] = table.select(columns)
     return found
 
 

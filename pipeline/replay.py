@@ -11,6 +11,7 @@ from features.outcomes import interactions, purchases
 from models.recommenders.interactions import Interactions
 from pipeline.opening import Loaded, load
 from training import backtest as propensity
+from training.label_dates import time_order_of
 from training.protocol import replay_dates
 from training.recommendation import evaluate_recommenders
 from warehouse.errors import NotReadyError
@@ -52,7 +53,7 @@ def _propensity(
 ) -> Replayed:
     trainer = loaded.trainer
     target = trainer.target(name, loaded.as_of)
-    first_day, until = trainer.reach(target)
+    first_day, until = (loaded.first_day, loaded.as_of) if target.of_labels else trainer.reach(target)
     serving = {key: version for key in trainer.registry.names() if (version := trainer.registry.champion_version(*key))}
     replays = propensity.backtest(
         trainer.snapshots,
@@ -65,6 +66,7 @@ def _propensity(
         horizon,
         serving,
         progress,
+        time_order_of(trainer.settings),
     )
     payload = [replay.to_json() for replay in replays]
     lines = [line for each in payload for line in _judged_lines(each)]

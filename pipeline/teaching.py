@@ -12,6 +12,7 @@ from typing import Any
 from pipeline import journal, suggestions
 from pipeline.opening import Loaded
 from training import recommender_runs
+from training.cards import PROTOCOLS
 from training.propensity import Trained
 from training.registry import Registry
 from training.tracking import Tracker, prepare
@@ -77,6 +78,8 @@ def train(
             report = loaded.trainer.train_all(loaded.as_of, open_tracker, only=only, who=WHO)
             rows += [_row(trained) for trained in report.trained]
             step(_told(report))
+            for line in _of_labels(report):
+                step(line)
             if only is None:
                 _remember(loaded, report)
         if recommender is not None:
@@ -112,6 +115,23 @@ def _told(report: TrainingReport) -> str:
     names = ", ".join(f"{t.target.name} {t.horizon} d ({_kind(t)})" for t in report.trained)
     also = ", ".join(f"{name} {h} d" for name, h, _ in report.complements)
     return f"trained; what serves: {names or 'nothing'}" + (f"; {also} (1 − repurchase)" if also else "")
+
+
+def _of_labels(report: TrainingReport) -> list[str]:
+    """How each target of the labels table was judged, and what was assumed of it."""
+    lines = []
+    for trained in report.trained:
+        if trained.target.of_labels:
+            protocol = trained.judged.protocol
+            assumed = (
+                ""
+                if trained.target.settings.horizons
+                else f"; {trained.horizon} days are assumed, as none are declared"
+            )
+            kind = "too short" if protocol.kind == "too_short" else protocol.kind
+            said = f"{trained.target.name} {trained.horizon} d, from labels, judged on {protocol.judge} ({kind}): "
+            lines.append(f"{said}{PROTOCOLS[protocol.kind]}{assumed}")
+    return lines
 
 
 def _kind(trained: Trained) -> str:

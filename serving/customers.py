@@ -49,9 +49,9 @@ def wide_scores(scores: Columns) -> dict[str, pa.Array]:
 def fields(release: Release) -> dict[str, Field]:
     """Every field a rule about the customers of this release may name; closed lists of values are the release's."""
     scores = pa.schema([(name, column.type) for name, column in wide_scores(release.scores).items()])
-    found = fields_from_schema(pq.read_schema(release.directory / "features.parquet")) | fields_from_schema(scores)
-    if "users" in release.tables:
-        found |= fields_from_schema(release.tables["users"].schema)
+    # What is a feature and an attribute alike is read as the feature: a number, where the file has its text.
+    found = fields_from_schema(release.tables["users"].schema) if "users" in release.tables else {}
+    found |= fields_from_schema(pq.read_schema(release.directory / "features.parquet")) | fields_from_schema(scores)
     if "tags" in release.tables:
         found[TAGS] = Field(TAGS, "tags")
     found |= {field.name: field for field in release.fields if field.name in found}

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from features.source import FramesSource
 from serving.release import Release
 from warehouse.checking import Checker
-from warehouse.contracts import CONTRACTS
+from warehouse.contracts import CONTRACTS, EXTRA
 from warehouse.engine import shared
 from warehouse.errors import DataProblemError, UsageError
 from warehouse.rulebook import KEY
@@ -24,7 +24,7 @@ from warehouse.settings import TableSettings
 Line = Mapping[str, Any]
 Given = Literal["orders", "events"]
 MAX_LINES = 1_000
-_OF_PEOPLE = ("users", "contacts", "tags")
+_OF_PEOPLE = ("users", "contacts", "tags", "labels")
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,15 @@ def read_lines(release: Release, orders: Sequence[Line], events: Sequence[Line],
         [c for rows in frames.values() for c in rows["entity_id"].chunks] or [[]], pa.string()
     ).unique()
     for name, table in release.tables.items():
-        frames[name] = table.filter(pc.is_in(table["entity_id"], people)) if name in _OF_PEOPLE else table
+        theirs = name in _OF_PEOPLE or name.startswith(EXTRA)
+        frames[name] = table.filter(pc.is_in(table["entity_id"], people)) if theirs else table
     settings = release.settings
     source = FramesSource(
         {**frames, **release.populations},
         time_zone=settings.time_zone,
         acts=settings.activity.acts,
         static=frozenset(name for name, table in settings.tables.items() if table.static),
+        own=release.own,
     )
     return Lines(
         source,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -58,7 +58,9 @@ def explain(release: Release, user_id: str, language: Language | None = None) ->
     for score in scores:
         model = release.models[(score["target"], score["horizon_days"])]
         inside = score["probability"] is not None
-        reasons = _reasons(model, score["probability"], row, release.settings.currency, told) if inside else ()
+        known = {**by_name(), **{feature.name: feature for feature in release.own.features}}
+        currency = release.settings.currency
+        reasons = _reasons(model, score["probability"], row, currency, told, known) if inside else ()
         explanations.append(
             Explanation(
                 score["target"],
@@ -80,25 +82,35 @@ def _average(score: dict[str, Any], language: Language) -> Explanation:
     return Explanation(target, horizon, average, score["state"], (), (sentence,))
 
 
-def _reasons(model: Model, probability: float, row: pa.Table, currency: str, language: Language) -> tuple[Reason, ...]:
+def _reasons(
+    model: Model,
+    probability: float,
+    row: pa.Table,
+    currency: str,
+    language: Language,
+    known: Mapping[str, Feature],
+) -> tuple[Reason, ...]:
     """The strongest reasons up and down; a rule has one, all that it reads, told against the average."""
     base = model.of if isinstance(model, Complement) else model
+    if base.kind == "rule" and not base.columns:
+        return ()
     if base.kind == "rule":
-        texts = (words(name, row, currency, language) for name in base.columns)
+        texts = (words(name, row, currency, language, known) for name in base.columns)
         joined = (", " if language == "en" else "、").join(text for text in texts if text)
         moved = _log_odds(probability) - _log_odds(model.base_rate)
         return (Reason(joined, moved > 0, moved),)
     names, contributions, _ = base.contributions(row)
     amounts = (-1.0 if isinstance(model, Complement) else 1.0) * contributions[0]
-    totals = _by_meaning(names, amounts)
+    totals = _by_meaning(names, amounts, known)
     up = sorted((each for each in totals if each[1] > _SMALLEST), key=lambda each: -each[1])[:TOP]
     down = sorted((each for each in totals if each[1] < -_SMALLEST), key=lambda each: each[1])[:TOP]
-    return tuple(Reason(words(name, row, currency, language), total > 0, total) for name, total in (*up, *down))
+    return tuple(Reason(words(name, row, currency, language, known), total > 0, total) for name, total in (*up, *down))
 
 
-def _by_meaning(names: Iterable[str], amounts: npt.NDArray[np.float64]) -> list[tuple[str, float]]:
+def _by_meaning(
+    names: Iterable[str], amounts: npt.NDArray[np.float64], catalogue: Mapping[str, Feature]
+) -> list[tuple[str, float]]:
     """For each meaning the feature that weighs most and the sum over all of it."""
-    catalogue = by_name()
     groups: dict[str, list[tuple[str, float]]] = {}
     for name, amount in zip(names, amounts.tolist(), strict=True):
         groups.setdefault(_meaning(name, catalogue.get(name)), []).append((name, amount))
@@ -120,9 +132,12 @@ def _meaning(name: str, feature: Feature | None) -> str:
     return name.removesuffix(f"_{feature.window_days}d")
 
 
-def words(name: str, row: pa.Table, currency: str, language: Language) -> str:
-    """A feature's meaning with the value it has in the row, never its name."""
-    feature = by_name().get(name)
+def words(
+    name: str, row: pa.Table, currency: str, language: Language, known: Mapping[str, Feature] | None = None
+) -> str:
+    """A feature's meaning with the value it has in the row, never its name; `known` are the features by name, those of
+    the catalogue if absent."""
+    feature = (by_name() if known is None else known).get(name)
     if feature is None:
         return _OTHER[language]
     value = row[name][0].as_py() if name in row.column_names else None

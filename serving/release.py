@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.own import NOTHING, Own
 from features.rules import Field
 from models.propensity import PropensityModel
 from models.recommenders.plain_arrays import read_arrays, write_arrays
@@ -51,8 +52,9 @@ class ReleaseContents:
     `models` are in declared order: the first horizon of a target is the one with bare names in wide form.
     `features` has one row per user sorted by `entity_id`; `scores` is what `scoring.score` gave for it;
     `suggestions`, `similar_items` and `popular` follow `serving.schemas`, best first; `tables` are in store schema as
-    known at `as_of`; `populations` are the tables features take from the whole population. `recommender` is
-    (name, arrays). `cards` are keyed `target_30d`. `previous` names the release before this one; `accepted_drift` says
+    known at `as_of`; `populations` are the tables features take from the whole population; `own` are the features of
+    the workspace's own, whose tables are among `tables`. `recommender` is (name, arrays).
+    `cards` are keyed `target_30d`. `previous` names the release before this one; `accepted_drift` says
     what was surprising beside it, and why it was published all the same.
     """
 
@@ -68,6 +70,7 @@ class ReleaseContents:
     recommender: tuple[str, Mapping[str, np.ndarray]] | None = None
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
     populations: Mapping[str, pa.Table] = field(default_factory=dict)
+    own: Own = NOTHING
     fields: Sequence[Field] = ()
     absent: Sequence[Mapping[str, str]] = ()
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -94,6 +97,7 @@ class Release:
     recommender: str | None
     tables: Mapping[str, pa.Table]
     populations: Mapping[str, pa.Table]
+    own: Own
     fields: tuple[Field, ...]
     items: frozenset[str]
     not_for_sale: frozenset[str]
@@ -273,6 +277,7 @@ def _described(contents: ReleaseContents) -> dict[str, Any]:
         "release": contents.release,
         "as_of": contents.as_of.isoformat(),
         "settings": _served_settings(contents.settings),
+        "own": contents.own.to_json(),
         "models": [[target, horizon] for target, horizon in contents.models],
         "recommender": contents.recommender[0] if contents.recommender else None,
         "fields": [asdict(field) for field in contents.fields],
@@ -306,6 +311,7 @@ def _opened(directory: Path) -> Release:
         recommender=told["recommender"],
         tables=tables,
         populations=_read_folder(directory / "populations"),
+        own=Own.from_json(told["own"]) if "own" in told else NOTHING,
         fields=tuple(
             Field(f["name"], f["kind"], tuple(f["values"]), tuple(f.get("names", ()))) for f in told["fields"]
         ),

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from training import judging, protocol
+from training import judging, label_dates, protocol
 from training.evaluation import propensity as metrics
 from training.evaluation.intervals import Interval
 from training.judging import TREES, Judged, judge
+from training.label_dates import TimeOrder
+from training.protocol import Protocol
 from training.recipes import Recipe
 from training.snapshots import Snapshots
 from training.targets import Target
@@ -70,21 +72,30 @@ def backtest(
     horizon: int | None = None,
     champions: dict[tuple[str, int], str] | None = None,
     progress: Progress = silent,
+    time_order: TimeOrder = "as_of",
 ) -> list[Replay]:
     """Replays each target at each of its horizons (or the one given) on the dates `as_of`.
 
+    Of a target of the labels table the dates are those of its labels, as known on the day `observed_until`.
     Without dates: every 30 days back from the latest cutoff whose label is known, as far as anything can be trained.
     `NotReadyError` where a date asked for has no known label yet, or nothing at all can be replayed.
     """
     pairs = [(target, h) for target in targets for h in ([horizon] if horizon else target.horizons)]
     replays = []
     for target, h in pairs:
-        dates = _dates(as_of, observed_until, first_day, h)
+        plans = (
+            _of_labels(snapshots.as_known(observed_until), target, h, as_of, settings, time_order)
+            if target.of_labels
+            else [
+                protocol.plan(day + timedelta(days=h), observed_until, first_day, h, settings.max_cutoffs)
+                for day in _dates(as_of, observed_until, first_day, h)
+            ]
+        )
         found = []
-        for k, day in enumerate(dates):
-            progress(f"{target.name}, {h} days, as of {day}", k, len(dates))
-            planned = protocol.plan(day + timedelta(days=h), observed_until, first_day, h, settings.max_cutoffs)
-            found.append(judge(snapshots, target, h, planned, settings, recipe))
+        for k, planned in enumerate(plans):
+            progress(f"{target.name}, {h} days, as of {planned.judge}", k, len(plans))
+            known = snapshots.as_known(observed_until) if target.of_labels else snapshots
+            found.append(judge(known, target, h, planned, settings, recipe))
         if found:
             replays.append(Replay(target, h, tuple(found), (champions or {}).get((target.name, h))))
     if not replays:
@@ -93,6 +104,35 @@ def backtest(
             hint="It needs a horizon and 30 days more than the horizon of rows.",
         )
     return replays
+
+
+def _of_labels(
+    snapshots: Snapshots,
+    target: Target,
+    horizon: int,
+    asked: Sequence[date],
+    settings: TrainingSettings,
+    time_order: TimeOrder,
+) -> list[Protocol]:
+    """The protocols of a target of the labels table, judged on dates that its labels have."""
+    day = snapshots.known or max(asked)
+    labels = snapshots.labels(target, horizon, day)
+    least, most = settings.min_positives, settings.max_cutoffs
+    found = label_dates.groups(labels, horizon)
+    if not found:
+        return [label_dates.plan(labels, horizon, day, least, most, time_order)]
+    chosen = [group for group in found if group.first in asked]
+    if len(chosen) < len(set(asked)):
+        raise NotReadyError(
+            f"The labels of {target.name} have no closed cutoff on {min(set(asked) - {g.first for g in chosen})}.",
+            hint=f"There are: {', '.join(str(group.first) for group in found)}.",
+        )
+    plans = []
+    for group in chosen or label_dates.replayable(found, horizon, least):
+        then = group.last + timedelta(days=horizon)
+        known = label_dates.closed(labels, target.name, horizon, then)
+        plans.append(label_dates.plan(known, horizon, then, least, most, time_order))
+    return plans
 
 
 def _dates(asked: Sequence[date], observed_until: date, first_day: date, horizon: int) -> tuple[date, ...]:
@@ -163,7 +203,7 @@ def sentence(judged: Judged, target: Target, model: str | None = None) -> str:
     best = model or (TREES if TREES in judged.contenders else judged.named_rule)
     who = {
         "sale": "buyers", "act": "active customers", "no_sale": "customers who then stayed away",
-        "no_act": "customers who then stayed away",
+        "no_act": "customers who then stayed away", "labels": "customers with y = 1",
     }[target.outcome]  # fmt: skip
     if not y.any():
         return (

@@ -75,7 +75,8 @@ class Matrix:
         self._binned: Binned | None = None
         self.y = rows.y
         self.folds = rows.folds
-        self._simple = rows.table.select([name for name in _RULE_COLUMNS if name in rows.table.column_names])
+        # With the ids, so that a table without these columns still has its rows.
+        self._simple = rows.table.select([n for n in ("entity_id", *_RULE_COLUMNS) if n in rows.table.column_names])
 
     def fit(self, rounds: int | None = None, chosen: Flags | None = None, later: Sample | None = None) -> Fitted:
         """Trees on the chosen rows: `rounds` of them, or with `later` as many as give the lowest log loss on it."""

@@ -8,6 +8,7 @@ from training.backtest import interval_json, judged_json, sentence
 from training.evaluation import propensity as metrics
 from training.judging import TREES
 from training.propensity import Made, Trained, drivers, in_words
+from training.protocol import UNDATED
 
 CARD_FILE, CARD_JSON = "card.md", "card.json"
 """The card in a model's folder, in words and as plain values."""
@@ -15,6 +16,11 @@ CARD_FILE, CARD_JSON = "card.md", "card.json"
 PROTOCOLS = {
     "full": "trained, stopped, calibrated and judged on four dates a horizon apart",
     "short": "trained and judged on dates a horizon apart; trees and calibration by cross-fitting over customers",
+    "near": "trained and judged on dates less than a horizon apart, so that trained labels end after the judged date: "
+    "better in the card than it will be",
+    "random": "the labels have one date or none: a quarter of the customers, chosen at random, was judged, the others "
+    "trained on",
+    "file": "the labels have one date or none: the last quarter of the file was judged, the lines before it trained on",
     "too_short": "no LightGBM, too little history: a rule was chosen by cross-fitting on the judged date itself",
 }
 WORDS = {
@@ -33,7 +39,7 @@ SHOWN_DRIVERS = 10
 def card(trained: Trained, made: Made | None = None) -> dict[str, Any]:
     """The card of one model of a training, of the candidate unless another is given, as plain values."""
     made = made or trained.candidate
-    best = _shown(trained, made)
+    best, own = _shown(trained, made), trained.inputs.get("own_features")
     return {
         "version": made.model.version,
         "target": trained.target.name,
@@ -51,7 +57,7 @@ def card(trained: Trained, made: Made | None = None) -> dict[str, Any]:
         "judged": judged_json(trained.judged, trained.target),
         "gains": _gains(trained, best),
         "drivers": [
-            {"feature": name, "share": share, "en": in_words(name, "en"), "zh": in_words(name, "zh")}
+            {"feature": name, "share": share, "en": in_words(name, "en", own), "zh": in_words(name, "zh", own)}
             for name, share in drivers(made.model)
         ],
         "promoted": trained.promoted,
@@ -79,6 +85,13 @@ def notes(trained: Trained) -> list[str]:
     ]
     if any(name.startswith(("contact", "days_since_last_contact")) for name in trained.model.columns):
         said.append("Contacts are among the features: a probability means under usual contact.")
+    if trained.target.of_labels and judged.protocol.kind == "random":
+        said.append(
+            "Without dates nobody can say how the model does later: judged at random it looks better than it will be. "
+            'Give the labels an as_of, or say time_order = "file" where later lines are later.'
+        )
+    if trained.target.of_labels and not trained.target.settings.horizons:
+        said.append(f"The labels declare no horizon; {trained.horizon} days were assumed.")
     said += [
         f"The cutoff {s.as_of} was skipped: {s.positives} of {s.n} customers were positive, too few of one kind."
         for s in judged.skipped
@@ -111,19 +124,23 @@ def markdown(trained: Trained, made: Made | None = None, language: Literal["en",
         "",
     ]
     if drivers(made.model):
-        lines += ["## What drives it", "", *_driver_lines(made, language), ""]
+        lines += ["## What drives it", "", *_driver_lines(trained, made, language), ""]
     lines += ["## To know", "", *(f"- {note}" for note in notes(trained))]
     lines.append(f"- Leak check: {'clean' if trained.leaks.clean else ' '.join(trained.leaks.problems)}")
     return "\n".join(lines) + "\n"
 
 
 def _outcome(trained: Trained) -> str:
+    if trained.target.of_labels:
+        return f"the labels table says so, for the {trained.horizon} days from its as_of"
     what = {"sale": "at least one sale", "no_sale": "no sale", "act": "at least one act", "no_act": "no act"}
     return f"{what[trained.target.outcome]} in the {trained.horizon} days from the cutoff"
 
 
 def _dates(trained: Trained) -> str:
     protocol = trained.judged.protocol
+    if protocol.kind in UNDATED:
+        return f"the labels have no dates that part them; features as of {protocol.judge}"
     parts = [f"trained on {', '.join(str(c) for c in protocol.train)}"] if protocol.train else []
     parts += [f"stopped on {protocol.stop}", f"calibrated on {protocol.calibrate}"] if protocol.stop else []
     return "; ".join([*parts, f"judged on {protocol.judge}"])
@@ -176,8 +193,9 @@ def _decile_table(trained: Trained, best: str) -> list[str]:
     return rows
 
 
-def _driver_lines(made: Made, language: Literal["en", "zh"]) -> list[str]:
-    return [f"- {share:.0%} {in_words(name, language)}" for name, share in drivers(made.model)[:SHOWN_DRIVERS]]
+def _driver_lines(trained: Trained, made: Made, language: Literal["en", "zh"]) -> list[str]:
+    own = trained.inputs.get("own_features")
+    return [f"- {share:.0%} {in_words(name, language, own)}" for name, share in drivers(made.model)[:SHOWN_DRIVERS]]
 
 
 def calibration_figure(trained: Trained, made: Made | None = None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ What is judged is the model before the refit, and so the recipe. Nobody is judge
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -15,14 +16,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features import rules
-from models.baselines import RULES
+from models.baselines import BASE_RATE, COLUMNS, RULES
 from models.calibration import Calibration
 from training.candidates import Fitted, Matrix, fit_rule, rule_out_of_fold
 from training.evaluation import propensity as metrics
 from training.evaluation.intervals import Interval, Resample, metric_intervals, paired_interval, resample
-from training.protocol import Protocol, without
+from training.protocol import UNDATED, Protocol, without
 from training.recipes import Recipe, rule_recipe
-from training.snapshots import Pool, Sample, Snapshots, pool
+from training.snapshots import Pool, Sample, Snapshots, parted, pool
 from training.targets import Target
 from warehouse.errors import DataProblemError, NotReadyError
 from warehouse.settings import TrainingSettings
@@ -192,6 +193,9 @@ class _Parts:
             return snapshots.sample(target, horizon, cutoff) if cutoff else None
 
         judged = snapshots.sample(target, horizon, protocol.judge)
+        if protocol.kind in UNDATED:
+            rest, judged = parted(judged, protocol.kind)
+            return cls(protocol, horizon, judged, pool([rest], most_rows), None, None)
         training = [snapshots.sample(target, horizon, cutoff) for cutoff in protocol.train] or [judged]
         return cls(protocol, horizon, judged, pool(training, most_rows), at(protocol.stop), at(protocol.calibrate))
 
@@ -221,10 +225,15 @@ def _rules(parts: _Parts) -> tuple[dict[str, Contender], str]:
             continue
         contenders[name] = Contender(name, rule_recipe(name), p)
         chosen_by[name] = earlier
+    if not contenders and not any(set(c) & set(parts.training.table.column_names) for c in COLUMNS.values()):
+        # A table of attributes alone has no days of orders or acts that a rule could count.
+        with suppress(DataProblemError):
+            contenders[BASE_RATE] = Contender(BASE_RATE, rule_recipe(BASE_RATE), _rule(BASE_RATE, parts)[0])
+            return contenders, BASE_RATE
     if not contenders:
         raise NotReadyError(
             "No simple rule can be computed.",
-            hint="It needs order days, or active days of the chosen events, of several customers.",
+            hint="It needs order days, or active days of the chosen events, or labels, of several customers.",
         )
     return contenders, max(chosen_by, key=lambda name: np.nan_to_num(chosen_by[name], nan=-1.0))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import date
@@ -226,8 +226,10 @@ def drivers(model: PropensityModel) -> list[tuple[str, float]]:
     return sorted(found, key=lambda pair: (-pair[1], pair[0]))
 
 
-def in_words(feature: str, language: Literal["en", "zh"] = "en") -> str:
-    """A feature's meaning in one line; its name where the catalogue does not know it."""
+def in_words(feature: str, language: Literal["en", "zh"] = "en", own: Mapping[str, Sequence[str]] | None = None) -> str:
+    """A feature's meaning in one line; its name where neither the catalogue nor `own` (en, zh by name) knows it."""
+    if own and feature in own:
+        return own[feature][0 if language == "en" else 1]
     known = by_name().get(feature)
     return (known.zh if language == "zh" else known.en) if known else feature
 
@@ -259,6 +261,7 @@ def _inputs(
         "settings": settings.model_dump(mode="json", exclude={"tracking_uri", "retrain_every", "threads"}),
         "recipe": recipe.to_json(),
         "champion": champion.to_json() if champion is not None else None,
+        **({"own_features": snapshots.source.own.words()} if snapshots.source.own.features else {}),
     }
 
 

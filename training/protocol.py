@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 from warehouse.errors import NotReadyError, UsageError
 
-Kind = Literal["full", "short", "too_short"]
+Kind = Literal["full", "short", "too_short", "near", "random", "file"]
+UNDATED: tuple[Kind, ...] = ("random", "file")
+"""Protocols of one cutoff, whose labels no date parts."""
 HISTORY_FULL = 60
 HISTORY_SHORT = 30
 FEWEST_TRAINING_CUTOFFS = 2
@@ -27,6 +29,10 @@ class Protocol:
     full: `train` < `stop` < `calibrate` < `judge`, each a horizon or more apart.
     short: `train` and `judge`; trees, calibration and the named rule come from cross-fitting by user over `train`.
     too_short: only `judge`; a rule is chosen and mapped by cross-fitting on it, there is no LightGBM.
+
+    Of labels of the user's own (`training.label_dates`) also
+    near: as short, but the dates lie less than a horizon apart, so that trained labels end after the judged cutoff.
+    random, file: one cutoff, of which a quarter is judged and the rest trained on, at random or by order of the file.
 
     `train` is sorted, earliest first.
     """
@@ -137,11 +143,14 @@ def without(protocol: Protocol, unusable: frozenset[date]) -> Protocol | None:
     """
     if protocol.judge in unusable:
         return None
+    if protocol.kind in UNDATED:
+        return protocol
     train = tuple(c for c in protocol.train if c not in unusable)
     if protocol.kind == "full":
         if len(train) >= FEWEST_TRAINING_CUTOFFS and not {protocol.stop, protocol.calibrate} & unusable:
             return Protocol("full", protocol.horizon, protocol.judge, protocol.calibrate, protocol.stop, train)
         train = tuple(c for c in protocol.closed if c != protocol.judge and c not in unusable)
     if train:
-        return Protocol("short", protocol.horizon, protocol.judge, train=train)
+        kind: Kind = "near" if protocol.kind == "near" else "short"
+        return Protocol(kind, protocol.horizon, protocol.judge, train=train)
     return Protocol("too_short", protocol.horizon, protocol.judge)

@@ -27,8 +27,11 @@ from numpy.typing import NDArray
 import features
 from features import rules
 from features.building import build_features, encodings
+from features.catalogue import by_name
+from features.labels import labels_of
 from features.outcomes import outcome_counts
 from features.source import Source
+from training import label_dates
 from training.targets import Target
 from warehouse.errors import NotReadyError
 from warehouse.files import atomic_file
@@ -208,7 +211,34 @@ class Snapshots:
         with self._lock:
             return self._sampled(key, target, horizon, as_of)
 
+    def labels(self, target: Target, horizon: int, as_of: date) -> pa.Table:
+        """The closed rows of the labels table of a target, of those known on the day that this is about, sorted by
+        date; days until something are counted from `as_of` where a label has no date."""
+        found = labels_of(self.source, target.name, as_of, self.known)
+        return label_dates.closed(found, target.name, horizon, self.known or date.max)
+
+    def _labelled(self, target: Target, horizon: int, as_of: date) -> Sample:
+        """The customers of a cutoff whose label is known, each once: with its first label, in the order of the file.
+
+        What stands beside a label is of that label. Labels without dates say nothing of when things happened, so
+        beside them only attributes are read: an order may be younger than the label.
+        """
+        labels = label_dates.members(self.labels(target, horizon, as_of), as_of, horizon)
+        table = self.population(target, horizon, as_of)
+        undated = labels.num_rows > 0 and labels["day"].null_count == labels.num_rows
+        if undated:
+            table = table.select(attributes_alone(table.column_names, self.source))
+        _, first = np.unique(labels["entity_id"].to_numpy(zero_copy_only=False).astype(str), return_index=True)
+        labels = labels.take(pa.array(np.sort(first)))
+        place = pc.index_in(labels["entity_id"], value_set=table["entity_id"])
+        labels, table = labels.filter(pc.is_valid(place)), table.take(pc.drop_null(place))
+        for name in set(labels.column_names) & set(table.column_names) - {"entity_id"}:
+            table = table.set_column(table.column_names.index(name), name, labels[name])
+        return Sample(as_of, table, labels["y"].to_numpy().astype(np.float64))
+
     def _sampled(self, key: tuple[date | None, date, int, Target], target: Target, horizon: int, as_of: date) -> Sample:
+        if key not in self._samples and target.of_labels:
+            self._samples[key] = self._labelled(target, horizon, as_of)
         if key not in self._samples:
             table = self.population(target, horizon, as_of)
             hit = pc.is_in(table.column("entity_id"), value_set=self._with_outcome(target, horizon, as_of))
@@ -227,6 +257,30 @@ class Snapshots:
                 hint="It needs customers for whom the rule is true.",
             )
         return found
+
+
+def attributes_alone(columns: Iterable[str], source: Source) -> list[str]:
+    """The columns that say what somebody is, not what somebody did: of users, beside labels, of static tables."""
+    known = by_name()
+    timeless = ("users", "labels", *source.static)
+    own = {c.feature.name for table in source.own.tables if table.table in timeless for c in table.columns}
+    return [
+        name
+        for name in columns
+        if name == "entity_id" or name in own or (name in known and known[name].family == "attributes")
+    ]
+
+
+def parted(sample: Sample, kind: str) -> tuple[Sample, Sample]:
+    """(trained on, judged) of the one sample of labels that no date parts: the last quarter of the file is judged, or
+    a quarter of the customers at random."""
+    if kind == "file":
+        judged = np.arange(sample.n) >= round(0.75 * sample.n)
+    else:
+        ids = sample.table["entity_id"].to_pylist()
+        judged = np.array([zlib.crc32(f"judged:{i}".encode()) % 4 == 0 for i in ids], dtype=bool)
+    rest, last = (Sample(sample.as_of, sample.table.filter(pa.array(k)), sample.y[k]) for k in (~judged, judged))
+    return rest, last
 
 
 SnapshotsMaker = Callable[[Workspace], Snapshots]

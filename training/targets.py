@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from warehouse.errors import SettingsError
-from warehouse.settings import Settings, TargetSettings
+from warehouse.settings import LABEL_HORIZON, Settings, TargetSettings
 
-Outcome = Literal["sale", "no_sale", "act", "no_act"]
+Outcome = Literal["sale", "no_sale", "act", "no_act", "labels"]
 DEFAULT_HORIZONS = (30, 90)
 EVENT_HORIZONS = (90, 30, 14, 7)
 REPURCHASE, CHURN, SECOND_ORDER, WIN_BACK = BUILT_IN = ("repurchase", "churn", "second_order", "win_back")
@@ -45,8 +45,13 @@ class Target:
 
     @property
     def counted(self) -> Literal["sale", "act"]:
-        """What is looked for in the window: sales, or acts."""
+        """What is looked for in the window: sales, or acts; means nothing where the labels table says the outcome."""
         return "act" if self.outcome in ("act", "no_act") else "sale"
+
+    @property
+    def of_labels(self) -> bool:
+        """Whether the labels table says who y = 1 was."""
+        return self.outcome == "labels"
 
     @property
     def positive_when_absent(self) -> bool:
@@ -126,25 +131,56 @@ def _own(name: str, wishes: TargetSettings, tables: Collection[str], days_of_dat
     )
 
 
-def declared(settings: Settings, tables: Collection[str], days_of_data: int = 0) -> list[Target]:
-    """All targets of a workspace: the built-in ones its tables allow, changed as declared, then its own.
+def _of_labels(name: str, wishes: TargetSettings) -> Target:
+    """A target whose outcome is in the labels table: asked of everyone unless a population is declared."""
+    return Target(name, wishes.population or "everyone", "labels", wishes.horizons or (LABEL_HORIZON,), wishes)
+
+
+def declared(
+    settings: Settings, tables: Collection[str], days_of_data: int = 0, labelled: Collection[str] = ()
+) -> list[Target]:
+    """All targets of a workspace: the built-in ones its tables allow, changed as declared, then its own, then those
+    of the labels table, whose names are `labelled`.
 
     `tables` are the names of the tables that have rows; `days_of_data` the local days from the first accepted row to
     the cutoff, which decides the horizon where there are only events. A horizon whose label cannot exist is still
     listed: planning it says why not. `SettingsError` where a target asks for sales and there are no orders.
     """
-    built_in = {target.name: target for target in _built_in(settings, tables, days_of_data)}
     wishes = settings.targets
+    possible = {target.name: target for target in _built_in(settings, tables, days_of_data)}
+    by_labels = _by_labels(settings, labelled, possible)
+    built_in = {name: target for name, target in possible.items() if name not in by_labels}
+    if clash := sorted(set(labelled) & built_in.keys()):
+        raise SettingsError(
+            f'The labels speak of "{clash[0]}", which is also the name of a built-in target.',
+            hint=f'Rename it in the file, or take its place: [targets.{clash[0]}] outcome = "labels".',
+        )
     targets = [_with_wishes(t, wishes[t.name]) if t.name in wishes else t for t in built_in.values()]
-    targets += [_own(name, asked, tables, days_of_data) for name, asked in wishes.items() if name not in built_in]
+    targets += [
+        _own(name, asked, tables, days_of_data) for name, asked in wishes.items() if name not in {*built_in, *by_labels}
+    ]
+    targets += [_of_labels(name, wishes.get(name, TargetSettings.model_validate({}))) for name in by_labels]
     targets = [_served_by_complement(target, targets) for target in targets]
     for target in targets:
-        if target.counted == "sale" and "orders" not in tables:
+        if not target.of_labels and target.counted == "sale" and "orders" not in tables:
             raise SettingsError(
                 f'The target "{target.name}" asks for sales, but there are no orders.',
                 hint='Add orders, or write outcome = "act" (or "no_act") in its section.',
             )
     return targets
+
+
+def _by_labels(settings: Settings, labelled: Collection[str], built_in: Collection[str]) -> list[str]:
+    """The targets that the labels table answers: those it speaks of, unless a built-in one has the name; and those
+    declared so. `SettingsError` for one of which it says nothing."""
+    asked = [name for name, told in settings.targets.items() if told.outcome == "labels"]
+    if silent := [name for name in asked if name not in labelled]:
+        raise SettingsError(
+            f'The target "{silent[0]}" has outcome = "labels", but the labels say nothing of it.',
+            hint=f"They speak of: {', '.join(sorted(labelled)) or 'nothing'}; the column target holds its name.",
+        )
+    other = [name for name, told in settings.targets.items() if told.outcome not in (None, "labels")]
+    return [*asked, *(n for n in sorted(labelled) if n not in {*asked, *other, *built_in})]
 
 
 def _served_by_complement(target: Target, targets: Collection[Target]) -> Target:

@@ -35,7 +35,7 @@ def changed_rows(source: Source, as_of: date, table: pa.Table) -> tuple[int, int
     if items is not None:
         frames["items"] = _before("items", _read(items), cutoff, source)
     frames |= source.population_tables(as_of)
-    alone = build_features(FramesSource(frames, source.time_zone, source.acts, source.static), as_of)
+    alone = build_features(FramesSource(frames, source.time_zone, source.acts, source.static, own=source.own), as_of)
     position = pc.index_in(alone.column("entity_id"), value_set=table.column("entity_id"))
     found = np.asarray(position.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
     with_later = table.take(pc.drop_null(position))
@@ -75,6 +75,10 @@ def _before(name: str, rows: pa.Table, cutoff: datetime, source: Source) -> pa.T
     """The rows that happened, and were recorded, before the cutoff; a static table is as it is."""
     if name in source.static:
         return rows
+    if name == "labels":
+        # Who has a label of that very day is asked then; what was said of it later changes no feature.
+        dated = pc.fill_null(pc.less_equal(rows["as_of"], pa.scalar(cutoff, pa.timestamp("us"))), True)
+        return rows.filter(dated)
     happened = CONTRACTS[name].happened
     times = {c for c in (happened, "recorded_at", "set_at") if c is not None and c in rows.column_names}
     kept = np.ones(rows.num_rows, dtype=bool)

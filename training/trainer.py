@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,9 +15,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from features.labels import label_targets
 from features.source import StoreSource, act_statement
 from models.propensity import PropensityModel
-from training import cards, gates, protocol, targets
+from training import cards, gates, label_dates, protocol, targets
 from training.propensity import RECIPE_FILE, Made, Trained, train_target
 from training.protocol import Protocol
 from training.reach import reach
@@ -27,13 +29,14 @@ from training.snapshots import Snapshots
 from training.targets import Absent, Target
 from training.time_trial import changed_rows
 from training.tracking import Logged, Tracker
-from warehouse.errors import NotReadyError, RepriseError, UsageError
+from warehouse.errors import DataProblemError, NotReadyError, RepriseError, UsageError
 from warehouse.files import write_text
 from warehouse.progress import Progress, silent
 from warehouse.store import Store
 from warehouse.workspace import Workspace
 
 COMPLEMENTS_FILE = "complements.json"
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Trainer:
         self.settings = workspace.settings
         self.store = store or Store(workspace)
         self.source = StoreSource(self.store)
-        self.snapshots = Snapshots(workspace, self.source, self.store.fingerprint(), progress)
+        self.snapshots = Snapshots(workspace, self.source, self.fingerprint, progress)
         self.registry = Registry(workspace)
         self.progress = progress
         self._lock = Lock()
@@ -62,10 +65,25 @@ class Trainer:
         self._trying: defaultdict[date, Lock] = defaultdict(Lock)
         self._trials: dict[date, gates.LeakCheck] = {}
 
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the data, and with what the features of the workspace's own are."""
+        return self.source.own.fingerprint_with(self.store.fingerprint())
+
     def declared(self, as_of: date) -> list[Target]:
         """The targets of this workspace on that day."""
         days = max((self._days(table, as_of) for table in ("orders", "events") if self.store.has(table)), default=0)
-        return targets.declared(self.settings, self.store.tables, days)
+        return targets.declared(self.settings, self.store.tables, days, self._labelled())
+
+    def _labelled(self) -> tuple[str, ...]:
+        """The targets of the labels table; `DataProblemError` for one that cannot be a name."""
+        found = label_targets(self.source) if self.store.has("labels") else ()
+        if wrong := [name for name in found if not NAME.fullmatch(name)]:
+            raise DataProblemError(
+                f'The target "{wrong[0]}" of the labels cannot be a name.',
+                hint="Use letters, digits and _, a letter first, at most 63 of them.",
+            )
+        return found
 
     def target(self, name: str, as_of: date) -> Target:
         """The declared target of that name; `RepriseError` lists those there are."""
@@ -105,12 +123,24 @@ class Trainer:
 
     def plan(self, target: Target, horizon: int, as_of: date) -> Protocol:
         """The protocol of a model made on the day `as_of`; `NotReadyError` where no label exists."""
+        if target.of_labels:
+            return self._plan_of_labels(target, horizon, as_of)
         first, until = self.reach(target, as_of)
         return protocol.plan(as_of, until, first, horizon, self.settings.training.max_cutoffs)
 
+    def _plan_of_labels(self, target: Target, horizon: int, as_of: date) -> Protocol:
+        known = self.snapshots.as_known(as_of).labels(target, horizon, as_of)
+        told, order = self.settings.training, label_dates.time_order_of(self.settings)
+        if order == "file" and (files := len(self.store.manifest("labels").sources)) > 1:
+            raise NotReadyError(
+                f"The labels come from {files} files, so the order of their lines is no order in time.",
+                hint='It needs one file, an as_of for every label, or no time_order = "file".',
+            )
+        return label_dates.plan(known, horizon, as_of, told.min_positives, told.max_cutoffs, order)
+
     def recipe(self, name: str = "default") -> Recipe:
         """The tree recipe of that name for the tables of this workspace."""
-        return tree_recipe(self.settings.training, self.store.tables, name)
+        return tree_recipe(self.settings.training, self.store.tables, name, self.source.own.features)
 
     def champion_recipe(self, target: str, horizon: int) -> Recipe | None:
         """The recipe of the model that serves now."""

@@ -16,13 +16,15 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from warehouse.contracts import Contract
+from warehouse.contracts import EXTRA, Contract
 from warehouse.engine import connect
 from warehouse.errors import Problem
-from warehouse.judging import Judgement
+from warehouse.judging import SOURCE_LINE, Judgement
 from warehouse.reading import LINE, Batch, Ragged
 from warehouse.rulebook import KEY
 from warehouse.settings import Settings, TableSettings
+
+_OF_THE_STORE = ("entity_id", "recorded_at", "local_at", SOURCE_LINE)
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,9 @@ class Checker:
         fix = f'Name it in [tables.{self.contract.name}.columns]: ours = "theirs".'
         lacking = [(name,) for name in self.contract.required if name not in have]
         lacking += [(column,) for column in self.policy.columns if self.theirs(column) not in names]
+        if self.contract.name.startswith(EXTRA) and not self.policy.static and "known_at" not in have:
+            fix += f" Or declare [tables.{self.contract.name}] static = true: what it says was true at all times."
+            lacking.append(("known_at",))
         if self.contract.one_of and not any(have >= set(choice) for choice in self.contract.one_of):
             lacking.append((" or ".join(" and ".join(choice) for choice in self.contract.one_of),))
         return [
@@ -114,7 +119,7 @@ class Checker:
             return []
         used = {self.theirs(column.name) for column in self.contract.columns}
         # The engine does not tell capitals apart in names of columns.
-        taken = {name.lower() for name in (*self.contract.names, LINE, KEY, "entity_id", "recorded_at", "local_at")}
+        taken = {n.lower() for n in (*self.contract.names, LINE, KEY, *_OF_THE_STORE)}
         kept: dict[str, str] = {}
         for name in sorted(set(names) - used):
             if name.lower() not in taken and not name.startswith("__"):

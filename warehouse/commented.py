@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from warehouse.contracts import CONTRACTS
+from warehouse.contracts import CONTRACTS, EXTRA
 from warehouse.settings import (
     ActivitySettings,
     AudienceSettings,
@@ -35,13 +35,17 @@ OF_TABLE = {
     "unpriced": ("orders",),
     "returns": ("orders",),
     "return_prefix": ("orders",),
-    "static": tuple(name for name, contract in CONTRACTS.items() if contract.versioned),
+    "static": (*(name for name, contract in CONTRACTS.items() if contract.versioned), EXTRA),
+    "features": ("users", "labels", EXTRA),
+    "categories": ("users", "labels", EXTRA),
+    "time_order": ("labels",),
 }
 """Settings of a table that mean something for these tables only; the others are shown at the first table."""
 _EXAMPLES: dict[str, Any] = {
     "time_format": "%d/%m/%Y %H:%M",
     "non_products": "^(POSTAGE|GIFT)",
     "non_orders": "^A",
+    "features": ["plan"],
     "tracking_uri": "http://127.0.0.1:5000",
     "file": "do_not_contact.csv",
     "salt": "spring",

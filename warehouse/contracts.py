@@ -156,13 +156,44 @@ EXPOSURES = Contract(
 LABELS = Contract(
     "labels",
     "one outcome of the user's own",
-    _columns("target:text user_id:id y:number", "as_of:time"),
+    _columns("target:text user_id:id", "y:number as_of:time recorded_at:time"),
     happened="as_of",
     entity="user_id",
     unlocks="any target, contract churn included",
+    open_ended=True,
+    one_of=(("y",),),
 )
 
-CONTRACTS: dict[str, Contract] = {
-    contract.name: contract
-    for contract in (ORDERS, EVENTS, USERS, ITEMS, CONTACTS, TAGS, IDENTITIES, EXPOSURES, LABELS)
-}
+EXTRA = "extra_"
+"""What the name of a table of the user's own begins with."""
+
+
+def extra(name: str) -> Contract:
+    """A table of the user's own: its columns are features, each row known from `known_at` on."""
+    return Contract(
+        name,
+        "one version of what is known of a user",
+        _columns("user_id:id", "known_at:time"),
+        happened="known_at",
+        entity="user_id",
+        unlocks="features of your own",
+        versioned=True,
+        open_ended=True,
+    )
+
+
+class _Contracts(dict[str, Contract]):
+    """The known tables; asked for one of the user's own it makes its contract."""
+
+    def __missing__(self, name: str) -> Contract:
+        if not name.startswith(EXTRA):
+            raise KeyError(name)
+        return extra(name)
+
+
+CONTRACTS: dict[str, Contract] = _Contracts(
+    {
+        contract.name: contract
+        for contract in (ORDERS, EVENTS, USERS, ITEMS, CONTACTS, TAGS, IDENTITIES, EXPOSURES, LABELS)
+    }
+)

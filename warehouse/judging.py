@@ -31,9 +31,15 @@ _ORDERS_STORED = {
 }
 
 
+SOURCE_LINE = "source_line"
+"""Where a label stood in its file: the order in time of a table without dates."""
+
+
 def store_columns(contract: Contract) -> list[Column]:
     """The columns of the store that come from the contract, `recorded_at` always among them."""
     columns = list(contract.columns)
+    if contract.name == "labels":
+        columns.append(Column(SOURCE_LINE, "number"))
     return columns if "recorded_at" in contract.names else [*columns, Column("recorded_at", "time")]
 
 
@@ -209,6 +215,9 @@ class Judgement:
             rows = rows.take(np.argsort(places))
         rows = rows.set_column(rows.column_names.index("local_at"), "local_at", self._local(rows.column("local_at")))
         positions, key = rows.column(ROW), rows.column(KEY)
+        if SOURCE_LINE in rows.column_names:
+            lines = self._rows.column(LINE).take(positions).cast(pa.float64())
+            rows = rows.set_column(rows.column_names.index(SOURCE_LINE), SOURCE_LINE, lines)
         rows = rows.drop_columns([KEY, ROW])
         for name in open_columns:
             texts = self._rows.column(name).take(positions)

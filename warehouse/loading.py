@@ -25,10 +25,12 @@ from warehouse.layout import EVENT_IDS, FILE, file_schema
 from warehouse.manifest import SourceFile, TableManifest
 from warehouse.progress import Progress
 from warehouse.reading import LINE, header, read_batches
-from warehouse.settings import Settings, TableName
+from warehouse.settings import Settings
+from warehouse.settings_values import TableName
 from warehouse.spooling import Spool
 
 MAX_NULL_LIKE_SHARE = 0.005
+_CHANGES_NO_ROW = {"files", "on_problem", "max_bad_ratio", "static", "features", "categories", "time_order"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Staged:
 
 def settings_hash(settings: Settings, table: TableName) -> str:
     """Changes when the rows of a table would be let in otherwise."""
-    policy = settings.tables[table].model_dump_json(exclude={"files", "on_problem", "max_bad_ratio", "static"})
+    policy = settings.tables[table].model_dump_json(exclude=_CHANGES_NO_ROW)
     # Whoever changes how rows are read, or the hash by which copies are known, raises the number in front.
     shared = f"2|{settings.time_zone}|{settings.currency}|{settings.entity}|{settings.buckets}"
     return hashlib.sha256(f"{policy}|{shared}".encode()).hexdigest()[:16]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from warehouse import casting
 from warehouse.casting import literal, words
-from warehouse.contracts import Column, Contract
+from warehouse.contracts import EXTRA, Column, Contract
 from warehouse.settings import Settings, TableSettings
 
 KEY = "source_key"
@@ -68,6 +68,12 @@ def rules(
             found += _of_column(column, contract, policy, loaded_at, column.name in clean)
     if contract.name == "orders":
         found += _of_orders(policy, settings, present)
+    if contract.name == "labels":
+        fix = "Write 1 where it happened, 0 where not, and leave it empty where it is not known yet."
+        found.append(Rule("y", "v_y not in (0, 1)", "0 or 1", fix, lists_values=True))
+    if contract.name.startswith(EXTRA) and "known_at" in present:
+        fix = "Fill in since when the row is known, or declare the table static = true."
+        found.append(Rule("known_at", "x_known_at is null", casting.EXPECTED["time"], fix))
     if contract.name == "events":
         if policy.guests == "stop":
             nobody = "v_user_id is null and v_device_id is null"

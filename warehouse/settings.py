@@ -15,6 +15,7 @@ from warehouse.errors import SettingsError
 from warehouse.files import explained
 from warehouse.settings_problems import Wrong, sentence, sentences
 from warehouse.settings_values import (
+    TABLE_NAMES,
     Currency,
     Days,
     Encoding,
@@ -23,12 +24,14 @@ from warehouse.settings_values import (
     Name,
     Pattern,
     PresetName,
+    TableName,
     TimeFormat,
     Zone,
 )
 
 SETTINGS_FILE = "reprise.toml"
-TableName = Literal["orders", "events", "users", "items", "contacts", "tags", "identities", "exposures", "labels"]
+LABEL_HORIZON = 30
+"""The horizon of labels that declare none, in days: their file does not say how far they look."""
 
 
 class _Section(BaseModel):
@@ -62,6 +65,16 @@ class TableSettings(_Section):
     duplicates: Literal["drop", "keep"] = Field(
         default="drop", description="What to do with rows equal in all columns."
     )
+    features: tuple[str, ...] | None = Field(
+        default=None,
+        description="Further columns that are features; all if absent, of users none beside orders or events.",
+    )
+    categories: tuple[str, ...] = Field(
+        default=(), description="Of these columns the values are names, though they look like numbers."
+    )
+    time_order: Literal["as_of", "file"] = Field(
+        default="as_of", description="Labels without dates: as_of splits them at random; file: later lines are later."
+    )
     static: bool = Field(default=False, description="Versioned tables: what is known now was true at all times.")
     on_unknown_event: tuple[str, ...] = Field(
         default=(), description="The closed list of event names; empty: any name."
@@ -92,8 +105,8 @@ class TargetSettings(_Section):
     """
 
     population: str | None = Field(default=None, description="A rule over features; the built-in one if absent.")
-    outcome: Literal["sale", "no_sale", "act", "no_act"] | None = Field(
-        default=None, description="What counts as y = 1 in the window; the built-in one if absent."
+    outcome: Literal["sale", "no_sale", "act", "no_act", "labels"] | None = Field(
+        default=None, description="What counts as y = 1 in the window, or labels: what that table says."
     )
     items: tuple[str, ...] = Field(default=(), description="Only these items count in the outcome.")
     categories: tuple[str, ...] = Field(default=(), description="Only these categories count in the outcome.")
@@ -191,7 +204,9 @@ class Settings(_Section):
     memory_limit: Memory = Field(default="1GB", description="Memory of the engine; beyond it works on disk.")
     buckets: int = Field(default=16, ge=1, le=1024, description="Parts the store is cut into, by a hash of the entity.")
     preset: PresetName | None = Field(default=None, description="The known shape of file this workspace was made from.")
-    tables: dict[TableName, TableSettings] = Field(default_factory=dict)
+    tables: dict[TableName, TableSettings] = Field(
+        default_factory=dict, json_schema_extra={"propertyNames": TABLE_NAMES}
+    )
     activity: ActivitySettings = ActivitySettings()
     targets: dict[Name, TargetSettings] = Field(default_factory=dict)
     training: TrainingSettings = TrainingSettings()

@@ -12,12 +12,14 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from warehouse.clock import zone
+from warehouse.contracts import CONTRACTS, EXTRA
 from warehouse.errors import UsageError
 from warehouse.presets import PRESETS
 
 _TIME_CODES = {*"abcdfghjmnpuwxyzABGHIMSTUVWXYZ%", *(f"-{code}" for code in "djmyHIMS")}
 _ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "gb18030", "gbk", "big5", "latin-1", "cp1252", "shift_jis")
 _LEAST_MEGABYTES = 64
+_OWN_TABLE = rf"^{EXTRA}[a-z][a-z0-9_]{{0,40}}$"
 
 
 def _meant(found: str, known: Iterable[str]) -> str:
@@ -81,6 +83,12 @@ def _preset(name: str) -> str:
     return name
 
 
+def _table(name: str) -> str:
+    if name not in CONTRACTS and not re.fullmatch(_OWN_TABLE, name):
+        raise ValueError(f"{', '.join(CONTRACTS)}, or extra_NAME{_meant(name, CONTRACTS)}")
+    return name
+
+
 Days = Annotated[int, Field(ge=1, le=3650)]
 Horizons = Annotated[tuple[Days, ...], Field(min_length=1), AfterValidator(_distinct)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$", examples=["my_name_2"])]
@@ -90,4 +98,7 @@ TimeFormat = Annotated[str, AfterValidator(_time_format)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Memory = Annotated[str, Field(pattern=r"^[0-9]+(MB|GB)$", examples=["1GB"]), AfterValidator(_memory)]
 PresetName = Annotated[str, AfterValidator(_preset)]
+TableName = Annotated[str, AfterValidator(_table)]
+"""A table of the contract, or one of the user's own."""
+TABLE_NAMES: dict[str, Any] = {"anyOf": [{"enum": list(CONTRACTS)}, {"pattern": _OWN_TABLE}]}
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["EUR"])]

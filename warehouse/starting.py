@@ -22,8 +22,10 @@ from warehouse.sniffing import ISO, Sniffed, sniff
 
 Ask = Callable[[str, list[str]], str]
 HAPPENINGS = frozenset({"orders", "events"})
-"""The tables everything is counted from; one of them is needed to run."""
-LABELS_NOW = "labels are checked and kept in the store; no model is trained from them yet."
+"""The tables in which something happens."""
+NEEDED = HAPPENINGS | {"labels"}
+"""One of these tables is needed to run: what happens, or what became of whom."""
+LABELS_NOW = "each target that the labels name is trained; [targets.NAME] says its horizon and population."
 
 
 @dataclass
@@ -81,7 +83,7 @@ def init_workspace(
     report = InitReport(target)
     choices = _Choices(ask, report)
     if "labels" in files:
-        report.notes.append(LABELS_NOW if HAPPENINGS & set(files) else f"{LABELS_NOW} `run` needs orders or events.")
+        report.notes.append(LABELS_NOW)
     sniffed = {table: sniff(Path(path), table, _said(table, mapping, shape)) for table, path in files.items()}
     _refuse_unknown_mapping(mapping or {}, sniffed)
     business = _time_zone(tz, shape, sniffed, choices)
@@ -112,7 +114,7 @@ def _refuse(target: Path, files: dict[str, Path], duplicates: str | None) -> Non
     unknown = [table for table in files if table not in CONTRACTS]
     if unknown:
         raise UsageError(f"There is no table {unknown[0]}.", hint=f"Known are: {', '.join(CONTRACTS)}.")
-    if not HAPPENINGS & set(files) and "labels" not in files:
+    if not NEEDED & set(files):
         raise UsageError("A workspace needs orders, events or labels.", hint="reprise init DIR --orders FILE")
     if duplicates not in (None, "drop", "keep"):
         raise UsageError(f'duplicates is "{duplicates}".', hint="It may be drop or keep.")

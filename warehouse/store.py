@@ -8,7 +8,7 @@ import json
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from warehouse import layout, loading
+from warehouse.clock import local_day
 from warehouse.contracts import CONTRACTS
 from warehouse.drift import compare_ids, drift
 from warehouse.engine import connect
@@ -24,7 +25,8 @@ from warehouse.files import sha256, sweep, write_text
 from warehouse.manifest import SourceFile, TableManifest, kept_versions, read_manifest, read_pointer, swap_pointer
 from warehouse.merging import write_version
 from warehouse.progress import Progress, silent
-from warehouse.settings import TableName
+from warehouse.settings import LABEL_HORIZON
+from warehouse.settings_values import TableName
 from warehouse.workspace import Workspace
 
 MAX_KINDS = 20
@@ -140,12 +142,24 @@ class Store:
         return until
 
     def default_as_of(self) -> date:
-        """The start of the local day after the last accepted order or event."""
+        """The start of the local day after the last accepted order or event; with labels alone, the day on which the
+        last of them had ended, at most the day after they were loaded."""
         known = [self.observed_until(table) for table in ("orders", "events") if self.has(table)]
+        if not known and self.has("labels"):
+            return self._day_after_labels()
         known = known or [until for table in self.tables if (until := self.manifest(table).observed_until)]
         if not known:
             raise NotReadyError("There are no orders and no events yet.", hint="Run `reprise check` to load them.")
         return max(known)
+
+    def _day_after_labels(self) -> date:
+        manifest = self.manifest("labels")
+        settings = self._workspace.settings
+        loaded = local_day(manifest.loaded_at, settings.time_zone) + timedelta(days=1)
+        if manifest.observed_until is None:
+            return loaded
+        horizons = [days for told in settings.targets.values() for days in told.horizons or ()] or [LABEL_HORIZON]
+        return min(loaded, manifest.observed_until + timedelta(days=max(horizons) - 1))
 
     def fingerprint(self) -> str:
         """Changes exactly when rows of the store change, or the zone whose days count."""
@@ -184,7 +198,7 @@ class Store:
             return
         sweep(self._root)
         kept = kept_versions(self._root)
-        for table in CONTRACTS:
+        for table in {*CONTRACTS, *self._current(), *self._workspace.settings.tables}:
             folder = self._root / table
             if folder.is_dir():
                 sweep(folder)

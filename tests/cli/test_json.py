@@ -33,7 +33,7 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
     run = asked("run")
     assert run["already_done"]
     assert run["users"] > 300
-    assert "targets of the labels table" in [each["what"] for each in run["absent"]]
+    assert "contract, 30 days" in [each["what"] for each in run["absent"]]
     assert asked("doctor")[0].keys() >= {"state", "what", "found"}
     assert asked("features", "list")[0].keys() >= {"name", "en", "zh"}
     out = str(place / "features.parquet")

@@ -38,13 +38,13 @@ def test_a_new_workspace_is_told_what_to_run(tmp_path: Path) -> None:
     assert found["folders"].state == "ok"
 
 
-@pytest.mark.parametrize("tables", ["", '[tables.labels]\nfiles = ["labels.csv"]\n'])
+@pytest.mark.parametrize("tables", ["", '[tables.tags]\nfiles = ["tags.csv"]\n'])
 def test_where_no_run_is_possible_yet_it_is_told_what_is_needed(tmp_path: Path, tables: str) -> None:
-    (tmp_path / "labels.csv").write_text("target,user_id,y\ncontract,u1,1\n")
+    (tmp_path / "tags.csv").write_text("user_id,tag\nu1,vip\n")
     (tmp_path / "reprise.toml").write_text(f'time_zone = "UTC"\n{tables}')
     workspace = Workspace.open(tmp_path)
     found = {each.what: each for each in examine(workspace, datetime(2020, 1, 1))}
     with pytest.raises(NotReadyError, match="neither orders nor events"):
         nightly.run(workspace, None, loaded_at=datetime(2020, 1, 1))
     for what in ("release", "tracking"):
-        assert "[tables.orders] or [tables.events]" in found[what].todo
+        assert "[tables.orders], [tables.events] or [tables.labels]" in found[what].todo

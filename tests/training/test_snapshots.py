@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from features.source import FramesSource
-from training.snapshots import Snapshots, fold_of, pool
+from training.snapshots import Sample, Snapshots, fold_of, parted, pool
 from training.targets import declared
 from training.time_trial import changed_rows
 from warehouse.errors import NotReadyError
@@ -128,3 +128,21 @@ def test_a_target_is_part_of_the_key(snapshots, targets_by_name):
     narrow = replace(targets_by_name["repurchase"], population_rule="order_count_lifetime >= 2")
     wide = snapshots.sample(targets_by_name["repurchase"], 14, day)
     assert snapshots.sample(narrow, 14, day).n < wide.n
+
+
+@pytest.mark.parametrize(("kind", "judged"), [("file", ["c06", "c07"]), ("random", None)])
+def test_labels_without_dates_are_parted_by_the_file_or_by_customer(kind, judged):
+    """The last quarter of the lines; at random about a quarter, the same customers whatever their order."""
+    count = 8 if kind == "file" else 800
+    table = pa.table({"entity_id": [f"c{k:02d}" for k in range(count)]})
+    sample = Sample(date(2025, 1, 1), table, np.arange(count) % 2.0)
+    rest, last = parted(sample, kind)
+    assert rest.n + last.n == count
+    if judged is not None:
+        assert last.table["entity_id"].to_pylist() == judged
+    else:
+        assert 150 < last.n < 250
+        order = np.random.default_rng(1).permutation(count)
+        again = parted(Sample(sample.as_of, table.take(pa.array(order)), sample.y[order]), kind)[1]
+        assert set(again.table["entity_id"].to_pylist()) == set(last.table["entity_id"].to_pylist())
+    assert (last.y == [int(i[1:]) % 2 for i in last.table["entity_id"].to_pylist()]).all()

@@ -80,3 +80,37 @@ def test_a_target_of_ones_own():
 def test_asking_for_sales_without_orders_is_told():
     with pytest.raises(SettingsError, match='"buyers" asks for sales'):
         by_name('[targets.buyers]\noutcome = "sale"', tables=("events",))
+
+
+def with_labels(text="", tables=("orders", "labels"), labelled=("contract_churn",)):
+    return {t.name: t for t in targets.declared(parse_settings(text), tables, 1000, labelled)}
+
+
+def test_every_name_in_the_labels_is_a_target_of_one_horizon():
+    found = with_labels(
+        '[targets.signed]\noutcome = "labels"\nhorizons = [60]\n', labelled=("contract_churn", "signed")
+    )
+    assert list(found) == ["repurchase", "churn", "second_order", "win_back", "signed", "contract_churn"]
+    assert (found["contract_churn"].outcome, found["contract_churn"].horizons) == ("labels", (30,))
+    assert found["contract_churn"].population(30) == "everyone"
+    assert found["signed"].horizons == (60,)
+    assert targets.complement_of(found["signed"], 60, found.values()) is None
+
+
+def test_labels_take_a_built_in_target_s_place_only_where_that_is_said():
+    with pytest.raises(SettingsError, match="also the name of a built-in target"):
+        with_labels(labelled=("churn",))
+    found = with_labels('[targets.churn]\noutcome = "labels"', labelled=("churn",))
+    assert found["churn"].of_labels
+    assert found["churn"].population(30) == "everyone"
+    assert with_labels(tables=("labels",), labelled=("churn",))["churn"].of_labels
+
+
+def test_a_target_that_asks_for_sales_stays_one_though_labels_have_its_name():
+    found = with_labels('[targets.contract_churn]\noutcome = "sale"')
+    assert found["contract_churn"].outcome == "sale"
+
+
+def test_labels_that_say_nothing_of_a_target_are_told():
+    with pytest.raises(SettingsError, match="say nothing of it"):
+        with_labels('[targets.left]\noutcome = "labels"')

@@ -35,7 +35,9 @@ BELOW = {  # what follows the base, and the whole of what is said
     "[targets.repurchase]\nhorizons = []": "is []; allowed: a list in [ ], each a whole number",
     "[targets.repurchase]\nhorizons = [30, 30]": "is [30, 30]; allowed: a list that says each once.",
     "[targets.churn]\nactivity_days = 0": 'line 5: "targets.churn.activity_days" is 0; allowed: a whole number from 1',
-    '[targets.repurchase]\noutcome = "sales"': 'is "sales"; allowed: sale, no_sale, act, no_act. Did you mean "sale"?',
+    '[targets.repurchase]\noutcome = "sales"': (
+        'is "sales"; allowed: sale, no_sale, act, no_act, labels. Did you mean "sale"?'
+    ),
     'time_zone = "Asia/Shangai"': 'line 4: "tables.orders.time_zone" is "Asia/Shangai"; allowed: an IANA name such as',
     'encoding = "utf-9"': 'is "utf-9"; allowed: a codec of Python such as utf-8,',
     'separator = ",,"': '"tables.orders.separator" is ",,"; allowed: text in quotes, one character.',

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from features.catalogue import available
+from features.catalogue import Feature, available
 from models.boosting import BoostingSettings
 from training.recipes.default import DEFAULT_START, DEFAULT_TREES
 from warehouse.errors import UsageError
@@ -66,8 +66,11 @@ class Recipe:
 RECIPES: Mapping[str, tuple[BoostingSettings, str | None]] = {"default": (DEFAULT_TREES, DEFAULT_START)}
 
 
-def tree_recipe(settings: TrainingSettings, tables: Collection[str], name: str = "default") -> Recipe:
-    """The tree recipe of that name, reading every feature these tables give but segments, protected and excluded ones.
+def tree_recipe(
+    settings: TrainingSettings, tables: Collection[str], name: str = "default", own: Sequence[Feature] = ()
+) -> Recipe:
+    """The tree recipe of that name, reading every feature these tables give, and those of the workspace's
+    own, but segments, protected and excluded ones.
 
     `UsageError` where there is no recipe of that name.
     """
@@ -77,7 +80,7 @@ def tree_recipe(settings: TrainingSettings, tables: Collection[str], name: str =
     trees = replace(named, rounds=settings.rounds, seed=settings.seed, threads=settings.threads)
     columns = tuple(
         feature.name
-        for feature in available(tables)
+        for feature in (*available(tables), *own)
         if not feature.is_segment
         and feature.family not in settings.exclude_families
         and (settings.use_protected or not feature.protected)
