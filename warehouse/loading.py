@@ -102,7 +102,9 @@ def stage(
             continue
         checker = Checker(contract, policy, settings, given.loaded_at, path.name, connection)
         missing = checker.missing(names) if names else [_no_rows(path.name)]
-        opened.update(checker.open_columns(names))
+        extra = checker.open_columns(names)
+        missing += _spelled_otherwise(path.name, extra, opened)
+        opened.update(extra)
         staged.problems += missing
         if not missing:
             readable.append((number, given, names))
@@ -119,6 +121,23 @@ def stage(
             staged.sources.append(_stage_file(checker, (number, given), names, take, staged, rejects, progress))
         staged.spool.finish()
     return staged
+
+
+def _spelled_otherwise(file: str, names: list[str], known: set[str]) -> list[Problem]:
+    """Own columns that earlier files write with other capitals: which of them a row belongs to would be a guess."""
+    before = {name.lower(): name for name in sorted(known)}
+    return [
+        Problem(
+            file,
+            1,
+            None,
+            f"a column {name}",
+            f"{other}, as in the other files",
+            "Write it the same in all files.",
+        )
+        for name in names
+        if (other := before.get(name.lower(), name)) != name
+    ]
 
 
 def _no_rows(file: str) -> Problem:

@@ -227,8 +227,13 @@ class Store:
         wanted: str,
         loaded_at: datetime,
     ) -> loading.Job:
-        """All files of a table, each with the time at which it was first loaded as it is; copies of a file once."""
+        """All files of a table, each with the time at which it was first loaded as it is; copies of a file once.
+
+        They come in the order in which they first came, so that of copies of a row the same one is kept as then.
+        """
         first = {source.sha256: source.loaded_at for source in known.values()}
+        place = {source.path: number for number, source in enumerate(known.values())}
+        found = sorted(found, key=lambda each: (first.get(each[2], loaded_at), place.get(each[0], len(place)), each[0]))
         files: dict[str, loading.Given] = {}
         for name, path, digest in found:
             files.setdefault(digest, loading.Given(name, path, first.get(digest, loaded_at), digest))
