@@ -62,11 +62,11 @@ def without(folder: Path, users: Collection[str]) -> None:
 def lists_of(workspace: Workspace, users: Collection[str], inputs: Collection[Path]) -> Iterator[tuple[Path, bool]]:
     """Files in the workspace outside its own folders that list one of them by user_id, and whether they are ours.
 
-    `inputs` are the user's own files, which are not looked at.
+    `inputs` are the user's own files (resolved), which are not looked at.
     """
     own = {workspace.store, workspace.snapshots, workspace.models, workspace.releases, workspace.audiences}
     for path in sorted(workspace.root.rglob("*")):
-        if path.suffix not in _SUFFIXES or not path.is_file() or path in inputs or own & set(path.parents):
+        if path.suffix not in _SUFFIXES or not path.is_file() or path.resolve() in inputs or own & set(path.parents):
             continue
         found = _List.read(path)
         if found is not None and found.without(users).rows < found.rows:

@@ -5,6 +5,7 @@ The tombstones come first, so that whatever is interrupted keeps them out, and t
 
 from __future__ import annotations
 
+import glob
 import shutil
 from collections.abc import Collection
 from contextlib import ExitStack
@@ -173,10 +174,10 @@ def _plan(
 
 def _inputs(workspace: Workspace) -> frozenset[Path]:
     """The user's own files, which nobody changes."""
-    found = {path for table in workspace.settings.tables.values() for pattern in table.files
-             for path in workspace.root.glob(pattern) if not Path(pattern).is_absolute()}  # fmt: skip
+    patterns = [pattern for table in workspace.settings.tables.values() for pattern in table.files]
+    found = {Path(path) for each in patterns for path in glob.glob(str(workspace.root / each), recursive=True)}
     listed = workspace.settings.suppression.file
-    return frozenset(found | ({workspace.root / listed} if listed else set()))
+    return frozenset(path.resolve() for path in (*found, *([workspace.root / listed] if listed else [])))
 
 
 def _done(

@@ -81,7 +81,7 @@ def note(workspace: Workspace, entry: Entry) -> None:
 
 def renew(workspace: Workspace, before: str, after: str) -> None:
     """Finished runs of those data are runs of these: an erasure makes no run due that published them already."""
-    for path in sorted(workspace.runs.glob("*.json")):
+    for path in sorted(workspace.runs.glob("[0-9]*-[0-9]*-[0-9]*.json")):
         if (entry := finished(workspace, date.fromisoformat(path.stem))) and entry.data == before:
             note(workspace, replace(entry, data=after))
 
