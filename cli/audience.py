@@ -53,9 +53,9 @@ def register(app: typer.Typer) -> None:
             Path | None, typer.Option(help="The suppression list of then, if it has changed since.")
         ] = None,
     ) -> None:
-        """Make a list of the past once more, from its release and the consents recorded then, and compare the bytes.
+        """Make a list of the past once more and compare the bytes.
 
-        The exit code is 3 where they differ; what differs is told.
+        From its release, and the consents recorded then. The exit code is 3 where they differ; what differs is told.
         """
         shell = session(context)
         report = rebuilding.rebuild_audience(shell.workspace(), name, as_of.date(), out, suppression)

@@ -23,9 +23,10 @@ def register(app: typer.Typer) -> None:
             bool, typer.Option(help="Also ids that are nowhere yet: later loads set them aside.")
         ] = False,
     ) -> None:
-        """Erase users from the store, releases, lists and caches, and keep them out of every later load.
+        """Erase users from all a workspace holds, and keep them out.
 
-        Your own files are never changed. Without --yes nothing is.
+        They go from the store, releases, lists and caches, and later loads set their rows aside. Your own files are
+        never changed. Without --yes nothing is.
         """
         shell = session(context)
         asked = [*(users or []), *(erasing.read_ids(file) if file else [])]
