@@ -96,6 +96,7 @@ def build_audience(
     fields: Mapping[str, rules.Field] | None = None,
     scores: Sequence[Scored] = (),
     fresh: Callable[[], pa.Table] | None = None,
+    known_at: datetime | None = None,
     connection: duckdb.DuckDBPyConnection | None = None,
 ) -> AudienceReport:
     """Writes `audiences/<name>/<as_of>/` with audience.csv, audience.parquet and manifest.json, whole or not at all.
@@ -103,9 +104,9 @@ def build_audience(
     `frame` has one row per `entity_id` with features, wide scores and, where the users table has them, `blocked` and
     `consent_…`. `now` is the time of the run (naive: UTC), by which the suppression list's age is told. `fresh`
     gives the consent columns as they are at that moment (entity_id and flags); with it and the list, suppression is
-    applied again just before the folder is published. `fields` are the catalogue's fields, to judge the rule more
-    closely than by the frame's types. `scores` are the targets whose scores the frame holds, in declared order. `out`
-    is one more copy, its type by its suffix. `connection` is a locked engine
+    applied again just before the folder is published; `known_at` is when they were last loaded. `fields` are the
+    catalogue's fields, to judge the rule more closely than by the frame's types. `scores` are the targets whose scores
+    the frame holds, in declared order. `out` is one more copy, its type by its suffix. `connection` is a locked engine
     nobody else is using, for callers that build many.
 
     Run again with nothing changed it writes nothing; with other rows (a new release, a new opt-out) it writes
@@ -118,7 +119,7 @@ def build_audience(
     if fields is not None:
         parsed = rules.check(parsed, fields)
     base = workspace.inside(workspace.audiences, name)
-    work = _Work(workspace, name, frame, settings, parsed, as_of, release, now, mode, tuple(scores), fresh)
+    work = Work(workspace, name, frame, settings, parsed, as_of, release, now, mode, tuple(scores), fresh, known_at)
     target = base / as_of.isoformat()
     with workspace.lock(f"audience-{name}"):
         recover(target)
@@ -139,8 +140,8 @@ def build_audience(
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What one build is given."""
+class Work:
+    """What one build is given; see `build_audience`."""
 
     workspace: Workspace
     name: str
@@ -153,6 +154,7 @@ class _Work:
     mode: Mode
     scores: tuple[Scored, ...]
     fresh: Callable[[], pa.Table] | None
+    known_at: datetime | None
 
     @property
     def by_scores(self) -> bool:
@@ -171,14 +173,24 @@ class _Work:
         }
 
 
-def _matched(work: _Work, connection: duckdb.DuckDBPyConnection | None) -> npt.NDArray[np.bool_]:
+def fill(work: Work, folder: Path) -> dict[str, Any]:
+    """Writes the audience's files into a folder that is there already, as `work` says; returns the manifest."""
+    matched, suppression = _matched(work, None), _suppression(work)
+    chosen = _chosen(work, matched, suppression)
+    audience = _table(work, chosen)
+    manifest = _manifest(work, matched, suppression, chosen) | {"columns": audience.column_names}
+    _write_files(folder, audience, manifest, work.mode)
+    return manifest
+
+
+def _matched(work: Work, connection: duckdb.DuckDBPyConnection | None) -> npt.NDArray[np.bool_]:
     ids = work.frame.column("entity_id")
     if ids.null_count or len(ids.unique()) != len(ids):
         raise DataProblemError("An audience needs one row for each entity_id, none without.")
     return rules.evaluate(work.rule, work.frame, connection)
 
 
-def _list(work: _Work) -> SuppressionList | None:
+def _list(work: Work) -> SuppressionList | None:
     settings = work.workspace.settings.suppression
     if settings.file is None:
         return None
@@ -205,7 +217,7 @@ class _Suppression:
         )
 
 
-def _suppression(work: _Work) -> _Suppression:
+def _suppression(work: Work) -> _Suppression:
     listed, people = _list(work), work.frame
     if work.fresh is not None:
         people = aligned(work.fresh(), work.frame.column("entity_id"))
@@ -227,7 +239,7 @@ class _Chosen:
         return np.where(self.unprofiled, np.nan, np.asarray(column.to_numpy(), dtype=np.float64))
 
 
-def _chosen(work: _Work, matched: npt.NDArray[np.bool_], suppression: _Suppression) -> _Chosen:
+def _chosen(work: Work, matched: npt.NDArray[np.bool_], suppression: _Suppression) -> _Chosen:
     places = np.nonzero(matched & ~suppression.left_out.any)[0]
     ids = work.frame.column("entity_id").combine_chunks()
     places = places[pc.sort_indices(ids.take(pa.array(places))).to_numpy()]
@@ -238,7 +250,7 @@ def _chosen(work: _Work, matched: npt.NDArray[np.bool_], suppression: _Suppressi
 
 
 def _write(
-    work: _Work, matched: npt.NDArray[np.bool_], target: Path, progress: Progress
+    work: Work, matched: npt.NDArray[np.bool_], target: Path, progress: Progress
 ) -> tuple[str, pa.Table, dict[str, Any]]:
     for _ in range(_ATTEMPTS):
         progress("suppression", 1, 3)
@@ -265,7 +277,7 @@ def _write(
     )
 
 
-def _table(work: _Work, chosen: _Chosen) -> pa.Table:
+def _table(work: Work, chosen: _Chosen) -> pa.Table:
     """One row per customer of the audience, by id: user_id, arm, what the rule asked, the target's columns, origin.
 
     Nobody's scores are shown who refused profiling.
@@ -285,7 +297,7 @@ def _table(work: _Work, chosen: _Chosen) -> pa.Table:
     return pa.table(columns)
 
 
-def _declared_target(work: _Work) -> Scored | None:
+def _declared_target(work: Work) -> Scored | None:
     """The target its settings name: `churn` is the first horizon, `churn_90d` another."""
     wanted = work.settings.target
     if wanted is None:
@@ -297,9 +309,7 @@ def _declared_target(work: _Work) -> Scored | None:
     raise UsageError(f"There are no probabilities of the target {wanted}; there are: {there}.")
 
 
-def _manifest(
-    work: _Work, matched: npt.NDArray[np.bool_], suppression: _Suppression, chosen: _Chosen
-) -> dict[str, Any]:
+def _manifest(work: Work, matched: npt.NDArray[np.bool_], suppression: _Suppression, chosen: _Chosen) -> dict[str, Any]:
     treated = int((chosen.arms == TREATMENT).sum())
     counts = {"customers": work.frame.num_rows, "matched": int(matched.sum())}
     left = matched.copy()
@@ -325,7 +335,7 @@ def _manifest(
     }
 
 
-def _expected_hits(work: _Work, chosen: _Chosen) -> dict[str, Any] | None:
+def _expected_hits(work: Work, chosen: _Chosen) -> dict[str, Any] | None:
     def has_some(scored: Scored) -> bool:
         return not chosen.rows.num_rows or not np.isnan(chosen.probabilities(scored)).all()
 
@@ -345,7 +355,7 @@ def _expected_hits(work: _Work, chosen: _Chosen) -> dict[str, Any] | None:
     }
 
 
-def _told(work: _Work, suppression: _Suppression) -> dict[str, Any]:
+def _told(work: Work, suppression: _Suppression) -> dict[str, Any]:
     """What the manifest says about who was left out; with nothing configured it says that."""
     channel, listed = work.settings.channel, suppression.listed
     told: dict[str, Any] = {
@@ -353,6 +363,7 @@ def _told(work: _Work, suppression: _Suppression) -> dict[str, Any]:
         "blocked": "blocked" in suppression.asked,
         "consent": f"consent_{channel}" if channel else None,
         "profiling": PROFILING if work.by_scores and PROFILING in suppression.asked else None,
+        "known_at": work.known_at.isoformat(timespec="seconds") if work.known_at else None,
         "list": None,
     }
     if listed is not None:

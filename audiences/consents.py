@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,8 +28,8 @@ class Consents:
     loaded_at: datetime
 
 
-def latest(store: Store) -> Consents | None:
-    """The newest version of every customer; None where the store has no users.
+def latest(store: Store, known_at: datetime | None = None) -> Consents | None:
+    """The newest version of every customer, of those recorded up to `known_at` if it is given; None without users.
 
     `NotReadyError` where the settings by which users are read have changed since they were loaded: rows might then be
     looked for in the wrong place, and who is blocked not be found.
@@ -42,7 +42,10 @@ def latest(store: Store) -> Consents | None:
             "The settings of users have changed since they were loaded, so nobody's consent is known.",
             hint="Load them with `reprise check`.",
         )
-    newest = versions(StoreSource(store), "users", date(9999, 1, 1))
+    cutoff = known_at + timedelta(seconds=1) if known_at else date(9999, 1, 1)
+    newest = versions(StoreSource(store), "users", cutoff)
+    if known_at:
+        newest = newest.filter(newest.column("point_in_time"))
     people = newest.select(["entity_id", *(name for name in COLUMNS if name in newest.column_names)])
     return Consents(people, manifest.loaded_at)
 

@@ -1,14 +1,15 @@
-"""`reprise audience build`."""
+"""`reprise audience build | rebuild`."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli.session import now, session
-from pipeline import lists
+from pipeline import lists, rebuilding
 from warehouse.errors import DataProblemError
 
 
@@ -38,4 +39,26 @@ def register(app: typer.Typer) -> None:
         report = lists.build_audience_now(shell.workspace(), name, rule, out, replace, now(), shell.progress, raw=raw)
         shell.answer(report.as_dict(), report.lines())
         if report.failed:
+            raise typer.Exit(DataProblemError.exit_code)
+
+    @audience.command("rebuild")
+    def rebuild(
+        context: typer.Context,
+        name: Annotated[str, typer.Argument(help="The name of an audience that was built.")],
+        as_of: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The date in its folder's name.")],
+        out: Annotated[
+            Path | None, typer.Option(help="A new folder for it; else one beside the old, ending in -rebuilt.")
+        ] = None,
+        suppression: Annotated[
+            Path | None, typer.Option(help="The suppression list of then, if it has changed since.")
+        ] = None,
+    ) -> None:
+        """Make a list of the past once more and compare the bytes.
+
+        From its release, and the consents recorded then. The exit code is 3 where they differ; what differs is told.
+        """
+        shell = session(context)
+        report = rebuilding.rebuild_audience(shell.workspace(), name, as_of.date(), out, suppression)
+        shell.answer(report.as_dict(), report.lines())
+        if not report.rebuilt.identical:
             raise typer.Exit(DataProblemError.exit_code)

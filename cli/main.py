@@ -23,7 +23,7 @@ EPILOG = (
 )
 COMMANDS = (
     "init", "check", "run", "features", "train", "backtest", "models", "score", "export", "recommend", "explain",
-    "audience", "serve", "doctor", "demo",
+    "audience", "erase", "serve", "doctor", "demo",
 )  # fmt: skip
 
 

@@ -305,13 +305,13 @@ def register_window(
         )
 
 
-def versions(source: Source, table: Literal["users", "items", "tags"], as_of: date) -> pa.Table:
+def versions(source: Source, table: Literal["users", "items", "tags"], as_of: date | datetime) -> pa.Table:
     """The versions of a table that serve rules and display: those known at `as_of`, else the first there is.
 
-    One row per person, item, or person and tag, sorted by them, with `point_in_time`: whether the version was known.
-    Columns that are not of the contract are kept.
+    `as_of` is a day, or an instant (naive UTC, whole seconds). One row per person, item, or person and tag, sorted by
+    them, with `point_in_time`: whether the version was known. Columns that are not of the contract are kept.
     """
-    cutoff = instant(as_of, source.time_zone)
+    cutoff = as_of if isinstance(as_of, datetime) else instant(as_of, source.time_zone)
     relations = [source.items()] if table == "items" else [part.get(table) for part in source.parts()]
     found = []
     with connect(source.folders, memory_limit=source.memory_limit) as connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -85,6 +85,13 @@ def note(workspace: Workspace, entry: Entry) -> None:
     """Writes down a finished run; the last thing a run does."""
     text = json.dumps(asdict(entry), ensure_ascii=False, indent=1)
     write_text(workspace.runs / f"{entry.as_of}.json", text + "\n")
+
+
+def renew(workspace: Workspace, before: str, after: str) -> None:
+    """Finished runs of those data are runs of these: an erasure makes no run due that published them already."""
+    for path in sorted(workspace.runs.glob("[0-9]*-[0-9]*-[0-9]*.json")):
+        if (entry := finished(workspace, date.fromisoformat(path.stem))) and entry.data == before:
+            note(workspace, replace(entry, data=after))
 
 
 def refuse_changed_settings(entry: Entry, workspace: Workspace) -> None:

@@ -242,7 +242,7 @@ def build_audience_now(
             Store(workspace).load_new(now, progress)
     fields = customers.fields(opened)
     parsed = rules.check(rules.read(asked.rule), fields)
-    wanted = {*rules.fields_of(parsed), *consents.COLUMNS, *_target_columns(fields)}
+    wanted = {*rules.fields_of(parsed), *consents.COLUMNS, *target_columns(fields)}
     report = build_audience(
         workspace,
         name,
@@ -258,12 +258,19 @@ def build_audience_now(
         fields=fields,
         scores=customers.scored(opened),
         fresh=_consents_now(workspace),
+        known_at=_known_at(workspace),
     )
     return BuiltAudience(report, workspace.settings.language)
 
 
-def _target_columns(fields: Mapping[str, rules.Field]) -> list[str]:
+def target_columns(fields: Mapping[str, rules.Field]) -> list[str]:
+    """The columns of scores among the fields."""
     return [name for name in fields if "_probability" in name or "_percentile" in name]
+
+
+def _known_at(workspace: Workspace) -> datetime | None:
+    store = Store(workspace)
+    return store.manifest("users").loaded_at if store.has("users") else None
 
 
 def _consents_now(workspace: Workspace) -> Callable[[], pa.Table] | None:

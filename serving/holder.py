@@ -41,6 +41,7 @@ class Holder:
         self._key = key
         self._canary = canary
         self._release: Release | None = None
+        self._held: tuple[str, int] | None = None
         self._refused: tuple[str, int] | None = None
         self._why_none: str | None = None
         self._ended = Event()
@@ -88,10 +89,11 @@ class Holder:
         """Opens the published release if it is not the one held; returns whether it was swapped in."""
         with self._opening:
             name = current_release(self.releases)
-            if name is None or (self._release is not None and self._release.id == name):
+            # The time, too: an erasure puts another folder under the name of a release.
+            marker = (name, _changed_at(self.releases / name)) if name is not None else None
+            if name is None or marker == self._held:
                 self._refused = self._why_none = None
                 return False
-            marker = (name, _changed_at(self.releases / name))
             if marker == self._refused:
                 return False
             try:
@@ -106,7 +108,7 @@ class Holder:
                 logger.error("release %s refused: %s", name, error.message)
                 return False
             self._refused = self._why_none = None
-            self._release = opened
+            self._release, self._held = opened, marker
             metrics.event("release_opened")
             logger.info("release %s is served, as of %s", opened.id, opened.as_of)
             return True

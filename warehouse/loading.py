@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,12 +19,14 @@ import pyarrow.parquet as pq
 
 from warehouse.checking import Checked, Checker, merged
 from warehouse.contracts import CONTRACTS
+from warehouse.erasures import ERASED, Tombstones
 from warehouse.errors import DataProblemError, Problem
 from warehouse.files import atomic_file, told
 from warehouse.layout import EVENT_IDS, FILE, file_schema
 from warehouse.manifest import SourceFile, TableManifest
 from warehouse.progress import Progress
-from warehouse.reading import LINE, header, read_batches
+from warehouse.reading import LINE, Batch, header, read_batches
+from warehouse.rulebook import KEY
 from warehouse.settings import Settings
 from warehouse.settings_values import TableName
 from warehouse.spooling import Spool
@@ -47,10 +49,37 @@ class Given:
 
 
 @dataclass(frozen=True)
+class Without:
+    """Which rows of the base stay out of the new version, in SQL over tables the connection holds.
+
+    `kept` is the condition for those that stay, `ids` that for event ids. Where `mention` (a column) names one of the
+    ids of the table `erased`, it is emptied, and the row's key becomes that of the row without it.
+    """
+
+    kept: str
+    mention: str | None
+    ids: str
+    erased: str
+
+    def rest_of(self, source: str) -> str:
+        """The relation without them."""
+        if self.mention is None:
+            return f"(select * from {source} where {self.kept})"
+        whole = f"{1 << 64}::hugeint"
+        key = f"((all_rows.{KEY}::hugeint - coalesce(named.mention, 0)::hugeint + {whole}) % {whole})::ubigint"
+        name = f"case when named.id is null then all_rows.{self.mention} end"
+        return (
+            f"(select all_rows.* replace ({name} as {self.mention}, {key} as {KEY}) from {source} as all_rows"
+            f" left join {self.erased} as named on named.id = all_rows.{self.mention} where {self.kept})"
+        )
+
+
+@dataclass(frozen=True)
 class Job:
     """What is to be loaded into a table: on top of `base` (None: from nothing), these files.
 
-    `given_up` tells, with a reason, whose rows were in the table and are not any more.
+    `given_up` tells, with a reason, whose rows were in the table and are not any more; `without` erases some of the
+    base.
     """
 
     table: TableName
@@ -59,6 +88,7 @@ class Job:
     files: tuple[Given, ...]
     settings_hash: str
     given_up: tuple[str, ...] = ()
+    without: Without | None = None
 
 
 @dataclass
@@ -87,8 +117,9 @@ def stage(
     folder: Path,
     rejects: Path,
     progress: Progress,
+    erased: Tombstones,
 ) -> Staged:
-    """Reads and checks every file of the job; problems are gathered, not raised."""
+    """Reads and checks every file of the job; problems are gathered, not raised. Rows of the erased stay out."""
     contract, policy = CONTRACTS[job.table], settings.tables[job.table]
     staged = Staged(folder)
     opened: set[str] = set(job.base.open_columns if job.base else ())
@@ -104,7 +135,9 @@ def stage(
             continue
         checker = Checker(contract, policy, settings, given.loaded_at, path.name, connection)
         missing = checker.missing(names) if names else [_no_rows(path.name)]
-        opened.update(checker.open_columns(names))
+        extra = checker.open_columns(names)
+        missing += _spelled_otherwise(path.name, extra, opened)
+        opened.update(extra)
         staged.problems += missing
         if not missing:
             readable.append((number, given, names))
@@ -118,9 +151,26 @@ def stage(
 
         for number, given, names in readable:
             checker = Checker(contract, policy, settings, given.loaded_at, given.path.name, connection)
-            staged.sources.append(_stage_file(checker, (number, given), names, take, staged, rejects, progress))
+            staged.sources.append(_stage_file(checker, (number, given), names, take, staged, rejects, progress, erased))
         staged.spool.finish()
     return staged
+
+
+def _spelled_otherwise(file: str, names: list[str], known: set[str]) -> list[Problem]:
+    """Own columns that earlier files write with other capitals: which of them a row belongs to would be a guess."""
+    before = {name.lower(): name for name in sorted(known)}
+    return [
+        Problem(
+            file,
+            1,
+            None,
+            f"a column {name}",
+            f"{other}, as in the other files",
+            "Write it the same in all files.",
+        )
+        for name in names
+        if (other := before.get(name.lower(), name)) != name
+    ]
 
 
 def _no_rows(file: str) -> Problem:
@@ -135,6 +185,7 @@ def _stage_file(
     staged: Staged,
     rejects: Path,
     progress: Progress,
+    erased: Tombstones,
 ) -> SourceFile:
     number, given = numbered
     path = given.path
@@ -148,6 +199,10 @@ def _stage_file(
     with _reject_file(rejects / f"{contract.name}-{path.name}.csv", names) as reject:
         try:
             for batch in read_batches(path, policy, ids):
+                if erased:
+                    batch, gone = _without_erased(checker, batch, erased)
+                    read += gone
+                    aside |= {ERASED: aside.get(ERASED, 0) + gone} if gone else {}
                 checked = checker.check(batch)
                 read += checked.read
                 accepted += checked.accepted.num_rows
@@ -167,7 +222,7 @@ def _stage_file(
         except DataProblemError as error:
             staged.problems += [*problems, *error.problems]
             return SourceFile(given.name, 0, "", checker.loaded_at, ())
-    staged.problems += _fatal(checker, path.name, (read, accepted, rejected), null_like, problems)
+    staged.problems += _fatal(checker, path.name, (read, accepted, rejected), null_like, problems, ERASED in aside)
     notes = [f"{label}: {count:,} times" for label, count in moved.items()]
     if moved:
         notes.append("a time skipped by a clock change is moved forward; one that occurs twice is the first of the two")
@@ -192,12 +247,25 @@ def _stage_file(
     )
 
 
+def _without_erased(checker: Checker, batch: Batch, erased: Tombstones) -> tuple[Batch, int]:
+    """The batch as if the erased had never been in the file, and how many rows were theirs."""
+    here = {
+        ours: checker.theirs(ours)
+        for ours in ("user_id", "device_id", "referred_by")
+        if ours in checker.contract.names and checker.theirs(ours) in batch.rows.column_names
+    }
+    mentions = [here["referred_by"]] if "referred_by" in here else []
+    rows, gone = erased.without(batch.rows, here.get("user_id"), here.get("device_id"), mentions)
+    return replace(batch, rows=rows), gone
+
+
 def _fatal(
     checker: Checker,
     file: str,
     counts: tuple[int, int, int],
     null_like: dict[str, int],
     problems: list[Problem],
+    some_erased: bool,
 ) -> list[Problem]:
     """Of what was found in a file, that which stops the load."""
     read, accepted, rejected = counts
@@ -227,7 +295,7 @@ def _fatal(
             )
     if not read:
         fatal.append(_no_rows(file))
-    elif not accepted and not fatal:
+    elif not accepted and not fatal and not some_erased:
         fatal.append(
             Problem(
                 file, None, None, f"no row of {read:,} left after setting aside", "at least one", "Check the policies."

@@ -45,7 +45,7 @@ class TableManifest:
     """One version of one table.
 
     `columns` are those of the contract that some source file has; `daily` counts rows by local day; `contents` is the
-    SHA-256 of each file.
+    SHA-256 of each file. `erased` rows of the sources' accepted ones have been erased since.
     """
 
     table: str
@@ -63,6 +63,7 @@ class TableManifest:
     daily: dict[str, int]
     contents: dict[str, str]
     accepted_drift: tuple[str, ...] = ()
+    erased: int = 0
     format: int = FORMAT
 
     @property
@@ -75,6 +76,9 @@ class TableManifest:
         for source in self.sources:
             for policy, count in source.set_aside.items():
                 total[policy] = total.get(policy, 0) + count
+        if self.erased:
+            total["accepted"] -= self.erased
+            total["erased"] = total.get("erased", 0) + self.erased
         return total
 
     def to_json(self) -> str:
@@ -126,6 +130,13 @@ def kept_versions(store: Path) -> set[tuple[str, str]]:
     except FileNotFoundError:
         return set()
     return {pair for tables in (content["tables"], content["previous"]) for pair in tables.items()}
+
+
+def next_version(folder: Path) -> str:
+    """The name of the next version of a table in its folder, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    taken = [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
+    return f"{max(taken, default=0) + 1:06d}"
 
 
 def read_manifest(folder: Path) -> TableManifest:

@@ -122,7 +122,8 @@ class _Merge:
         spooled = self.staged.spool.table
         parts = []
         if old := [path for bucket in group if (path := self._base(bucket))]:
-            parts.append(self._select(listed(old), set(pq.read_schema(old[0]).names), "0"))
+            source = listed(old) if self.job.without is None else self.job.without.rest_of(listed(old))
+            parts.append(self._select(source, set(pq.read_schema(old[0]).names), "0"))
         if spooled is not None:
             self.connection.register("spooled", spooled)
             parts.append(self._select("spooled", set(self.schema.names), FILE))
@@ -175,7 +176,8 @@ class _Merge:
         parts = [path for path in parts if path.exists()]
         if not parts:
             return
-        self.connection.execute(f"create temp table ids as select * from {listed(parts)}")
+        rest = f" where {self.job.without.ids}" if self.job.without else ""
+        self.connection.execute(f"create or replace temp table ids as select * from {listed(parts)}{rest}")
         clashes = self.connection.execute(f"""
             select event_id,
                 list({FILE} order by {FILE}, line)[:2], list(line order by {FILE}, line)[:2], count(*) over ()
@@ -231,6 +233,7 @@ class _Merge:
             daily={day.isoformat(): self.daily[day] for day in days},
             contents=self.contents,
             accepted_drift=(*(base.accepted_drift if base else ()), *self.job.given_up),
+            erased=(base.erased if base else 0) + (base.rows - self.rows if base and self.job.without else 0),
         )
 
 

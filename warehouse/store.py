@@ -20,9 +20,18 @@ from warehouse.clock import local_day
 from warehouse.contracts import CONTRACTS
 from warehouse.drift import compare_ids, drift
 from warehouse.engine import connect
+from warehouse.erasures import Tombstones
 from warehouse.errors import DataProblemError, NotReadyError, Problem, SettingsError
 from warehouse.files import sha256, sweep, write_text
-from warehouse.manifest import SourceFile, TableManifest, kept_versions, read_manifest, read_pointer, swap_pointer
+from warehouse.manifest import (
+    SourceFile,
+    TableManifest,
+    kept_versions,
+    next_version,
+    read_manifest,
+    read_pointer,
+    swap_pointer,
+)
 from warehouse.merging import write_version
 from warehouse.progress import Progress, silent
 from warehouse.settings import LABEL_HORIZON
@@ -241,8 +250,13 @@ class Store:
         wanted: str,
         loaded_at: datetime,
     ) -> loading.Job:
-        """All files of a table, each with the time at which it was first loaded as it is; copies of a file once."""
+        """All files of a table, each with the time at which it was first loaded as it is; copies of a file once.
+
+        They come in the order in which they first came, so that of copies of a row the same one is kept as then.
+        """
         first = {source.sha256: source.loaded_at for source in known.values()}
+        place = {source.path: number for number, source in enumerate(known.values())}
+        found = sorted(found, key=lambda each: (first.get(each[2], loaded_at), place.get(each[0], len(place)), each[0]))
         files: dict[str, loading.Given] = {}
         for name, path, digest in found:
             files.setdefault(digest, loading.Given(name, path, first.get(digest, loaded_at), digest))
@@ -304,6 +318,7 @@ class Store:
         """Writes a new version for every job; nothing is published yet."""
         settings = self._workspace.settings
         self._root.mkdir(parents=True, exist_ok=True)
+        erased = Tombstones(self._workspace.root)
         made: dict[str, TableManifest] = {}
         with (
             tempfile.TemporaryDirectory(prefix=".writing-", dir=self._root) as scratch,
@@ -313,21 +328,17 @@ class Store:
             for job in jobs:
                 folder = Path(scratch) / job.table
                 folder.mkdir()
-                staged[job.table] = loading.stage(job, settings, connection, folder, self._root / "rejects", progress)
+                staged[job.table] = loading.stage(
+                    job, settings, connection, folder, self._root / "rejects", progress, erased
+                )
             _raise_all([problem for each in staged.values() for problem in each.problems])
             for job in jobs:
-                version = self._next_version(job.table)
+                version = next_version(self._root / job.table)
                 target = self._root / job.table / version
                 made[job.table] = write_version(job, staged.pop(job.table), settings, connection, target, progress)
                 shutil.rmtree(Path(scratch) / job.table)
             notes = self._judge(connection, made, before, accept_drift)
         return made, notes
-
-    def _next_version(self, table: str) -> str:
-        folder = self._root / table
-        folder.mkdir(parents=True, exist_ok=True)
-        taken = [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
-        return f"{max(taken, default=0) + 1:06d}"
 
     def _judge(
         self,

@@ -30,6 +30,23 @@ def test_arrays_round_trip_through_a_file_without_pickle(model: recommenders.Rec
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "model.npz").read_bytes()
 
 
+def test_without_some_users_the_others_keep_their_own_rows() -> None:
+    """Rows move up, ids and histories do not, nor do items; who is gone is unknown."""
+    everybody = WORLDS.user_ids.to_pylist()
+    gone = everybody[::3]
+    held = Interactions.from_arrays(WORLDS.without(gone).arrays())
+    others = [user for user in everybody if user not in gone]
+    assert held.user_ids.to_pylist() == others
+    before, after = WORLDS.user_rows(others), held.user_rows(others)
+    assert before.tolist() != after.tolist()
+    was, now = WORLDS.history(before), held.history(after)
+    assert (was.pattern != now.pattern).nnz == 0
+    assert was.order_days.tolist() == now.order_days.tolist()
+    assert was.days_ago.tolist() == now.days_ago.tolist()
+    assert held.user_rows(gone).tolist() == [-1] * len(gone)
+    assert held.item_ids.equals(WORLDS.item_ids)
+
+
 def test_ids_are_text_kept_exactly() -> None:
     held = interactions([("007", "é", 1, 1), ("7", "e", 1, 1), ("Ab", "E", 1, 1), ("ab", "😀", 1, 1)])
     assert held.user_ids.to_pylist() == ["007", "7", "Ab", "ab"]

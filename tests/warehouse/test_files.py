@@ -10,7 +10,7 @@ import pytest
 
 from warehouse import files
 from warehouse.errors import RepriseError
-from warehouse.files import atomic_directory, atomic_file, explained, write_text
+from warehouse.files import atomic_directory, atomic_file, exchange, explained, write_text
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
@@ -73,3 +73,16 @@ def test_an_error_names_its_path_in_one_line(number: int, said: str) -> None:
 def _fill(path: Path, size: int = 1) -> None:
     path.write_bytes(b"x" * size)
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+def test_two_folders_change_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernel: bool) -> None:
+    if not kernel:
+        monkeypatch.setattr("warehouse.files.ctypes.CDLL", lambda *_, **__: object())
+    for name in ("fresh", "current"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "told").write_text(name)
+    exchange(tmp_path / "fresh", tmp_path / "current")
+    assert (tmp_path / "current" / "told").read_text() == "fresh"
+    assert (tmp_path / "fresh" / "told").read_text() == "current"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["current", "fresh"]
