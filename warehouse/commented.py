@@ -7,6 +7,7 @@ that is a setting begins with `#` and its name; prose begins with `# `.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -34,11 +35,18 @@ OF_TABLE = {
     "non_orders": ("orders",),
     "unpriced": ("orders",),
     "returns": ("orders",),
+    "share_out": ("orders",),
+    "refunded": ("orders",),
+    "late_hours": ("orders", "events"),
     "return_prefix": ("orders",),
     "static": tuple(name for name, contract in CONTRACTS.items() if contract.versioned),
 }
 """Settings of a table that mean something for these tables only; the others are shown at the first table."""
 _EXAMPLES: dict[str, Any] = {
+    "summary_rows": "^Total",
+    "explode": "items",
+    "fill_down_by": "Name",
+    "refunded": "Refunded Amount",
     "time_format": "%d/%m/%Y %H:%M",
     "non_products": "^(POSTAGE|GIFT)",
     "non_orders": "^A",
@@ -100,8 +108,17 @@ def other_tables(tables: Collection[str]) -> str:
     return "\n# Other tables there may be, each with its files:\n" + "\n".join(lines) + "\n"
 
 
+def toml_key(name: str) -> str:
+    """A key as TOML writes it: in quotes where it is no bare word."""
+    return name if re.fullmatch("[A-Za-z0-9_-]+", name) else toml(name)
+
+
 def toml(value: Any) -> str:
     """A value as TOML writes it: texts, numbers, flags and lists of these are the same as in JSON."""
+    if isinstance(value, Mapping) and not value:
+        return "{}"
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{toml_key(name)} = {toml(inner)}" for name, inner in value.items()) + " }"
     return json.dumps(value, ensure_ascii=False)
 
 

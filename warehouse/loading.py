@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from warehouse.batches import LINE
 from warehouse.checking import Checked, Checker, merged
 from warehouse.contracts import CONTRACTS
 from warehouse.errors import DataProblemError, Problem
@@ -24,7 +25,7 @@ from warehouse.files import atomic_file, told
 from warehouse.layout import EVENT_IDS, FILE, file_schema
 from warehouse.manifest import SourceFile, TableManifest
 from warehouse.progress import Progress
-from warehouse.reading import LINE, header, read_batches
+from warehouse.reading import header, is_sparse, read_batches
 from warehouse.settings import Settings, TableName
 from warehouse.spooling import Spool
 
@@ -101,7 +102,7 @@ def stage(
             ]
             continue
         checker = Checker(contract, policy, settings, given.loaded_at, path.name, connection)
-        missing = checker.missing(names) if names else [_no_rows(path.name)]
+        missing = checker.missing(names, is_sparse(path, policy)) if names else [_no_rows(path.name)]
         opened.update(checker.open_columns(names))
         staged.problems += missing
         if not missing:
@@ -142,6 +143,7 @@ def _stage_file(
     aside: dict[str, int] = {}
     moved: dict[str, int] = {}
     null_like: dict[str, int] = {}
+    counted: dict[str, int] = {}
     problems: list[Problem] = []
     with _reject_file(rejects / f"{contract.name}-{path.name}.csv", names) as reject:
         try:
@@ -154,6 +156,7 @@ def _stage_file(
                     (aside, checked.set_aside),
                     (moved, checked.moved_times),
                     (null_like, checked.null_like_ids),
+                    (counted, checked.told),
                 ):
                     for key, count in counts.items():
                         total[key] = total.get(key, 0) + count
@@ -169,6 +172,7 @@ def _stage_file(
     notes = [f"{label}: {count:,} times" for label, count in moved.items()]
     if moved:
         notes.append("a time skipped by a clock change is moved forward; one that occurs twice is the first of the two")
+    notes += [f"{count:,} {sentence}" for sentence, count in counted.items()]
     extra = sorted(
         set(names) - {checker.theirs(ours) for ours in checker.present(names)} - set(checker.open_columns(names))
     )

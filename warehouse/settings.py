@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from warehouse.contracts import CONTRACTS
 from warehouse.errors import SettingsError
 from warehouse.files import explained
 from warehouse.settings_problems import Wrong, sentence, sentences
+from warehouse.settings_shapes import Section as _Section
+from warehouse.settings_shapes import Shape
 from warehouse.settings_values import (
     Currency,
     Days,
@@ -31,11 +33,7 @@ SETTINGS_FILE = "reprise.toml"
 TableName = Literal["orders", "events", "users", "items", "contacts", "tags", "identities", "exposures", "labels"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TableSettings(_Section):
+class TableSettings(Shape):
     """Where a table comes from and by which policies it is let in."""
 
     files: tuple[str, ...] = Field(description="Files or patterns, relative to the workspace. Never changed by us.")
