@@ -230,7 +230,7 @@ def _table(
 ) -> list[str]:
     """What the section of one table says; `told` remembers which policies have had their comment."""
     policies = dict(seen.policies)
-    if "duplicates" not in policies and table in ("orders", "events"):
+    if not {"duplicates", "duplicates_by"} & set(policies) and table in ("orders", "events"):
         choices.report.assumed.append(f"{table}: rows equal in all columns are dropped (say --duplicates keep)")
     lines = [f"\n[tables.{table}]  # {CONTRACTS[table].grain}"]
     lines += [f"# note: {note}" for note in choices.report.notes if table == "labels"]
