@@ -73,7 +73,9 @@ class Staged:
 
 def settings_hash(settings: Settings, table: TableName) -> str:
     """Changes when the rows of a table would be let in otherwise."""
-    policy = settings.tables[table].model_dump_json(exclude={"files", "on_problem", "max_bad_ratio", "static"})
+    policy = settings.tables[table].model_dump_json(
+        exclude={"files", "source", "on_problem", "max_bad_ratio", "static"}
+    )
     # Whoever changes how rows are read, or the hash by which copies are known, raises the number in front.
     shared = f"2|{settings.time_zone}|{settings.currency}|{settings.entity}|{settings.buckets}"
     return hashlib.sha256(f"{policy}|{shared}".encode()).hexdigest()[:16]

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from warehouse import layout, loading
+from warehouse import fetching, layout, loading
 from warehouse.contracts import CONTRACTS
 from warehouse.drift import compare_ids, drift
 from warehouse.engine import connect
@@ -24,7 +25,7 @@ from warehouse.files import sha256, sweep, write_text
 from warehouse.manifest import SourceFile, TableManifest, kept_versions, read_manifest, read_pointer, swap_pointer
 from warehouse.merging import write_version
 from warehouse.progress import Progress, silent
-from warehouse.settings import TableName
+from warehouse.settings import TableName, TableSettings
 from warehouse.workspace import Workspace
 
 MAX_KINDS = 20
@@ -160,10 +161,11 @@ class Store:
         `loaded_at` is a naive UTC instant. `DataProblemError` lists every problem of every file; the store is then as
         it was. `accept_drift`, a reason kept in the manifest, lets a surprising load pass.
         """
-        with self._workspace.lock("store"):
+        with self._workspace.lock("store"), ExitStack() as stack:
             self._tidy()
             self._versions, self._manifests = read_pointer(self._root), {}
-            jobs, said = self._jobs(loaded_at, accept_drift)
+            scratch = stack.enter_context(self._scratch())
+            jobs, said = self._jobs(loaded_at, accept_drift, scratch)
             gone = [table for table in self._versions if table not in self._workspace.settings.tables]
             if not jobs and not gone:
                 rows = {table: self.manifest(table).rows for table in sorted(self._versions)}
@@ -192,17 +194,27 @@ class Store:
                     if (table, version.name) not in kept:
                         shutil.rmtree(version, ignore_errors=True)
 
-    def _jobs(self, loaded_at: datetime, accept_drift: str | None) -> tuple[list[loading.Job], list[str]]:
+    def _scratch(self) -> tempfile.TemporaryDirectory[str]:
+        """A folder for what is fetched, gone when the load is over."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix=".writing-", dir=self._root)
+
+    def _jobs(self, loaded_at: datetime, accept_drift: str | None, scratch: str) -> tuple[list[loading.Job], list[str]]:
         """What is to be loaded, and what is worth knowing of files that changed or are gone."""
         jobs, notes = [], []
         for table, policy in self._workspace.settings.tables.items():
             base = self.manifest(table) if table in self._current() else None
             known = {source.path: source for source in base.sources} if base else {}
-            found = [(name, path, sha256(path)) for name, path in self._files(table, policy.files)]
+            wanted = loading.settings_hash(self._workspace.settings, table)
+            if policy.source is not None:
+                found = self._fetched(table, policy, base if base and base.settings == wanted else None, Path(scratch))
+            else:
+                found = [(name, path, sha256(path)) for name, path in self._files(table, policy.files)]
             here = {name for name, _, _ in found}, {digest for _, _, digest in found}
             gone = [name for name, source in known.items() if name not in here[0] and source.sha256 not in here[1]]
+            if policy.source is not None:
+                gone = [name for name in gone if not fetching.is_piece(name)]
             changed = [name for name, _, digest in found if name in known and known[name].sha256 != digest]
-            wanted = loading.settings_hash(self._workspace.settings, table)
             job: loading.Job | None
             if base is None or base.settings != wanted or changed:
                 job = self._whole(table, found, known, wanted, loaded_at)
@@ -218,6 +230,16 @@ class Store:
             if job:
                 jobs.append(job)
         return jobs, notes
+
+    def _fetched(
+        self, table: TableName, policy: TableSettings, base: TableManifest | None, scratch: Path
+    ) -> list[tuple[str, Path, str]]:
+        """The rows a database gives: all, or with a cursor those beyond the last one of the base."""
+        after = None
+        if policy.cursor is not None and base is not None:
+            after = fetching.until(base.sources[-1].path)
+        got = fetching.fetch(policy, self._workspace.root, scratch, table, after)
+        return [] if after is not None and not got.rows else [(got.name, got.path, got.digest)]
 
     def _whole(
         self,
