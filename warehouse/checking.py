@@ -102,6 +102,7 @@ class Checker:
         have = set(self.present(names))
         listed = ", ".join(names) or "none"
         fix = f'Name it in [tables.{self.contract.name}.columns]: ours = "theirs".'
+        fix += "" if have else " If titles stand above the header, set skip_rows."
         lacking = [(name,) for name in self.contract.required if name not in have]
         if not sparse:
             lacking += [(column,) for column in self.policy.columns if self.theirs(column) not in names]

@@ -43,6 +43,7 @@ OF_TABLE = {
 }
 """Settings of a table that mean something for these tables only; the others are shown at the first table."""
 _EXAMPLES: dict[str, Any] = {
+    "sheet": "Sheet1",
     "summary_rows": "^Total",
     "explode": "items",
     "fill_down_by": "Name",

@@ -25,7 +25,7 @@ from warehouse.files import atomic_file, told
 from warehouse.layout import EVENT_IDS, FILE, file_schema
 from warehouse.manifest import SourceFile, TableManifest
 from warehouse.progress import Progress
-from warehouse.reading import header, is_sparse, read_batches
+from warehouse.reading import header, is_sparse, label, read_batches
 from warehouse.settings import Settings, TableName
 from warehouse.spooling import Spool
 
@@ -97,14 +97,14 @@ def stage(
     for number, given in enumerate(job.files, 1):
         path = given.path
         try:
-            names = header(path, policy)
+            names, called = header(path, policy), label(path, policy)
         except DataProblemError as error:
             staged.problems += error.problems or [
                 Problem(path.name, None, None, error.message, "a readable file", error.hint or "")
             ]
             continue
-        checker = Checker(contract, policy, settings, given.loaded_at, path.name, connection)
-        missing = checker.missing(names, is_sparse(path, policy)) if names else [_no_rows(path.name)]
+        checker = Checker(contract, policy, settings, given.loaded_at, called, connection)
+        missing = checker.missing(names, is_sparse(path, policy)) if names else [_no_rows(called)]
         opened.update(checker.open_columns(names))
         staged.problems += missing
         if not missing:
@@ -118,7 +118,8 @@ def stage(
             keep_ids(checked.door, number)
 
         for number, given, names in readable:
-            checker = Checker(contract, policy, settings, given.loaded_at, given.path.name, connection)
+            called = label(given.path, policy)
+            checker = Checker(contract, policy, settings, given.loaded_at, called, connection)
             staged.sources.append(_stage_file(checker, (number, given), names, take, staged, rejects, progress))
         staged.spool.finish()
     return staged
@@ -170,7 +171,7 @@ def _stage_file(
         except DataProblemError as error:
             staged.problems += [*problems, *error.problems]
             return SourceFile(given.name, 0, "", checker.loaded_at, ())
-    staged.problems += _fatal(checker, path.name, (read, accepted, rejected), null_like, problems)
+    staged.problems += _fatal(checker, checker.file, (read, accepted, rejected), null_like, problems)
     notes = [f"{label}: {count:,} times" for label, count in moved.items()]
     if moved:
         notes.append("a time skipped by a clock change is moved forward; one that occurs twice is the first of the two")

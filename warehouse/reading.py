@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from warehouse import nesting
+from warehouse import nesting, sheets
 from warehouse.batches import LINE, Batch, Ragged
 from warehouse.errors import DataProblemError, Problem
 from warehouse.settings import TableSettings
@@ -33,7 +33,7 @@ _PARQUET_ROWS = 131_072
 
 
 def kind_of(path: Path) -> str:
-    """csv, parquet or jsonl, by the name of the file."""
+    """csv, parquet, jsonl or excel, by the name of the file."""
     name = path.name.lower().removesuffix(".gz")
     if name.endswith((".parquet", ".pq")):
         return "parquet"
@@ -41,8 +41,11 @@ def kind_of(path: Path) -> str:
         return "jsonl"
     if name.endswith((".csv", ".tsv", ".txt")):
         return "csv"
+    if name.endswith((".xlsx", ".xlsm")):
+        return "excel"
     raise DataProblemError(
-        f"{path.name} is of no known kind.", hint="Known are .csv, .tsv, .txt, .jsonl (each also .gz) and .parquet."
+        f"{path.name} is of no known kind.",
+        hint="Known are .csv, .tsv, .txt, .jsonl (each also .gz), .parquet and .xlsx (save .xls as .xlsx).",
     )
 
 
@@ -85,7 +88,8 @@ def read_batches(
     adds to sparse rows the columns that the settings map and a batch lacks.
     """
     kind = kind_of(path)
-    batches = {"parquet": _read_parquet, "jsonl": _read_jsonl, "csv": _read_csv}[kind](path, settings, ids, block)
+    readers = {"parquet": _read_parquet, "jsonl": _read_jsonl, "csv": _read_csv, "excel": _read_excel}
+    batches = readers[kind](path, settings, ids, block)
     promised = frozenset(settings.columns.values()) if promising and is_sparse(path, settings) else frozenset()
     yield from shaped(batches, settings, path.name, promised)
 
@@ -128,15 +132,17 @@ def _names(text: str, settings: TableSettings, file: str) -> list[str]:
     return checked_names(joined_header(records) if len(records) > 1 else next(iter(records), []), file)
 
 
-def checked_names(names: list[str], file: str) -> list[str]:
+def checked_names(names: list[str], file: str, line: int = 1) -> list[str]:
     """The same names, if each is there and there once."""
     problems = [
-        Problem(file, 1, None, f"column {i} has no name", "a name for every column", "Name it or remove the column.")
+        Problem(file, line, None, f"column {i} has no name", "a name for every column", "Name it or remove the column.")
         for i, name in enumerate(names, 1)
         if not name.strip()
     ]
     problems += [
-        Problem(file, 1, None, f'{names.count(name)} columns named "{name}"', "every name once", "Rename all but one.")
+        Problem(
+            file, line, None, f'{names.count(name)} columns named "{name}"', "every name once", "Rename all but one."
+        )
         for name in dict.fromkeys(names)
         if name.strip() and names.count(name) > 1
     ]
@@ -158,6 +164,21 @@ def _read_csv(path: Path, settings: TableSettings, _: frozenset[str], block: int
                 data, ends = data[head:], ends[last:] - head
             if len(ends):
                 yield replace(_csv_batch(data, ends, line, names, settings, path.name), share=share_read(file, path))
+
+
+def _read_excel(path: Path, settings: TableSettings, ids: frozenset[str], _: int) -> Iterator[Batch]:
+    names: list[str] = []
+    for records, batch in sheets.read_sheet(path, settings.sheet, settings.skip_rows, settings.header_rows, ids):
+        if batch is None:
+            found = [[plain_name(cell, settings) for cell in record] for record in records]
+            names = checked_names(joined_header(found), label(path, settings), settings.skip_rows + len(records))
+        else:
+            yield sheets.as_table(batch, names)
+
+
+def label(path: Path, settings: TableSettings) -> str:
+    """How errors name a file: an Excel file with its sheet."""
+    return sheets.named(path, settings.sheet) if kind_of(path) == "excel" else path.name
 
 
 def _csv_batch(

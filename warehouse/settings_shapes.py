@@ -36,6 +36,9 @@ class AsideSettings(Section):
 class Shape(Section):
     """What has to be undone or worked out before the lines of a file are the rows of a table."""
 
+    sheet: str | None = Field(
+        default=None, description="The sheet of an Excel file; the first that is shown if absent."
+    )
     skip_rows: int = Field(default=0, ge=0, le=1000, description="Lines above the header, such as titles.")
     header_rows: int = Field(default=1, ge=1, le=5, description="Lines of the header; the lowest cell filled names.")
     unwrap: tuple[str, ...] = Field(

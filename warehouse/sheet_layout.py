@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from warehouse.headers import HEADERS, plain
 
-_LOOKED_AT = 20
+LOOKED_AT = 20
 _GUARDS = (('="…"', re.compile(r'="[^"]*"')), ("…\t", re.compile(r"[^\t]+\t")))
 _SIGNS = ("¥", "￥", "$", "€", "£", "元")
 
 
-def header_lines(text: str, separator: str, table: str, names: Collection[str]) -> dict[str, int]:
+def text_rows(text: str, separator: str) -> list[list[str]]:
+    """The first records of a text."""
+    return list(itertools.islice(csv.reader(io.StringIO(text), delimiter=separator), LOOKED_AT))
+
+
+def header_lines(rows: Sequence[Sequence[str]], table: str, names: Collection[str]) -> dict[str, int]:
     """`skip_rows` and `header_rows` where the header is not the first line; `names` are known beside the usual ones.
 
     The header is the line with the most known names. A line right above it that fills several cells belongs to it.
     """
-    rows = list(csv.reader(io.StringIO(text), delimiter=separator))[:_LOOKED_AT]
     known = {plain(word) for words in HEADERS[table].values() for word in words.split()} | set(map(plain, names))
     hits = [sum(_bare(cell) in known for cell in row) for row in rows]
     best = max(range(len(rows)), key=lambda i: (hits[i], -i), default=0)

@@ -26,7 +26,8 @@ from warehouse.headers import candidates
 from warehouse.presets import Columns, fitting, known_columns, unnesting
 from warehouse.reading import kind_of, read_batches
 from warehouse.settings import TableSettings
-from warehouse.sheet_layout import header_lines, marks
+from warehouse.sheet_layout import LOOKED_AT, header_lines, marks, text_rows
+from warehouse.sheets import first_rows
 
 _SAMPLE = 1 << 18
 _ROWS = 20_000
@@ -80,14 +81,16 @@ def sniff(
     file come back, with what is seen of its layout.
     """
     mapping, policies = mapping or {}, dict(policies or {})
-    encoding, separator, beginning = ("utf-8", ",", "") if kind_of(path) == "parquet" else _form(path)
+    kind = kind_of(path)
+    encoding, separator, beginning = _form(path) if kind in ("csv", "jsonl") else ("utf-8", ",", "")
     form: dict[str, Any] = {"files": (str(path),), "encoding": encoding, "separator": separator}
-    if kind_of(path) == "csv":
+    if kind in ("csv", "excel"):
+        rows = text_rows(beginning, separator) if kind == "csv" else first_rows(path, policies.get("sheet"), LOOKED_AT)
         names = [
             name for theirs in (known or {}).values() for name in ([theirs] if isinstance(theirs, str) else theirs)
         ]
-        policies = {**header_lines(beginning, separator, table, [*names, *mapping.values()]), **policies}
-        form |= {key: policies[key] for key in ("skip_rows", "header_rows", "unwrap") if key in policies}
+        policies = {**header_lines(rows, table, [*names, *mapping.values()]), **policies}
+        form |= {key: policies[key] for key in ("sheet", "skip_rows", "header_rows", "unwrap") if key in policies}
     headers, sample = _sample(path, form)
     apart = unnesting(policies, headers)
     if apart:
