@@ -51,6 +51,18 @@ def origin(policy: TableSettings, shown: str) -> str:
     return f"{shown}#{policy.table or 'query'}"
 
 
+def new_rows(
+    policy: TableSettings, root: Path, folder: Path, table: str, last: str | None
+) -> list[tuple[str, Path, str]]:
+    """What a load is to look at: name, file and fingerprint of the rows.
+
+    All of them, or with a cursor those beyond the piece named `last` (None: from nothing); none where there are none.
+    """
+    after = until(last) if policy.cursor is not None and last is not None else None
+    got = fetch(policy, root, folder, table, after)
+    return [] if after is not None and not got.rows else [(got.name, got.path, got.digest)]
+
+
 def fetch(policy: TableSettings, root: Path, folder: Path, table: str, after: str | None = None) -> Fetched:
     """Runs the query of a table and writes its rows to `folder`; with a cursor those beyond `after`, in its order."""
     database = Database.at(str(policy.source), root)

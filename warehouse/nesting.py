@@ -91,7 +91,7 @@ def exploded(name: str, values: Nested) -> tuple[npt.NDArray[np.int64], dict[str
     for row, value in enumerate(values):
         entries: Sequence[Any] = value if isinstance(value, list) and value else [value]
         for position, entry in enumerate(entries, 1):
-            found = fields_of(name, entry, frozenset()) if entry is not None else {}
+            found = fields_of(name, entry, frozenset()) if entry not in (None, []) else {}
             found[f"{name}.{POSITION}"] = str(position)
             for path, inner in found.items():
                 columns.setdefault(path, [None] * len(rows)).append(inner)

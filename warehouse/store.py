@@ -25,7 +25,7 @@ from warehouse.files import sha256, sweep, write_text
 from warehouse.manifest import SourceFile, TableManifest, kept_versions, read_manifest, read_pointer, swap_pointer
 from warehouse.merging import write_version
 from warehouse.progress import Progress, silent
-from warehouse.settings import TableName, TableSettings
+from warehouse.settings import TableName
 from warehouse.workspace import Workspace
 
 MAX_KINDS = 20
@@ -164,7 +164,8 @@ class Store:
         with self._workspace.lock("store"), ExitStack() as stack:
             self._tidy()
             self._versions, self._manifests = read_pointer(self._root), {}
-            scratch = stack.enter_context(self._scratch())
+            self._root.mkdir(parents=True, exist_ok=True)
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix=".writing-", dir=self._root))
             jobs, said = self._jobs(loaded_at, accept_drift, scratch)
             gone = [table for table in self._versions if table not in self._workspace.settings.tables]
             if not jobs and not gone:
@@ -194,11 +195,6 @@ class Store:
                     if (table, version.name) not in kept:
                         shutil.rmtree(version, ignore_errors=True)
 
-    def _scratch(self) -> tempfile.TemporaryDirectory[str]:
-        """A folder for what is fetched, gone when the load is over."""
-        self._root.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryDirectory(prefix=".writing-", dir=self._root)
-
     def _jobs(self, loaded_at: datetime, accept_drift: str | None, scratch: str) -> tuple[list[loading.Job], list[str]]:
         """What is to be loaded, and what is worth knowing of files that changed or are gone."""
         jobs, notes = [], []
@@ -207,7 +203,8 @@ class Store:
             known = {source.path: source for source in base.sources} if base else {}
             wanted = loading.settings_hash(self._workspace.settings, table)
             if policy.source is not None:
-                found = self._fetched(table, policy, base if base and base.settings == wanted else None, Path(scratch))
+                last = base.sources[-1].path if base and base.settings == wanted else None
+                found = fetching.new_rows(policy, self._workspace.root, Path(scratch), table, last)
             else:
                 found = [(name, path, sha256(path)) for name, path in self._files(table, policy.files)]
             here = {name for name, _, _ in found}, {digest for _, _, digest in found}
@@ -230,16 +227,6 @@ class Store:
             if job:
                 jobs.append(job)
         return jobs, notes
-
-    def _fetched(
-        self, table: TableName, policy: TableSettings, base: TableManifest | None, scratch: Path
-    ) -> list[tuple[str, Path, str]]:
-        """The rows a database gives: all, or with a cursor those beyond the last one of the base."""
-        after = None
-        if policy.cursor is not None and base is not None:
-            after = fetching.until(base.sources[-1].path)
-        got = fetching.fetch(policy, self._workspace.root, scratch, table, after)
-        return [] if after is not None and not got.rows else [(got.name, got.path, got.digest)]
 
     def _whole(
         self,
