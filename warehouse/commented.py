@@ -59,7 +59,7 @@ _EXAMPLES: dict[str, Any] = {
     "horizons": [30, 90],
     "activity_days": 60,
 }
-_ORIGINS = ("files", "source", "table", "query", "cursor")
+ORIGINS = ("files", "source", "table", "query", "cursor")
 """Where rows come from, which a new file says."""
 _WIDEST = 34
 
@@ -74,7 +74,7 @@ def table(name: str, said: Collection[str], first: bool, time_zone: str) -> list
     """The settings of one table that are not `said`; those that any table may have only where it is the `first`."""
     names = [
         n for n in TableSettings.model_fields
-        if n not in {*said, *_ORIGINS, "columns"} and (name in OF_TABLE[n] if n in OF_TABLE else first)
+        if n not in {*said, *ORIGINS, "columns"} and (name in OF_TABLE[n] if n in OF_TABLE else first)
     ]  # fmt: skip
     return _lines(TableSettings, names, {"time_zone": time_zone})
 
