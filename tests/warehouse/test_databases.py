@@ -134,6 +134,13 @@ def test_a_source_is_only_read(tmp_path: Path, shop: tuple[str, Run], query: str
     assert rows(load(tmp_path, address)[0]) == FIRST
 
 
+def test_not_even_a_function_writes(tmp_path: Path, postgres: str) -> None:
+    with Database.at(postgres, tmp_path).session() as cursor:
+        cursor.execute("create sequence if not exists counted")
+    with pytest.raises(RepriseError, match="read-only transaction"):
+        load(tmp_path, postgres, "query = \"select nextval('counted') as id\"")
+
+
 def test_wrong_rows_are_told_by_row_and_column(tmp_path: Path, shop: tuple[str, Run]) -> None:
     address, run = shop
     run("update orders set who = ' 7' where id = 2")
