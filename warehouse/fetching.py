@@ -7,6 +7,7 @@ fingerprint of its rows, whatever their order.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse.casting import quoted
-from warehouse.databases import Database, constant, table_name
+from warehouse.databases import Database, constant, said, table_name
 from warehouse.errors import RepriseError
 from warehouse.files import told
 from warehouse.row_keys import row_keys
@@ -82,7 +83,7 @@ def fetch(policy: TableSettings, root: Path, folder: Path, table: str, after: st
         if policy.cursor and after is not None:
             newer = f" where {quoted(policy.cursor)} > {constant(after, database.kind)}"
         cursor.execute(f"select {cast} from ({query}) as reprise_rows{newer}{by}")
-        rows, digest, last = _written(cursor, names, path, policy.cursor)
+        rows, digest, last = _written(cursor, names, path, policy.cursor, database.shown)
     name = origin(policy, database.shown)
     return Fetched(f"{name}{_UNTIL}{last}" if last is not None else name, path, digest, rows)
 
@@ -98,12 +99,20 @@ def _text(database: Database) -> str:
     return "text" if database.kind == "postgresql" else "varchar"
 
 
-def _written(cursor: Any, names: list[str], path: Path, by: str | None) -> tuple[int, str, str | None]:
+def _batches(cursor: Any, shown: str) -> Iterator[pa.RecordBatch]:
+    """The rows of the query; what breaks on the way is an error of the database, not of the disk."""
+    try:
+        yield from cursor.fetch_record_batch()
+    except (pa.ArrowException, OSError) as error:
+        raise RepriseError(f"{shown} could not be read: {said(error)}.", hint="Nothing was loaded.") from error
+
+
+def _written(cursor: Any, names: list[str], path: Path, by: str | None, shown: str) -> tuple[int, str, str | None]:
     """Writes all rows; how many, their fingerprint, and the last value of the cursor."""
     schema = pa.schema([(name, pa.string()) for name in names])
     count, total, last = 0, 0, None
     with told(path), pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in cursor.fetch_record_batch():
+        for batch in _batches(cursor, shown):
             if not batch.num_rows:
                 continue
             rows = pa.Table.from_batches([batch]).cast(schema)
