@@ -66,7 +66,9 @@ def register(app: typer.Typer) -> None:
         identities: Annotated[Path | None, typer.Option(help="Phones, addresses: for exports only.")] = None,
         exposures: Annotated[Path | None, typer.Option(help="Suggestions that were shown.")] = None,
         labels: Annotated[Path | None, typer.Option(help="Outcomes of your own.")] = None,
-        preset: Annotated[str | None, typer.Option(help="A known shape of file, such as online-retail.")] = None,
+        preset: Annotated[
+            str | None, typer.Option(help="A known shape of file: ga4, segment, shopify, taobao …")
+        ] = None,
         tz: Annotated[str | None, typer.Option(help="The business time zone, such as Asia/Shanghai.")] = None,
         mapping: Annotated[
             list[str] | None, typer.Option("--map", help="ours=theirs, for a column; may be repeated.")

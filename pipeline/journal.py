@@ -26,7 +26,7 @@ _CHANGE_NOTHING: Mapping[str, Any] = {
     "audiences": True,
     "training": {"threads", "retrain_every", "tracking_uri"},
     # Another file is other data; whether bad rows stop a load decides if rows come in, not which.
-    "tables": {"__all__": {"files", "on_problem", "max_bad_ratio"}},
+    "tables": {"__all__": {"files", "source", "table", "query", "cursor", "on_problem", "max_bad_ratio"}},
 }
 # What is published, but not learnt from: it makes no training due.
 _TEACH_NOTHING: Mapping[str, Any] = {**_CHANGE_NOTHING, "language": True, "suppression": True, "recommend": {"k"}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from audiences import consents
 from audiences.audience import AudienceReport, build_audience
-from audiences.exports import export_table, wide_scores, wide_suggestions, write_manifest
+from audiences.exports import export_table, export_to_database, wide_scores, wide_suggestions, write_manifest
+from audiences.exports.databases import KEYS, DatabaseReport
 from features import rules
 from serving import answers, customers
 from serving.holder import key_from_environment
@@ -21,6 +22,7 @@ from serving.publication import current_directory
 from serving.reasons import explain as explained
 from serving.reasons import target_words
 from serving.release import Release, open_release
+from warehouse.databases import Database
 from warehouse.errors import NotReadyError, UsageError
 from warehouse.progress import Progress
 from warehouse.settings import AudienceSettings
@@ -78,24 +80,9 @@ def current(workspace: Workspace) -> Release:
 def export(workspace: Workspace, what: str, out: Path, *, wide: bool, raw: bool) -> dict[str, Any]:
     """Writes scores, suggestions or features of the current release to a file; its type by its suffix."""
     release = current(workspace)
-    _must_have(release, what)
-    table = pq.read_table(release.directory / f"{what}.parquet")
-    if what == "features":
-        table = table.rename_columns(["user_id" if n == "entity_id" else n for n in table.column_names])
-    if wide:
-        table = _wide(what, table)
+    table = _listed(release, what, wide)
     report = export_table(table, out, "raw" if raw else "safe")
-    facts = {
-        "what": what,
-        "format": "wide" if wide else "long",
-        "release": release.id,
-        "as_of": release.as_of,
-        "models": [
-            {"target": target, "horizon_days": horizon, "kind": model.kind, "model_version": model.version}
-            for (target, horizon), model in release.models.items()
-        ],
-        "suppression": "none applied: exports of scores are no contact lists",
-    }
+    facts = _facts(release, what, wide)
     return {
         **facts,
         "out": report.path,
@@ -105,6 +92,38 @@ def export(workspace: Workspace, what: str, out: Path, *, wide: bool, raw: bool)
         "sha256": report.sha256,
         "csv_mode": report.mode,
         "guarded_cells": report.guarded,
+    }
+
+
+def export_to(
+    workspace: Workspace, what: str, database: Database, name: str, *, wide: bool, progress: Progress
+) -> tuple[DatabaseReport, dict[str, Any]]:
+    """Writes scores, suggestions or features of the current release to a table of a database; what it was made of."""
+    release = current(workspace)
+    key = KEYS.get((what, wide), ("user_id",))
+    report = export_to_database(_listed(release, what, wide), database, name, key, progress)
+    return report, {**_facts(release, what, wide), **asdict(report), "rows": report.rows}
+
+
+def _listed(release: Release, what: str, wide: bool) -> pa.Table:
+    _must_have(release, what)
+    table = pq.read_table(release.directory / f"{what}.parquet")
+    if what == "features":
+        table = table.rename_columns(["user_id" if n == "entity_id" else n for n in table.column_names])
+    return _wide(what, table) if wide else table
+
+
+def _facts(release: Release, what: str, wide: bool) -> dict[str, Any]:
+    return {
+        "what": what,
+        "format": "wide" if wide else "long",
+        "release": release.id,
+        "as_of": release.as_of,
+        "models": [
+            {"target": target, "horizon_days": horizon, "kind": model.kind, "model_version": model.version}
+            for (target, horizon), model in release.models.items()
+        ],
+        "suppression": "none applied: exports of scores are no contact lists",
     }
 
 

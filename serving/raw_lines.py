@@ -112,7 +112,8 @@ def _judge(release: Release, table: Given, lines: Sequence[Line], loaded_at: dat
 
 def _policy(told: TableSettings) -> TableSettings:
     """The table's policies, but for lines under our own column names with ISO times and plain numbers."""
-    return told.model_copy(update={"columns": {}, "time_format": None, "numbers": "1234.56"})
+    plain: dict[str, object] = {"columns": {}, "time_format": None, "numbers": "1234.56", "duplicates_by": ()}
+    return told.model_copy(update=plain)
 
 
 def _texts(lines: Sequence[Line]) -> pa.Table:

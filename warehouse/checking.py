@@ -16,11 +16,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from warehouse.batches import LINE, Batch, Ragged
 from warehouse.contracts import EXTRA, Contract
 from warehouse.engine import connect
 from warehouse.errors import Problem
 from warehouse.judging import SOURCE_LINE, Judgement
-from warehouse.reading import LINE, Batch, Ragged
 from warehouse.rulebook import KEY
 from warehouse.settings import Settings, TableSettings
 
@@ -44,6 +44,7 @@ class Checked:
     set_aside: dict[str, int] = field(default_factory=dict)
     moved_times: dict[str, int] = field(default_factory=dict)
     null_like_ids: dict[str, int] = field(default_factory=dict)
+    told: dict[str, int] = field(default_factory=dict)
 
 
 def entity_column(contract: Contract, settings: Settings) -> str | None:
@@ -95,13 +96,18 @@ class Checker:
         """Our columns that a file with these column names has."""
         return tuple(c.name for c in (*self.contract.columns, *self.contract.door) if self.theirs(c.name) in names)
 
-    def missing(self, names: list[str]) -> list[Problem]:
-        """What a file with these column names lacks; without it no row can be judged."""
+    def missing(self, names: list[str], sparse: bool = False) -> list[Problem]:
+        """What a file with these column names lacks; without it no row can be judged.
+
+        In `sparse` files, whose records may lack fields, only what the contract requires has to be there.
+        """
         have = set(self.present(names))
         listed = ", ".join(names) or "none"
         fix = f'Name it in [tables.{self.contract.name}.columns]: ours = "theirs".'
+        fix += "" if have else " If titles stand above the header, set skip_rows."
         lacking = [(name,) for name in self.contract.required if name not in have]
-        lacking += [(column,) for column in self.policy.columns if self.theirs(column) not in names]
+        if not sparse:
+            lacking += [(column,) for column in self.policy.columns if self.theirs(column) not in names]
         if self.contract.name.startswith(EXTRA) and not self.policy.static and "known_at" not in have:
             fix += f" Or declare [tables.{self.contract.name}] static = true: what it says was true at all times."
             lacking.append(("known_at",))
@@ -153,8 +159,9 @@ class Checker:
                 rejected=_with_ragged(judged.rejected(), batch.ragged),
                 door=judged.door(),
                 problems=problems,
-                read=rows.num_rows + len(batch.ragged),
-                set_aside=judged.set_aside(),
+                read=rows.num_rows + len(batch.ragged) + sum(batch.aside.values()),
+                set_aside={**batch.aside, **judged.set_aside()},
+                told=batch.told,
                 moved_times=judged.moved,
                 null_like_ids=judged.null_like_ids(),
             )

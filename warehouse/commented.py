@@ -7,6 +7,7 @@ that is a setting begins with `#` and its name; prose begins with `# `.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -34,6 +35,9 @@ OF_TABLE = {
     "non_orders": ("orders",),
     "unpriced": ("orders",),
     "returns": ("orders",),
+    "share_out": ("orders",),
+    "refunded": ("orders",),
+    "late_hours": ("orders", "events"),
     "return_prefix": ("orders",),
     "static": (*(name for name, contract in CONTRACTS.items() if contract.versioned), EXTRA),
     "features": ("users", "labels", EXTRA),
@@ -42,6 +46,11 @@ OF_TABLE = {
 }
 """Settings of a table that mean something for these tables only; the others are shown at the first table."""
 _EXAMPLES: dict[str, Any] = {
+    "sheet": "Sheet1",
+    "summary_rows": "^Total",
+    "explode": "items",
+    "fill_down_by": "Name",
+    "refunded": "Refunded Amount",
     "time_format": "%d/%m/%Y %H:%M",
     "non_products": "^(POSTAGE|GIFT)",
     "non_orders": "^A",
@@ -54,6 +63,8 @@ _EXAMPLES: dict[str, Any] = {
     "horizons": [30, 90],
     "activity_days": 60,
 }
+ORIGINS = ("files", "source", "table", "query", "cursor")
+"""Where rows come from, which a new file says."""
 _WIDEST = 34
 
 
@@ -67,7 +78,7 @@ def table(name: str, said: Collection[str], first: bool, time_zone: str) -> list
     """The settings of one table that are not `said`; those that any table may have only where it is the `first`."""
     names = [
         n for n in TableSettings.model_fields
-        if n not in {*said, "files", "columns"} and (name in OF_TABLE[n] if n in OF_TABLE else first)
+        if n not in {*said, *ORIGINS, "columns"} and (name in OF_TABLE[n] if n in OF_TABLE else first)
     ]  # fmt: skip
     return _lines(TableSettings, names, {"time_zone": time_zone})
 
@@ -104,8 +115,17 @@ def other_tables(tables: Collection[str]) -> str:
     return "\n# Other tables there may be, each with its files:\n" + "\n".join(lines) + "\n"
 
 
+def toml_key(name: str) -> str:
+    """A key as TOML writes it: in quotes where it is no bare word."""
+    return name if re.fullmatch("[A-Za-z0-9_-]+", name) else toml(name)
+
+
 def toml(value: Any) -> str:
     """A value as TOML writes it: texts, numbers, flags and lists of these are the same as in JSON."""
+    if isinstance(value, Mapping) and not value:
+        return "{}"
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{toml_key(name)} = {toml(inner)}" for name, inner in value.items()) + " }"
     return json.dumps(value, ensure_ascii=False)
 
 

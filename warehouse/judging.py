@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse import casting
+from warehouse.batches import LINE
 from warehouse.casting import literal, quoted, words
 from warehouse.contracts import Column, Contract
 from warehouse.errors import Problem
-from warehouse.reading import LINE
 from warehouse.row_keys import row_keys
 from warehouse.rulebook import KEY, MAX_ID, Rule, asides, rules
 from warehouse.settings import Settings, TableSettings
@@ -87,7 +88,7 @@ class Judgement:
         names = self._rows.column_names
         combined = self._rows.rename_columns([f"c{i}" for i in range(len(names))])
         combined = combined.append_column(ROW, pa.array(np.arange(combined.num_rows), pa.int64()))
-        combined = combined.append_column(KEY, row_keys(self._rows.drop_columns([LINE])))
+        combined = combined.append_column(KEY, self._keys())
         self._cursor.register("raw", combined)
         for name, instants in self._times().items():
             combined = combined.append_column(f"t_{name}", instants)
@@ -105,6 +106,15 @@ class Judgement:
                 {KEY}, case when aside is null then ({bits or 0})::bigint else 0 end as broken
             from sided
         """)
+
+    def _keys(self) -> pa.Array:
+        """By what a row is known as a copy: all its columns, or those the policy names where all of them are filled."""
+        keys = row_keys(self._rows.drop_columns([LINE]))
+        if not self._policy.duplicates_by:
+            return keys
+        chosen = self._rows.select(list(self._policy.duplicates_by))
+        filled = [pc.fill_null(pc.greater(pc.binary_length(texts), 0), False) for texts in chosen.columns]
+        return pc.if_else(functools.reduce(pc.and_, filled).combine_chunks(), row_keys(chosen), keys)
 
     def _times(self) -> dict[str, pa.Array]:
         """Every time column as UTC instants; NULL where the text is no time."""
@@ -303,8 +313,10 @@ def _money_of_orders(policy: TableSettings) -> list[str]:
         "order_prefix": f"({negative} or coalesce(starts_with(v_order_id, {literal(policy.return_prefix)}), false))",
     }[policy.returns]
     told = f"coalesce(lower(v_kind) in {words(casting.RETURN_WORDS)}, false)"
+    # Wide enough that the engine does not multiply in 64 bits, where it may overflow.
+    product = "try_cast(v_quantity as decimal(19,6)) * v_unit_price::decimal(19,4)"
     return [
-        "coalesce(v_amount, try_cast(try_cast(v_quantity as decimal(18,6)) * v_unit_price as decimal(18,4))) as paid",
+        f"coalesce(v_amount, try_cast({product} as decimal(18,4))) as paid",
         f"({told} or {known}) as is_return",
     ]
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from warehouse.batches import LINE, Batch
 from warehouse.checking import Checked, Checker, merged
 from warehouse.contracts import CONTRACTS
 from warehouse.erasures import ERASED, Tombstones
@@ -25,14 +26,14 @@ from warehouse.files import atomic_file, told
 from warehouse.layout import EVENT_IDS, FILE, file_schema
 from warehouse.manifest import SourceFile, TableManifest
 from warehouse.progress import Progress
-from warehouse.reading import LINE, Batch, header, read_batches
+from warehouse.reading import header, is_sparse, label, read_batches
 from warehouse.rulebook import KEY
 from warehouse.settings import Settings
 from warehouse.settings_values import TableName
 from warehouse.spooling import Spool
 
 MAX_NULL_LIKE_SHARE = 0.005
-_CHANGES_NO_ROW = {"files", "on_problem", "max_bad_ratio", "static", "features", "categories", "time_order"}
+_CHANGES_NO_ROW = {"files", "source", "on_problem", "max_bad_ratio", "static", "features", "categories", "time_order"}
 
 
 @dataclass(frozen=True)
@@ -127,16 +128,16 @@ def stage(
     for number, given in enumerate(job.files, 1):
         path = given.path
         try:
-            names = header(path, policy)
+            names, called = header(path, policy), label(path, policy)
         except DataProblemError as error:
             staged.problems += error.problems or [
                 Problem(path.name, None, None, error.message, "a readable file", error.hint or "")
             ]
             continue
-        checker = Checker(contract, policy, settings, given.loaded_at, path.name, connection)
-        missing = checker.missing(names) if names else [_no_rows(path.name)]
+        checker = Checker(contract, policy, settings, given.loaded_at, called, connection)
+        missing = checker.missing(names, is_sparse(path, policy)) if names else [_no_rows(called)]
         extra = checker.open_columns(names)
-        missing += _spelled_otherwise(path.name, extra, opened)
+        missing += _spelled_otherwise(called, extra, opened)
         opened.update(extra)
         staged.problems += missing
         if not missing:
@@ -150,7 +151,8 @@ def stage(
             keep_ids(checked.door, number)
 
         for number, given, names in readable:
-            checker = Checker(contract, policy, settings, given.loaded_at, given.path.name, connection)
+            called = label(given.path, policy)
+            checker = Checker(contract, policy, settings, given.loaded_at, called, connection)
             staged.sources.append(_stage_file(checker, (number, given), names, take, staged, rejects, progress, erased))
         staged.spool.finish()
     return staged
@@ -195,6 +197,7 @@ def _stage_file(
     aside: dict[str, int] = {}
     moved: dict[str, int] = {}
     null_like: dict[str, int] = {}
+    counted: dict[str, int] = {}
     problems: list[Problem] = []
     with _reject_file(rejects / f"{contract.name}-{path.name}.csv", names) as reject:
         try:
@@ -211,6 +214,7 @@ def _stage_file(
                     (aside, checked.set_aside),
                     (moved, checked.moved_times),
                     (null_like, checked.null_like_ids),
+                    (counted, checked.told),
                 ):
                     for key, count in counts.items():
                         total[key] = total.get(key, 0) + count
@@ -222,10 +226,11 @@ def _stage_file(
         except DataProblemError as error:
             staged.problems += [*problems, *error.problems]
             return SourceFile(given.name, 0, "", checker.loaded_at, ())
-    staged.problems += _fatal(checker, path.name, (read, accepted, rejected), null_like, problems, ERASED in aside)
+    staged.problems += _fatal(checker, checker.file, (read, accepted, rejected), null_like, problems, ERASED in aside)
     notes = [f"{label}: {count:,} times" for label, count in moved.items()]
     if moved:
         notes.append("a time skipped by a clock change is moved forward; one that occurs twice is the first of the two")
+    notes += [f"{count:,} {sentence}" for sentence, count in counted.items()]
     extra = sorted(
         set(names) - {checker.theirs(ours) for ours in checker.present(names)} - set(checker.open_columns(names))
     )

@@ -6,6 +6,7 @@ is a folder, and the store swaps its pointer when every table is ready.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -228,7 +229,7 @@ class _Merge:
             open_columns=self.staged.open_columns,
             sources=sources,
             first_day=days[0] if days else None,
-            observed_until=days[-1] + timedelta(days=1) if days else None,
+            observed_until=days[-1] + timedelta(days=1 - math.ceil(self.policy.late_hours / 24)) if days else None,
             loaded_at=max(source.loaded_at for source in sources),
             daily={day.isoformat(): self.daily[day] for day in days},
             contents=self.contents,

@@ -11,7 +11,7 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,35 +21,19 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from warehouse import nesting, sheets
+from warehouse.batches import LINE, Batch, Ragged
 from warehouse.errors import DataProblemError, Problem
 from warehouse.settings import TableSettings
+from warehouse.shaping import SUMMARY, plain_name, shaped
 from warehouse.text_blocks import TextBlocks, broken, opened, share_read
 
-LINE = "__line__"
 _BLOCK = 16 << 20
 _PARQUET_ROWS = 131_072
 
 
-@dataclass
-class Ragged:
-    """A row with more or fewer values than the header has names."""
-
-    line: int
-    found: int
-    expected: int
-
-
-@dataclass
-class Batch:
-    """Rows of a file as text, those that do not fall into its columns, and the share of the file read so far."""
-
-    rows: pa.Table
-    ragged: list[Ragged] = field(default_factory=list)
-    share: float = 1.0
-
-
 def kind_of(path: Path) -> str:
-    """csv, parquet or jsonl, by the name of the file."""
+    """csv, parquet, jsonl or excel, by the name of the file."""
     name = path.name.lower().removesuffix(".gz")
     if name.endswith((".parquet", ".pq")):
         return "parquet"
@@ -57,57 +41,108 @@ def kind_of(path: Path) -> str:
         return "jsonl"
     if name.endswith((".csv", ".tsv", ".txt")):
         return "csv"
+    if name.endswith((".xlsx", ".xlsm")):
+        return "excel"
     raise DataProblemError(
-        f"{path.name} is of no known kind.", hint="Known are .csv, .tsv, .txt, .jsonl (each also .gz) and .parquet."
+        f"{path.name} is of no known kind.",
+        hint="Known are .csv, .tsv, .txt, .jsonl (each also .gz), .parquet and .xlsx (save .xls as .xlsx).",
     )
 
 
 def header(path: Path, settings: TableSettings) -> list[str]:
-    """The column names of a file, without reading it all. JSON Lines: those of the first thousand lines."""
-    kind = kind_of(path)
-    if kind == "parquet":
+    """The column names of a file as they are once it is shaped, without reading it all.
+
+    Where a record may lack fields it is read until every column that the settings map has been met.
+    """
+    if kind_of(path) == "parquet" and not nests(settings):
         with _parquet(path) as file:
             return list(file.schema_arrow.names)
-    batch = next(read_batches(path, settings, block=1 << 16), None)
-    return [name for name in batch.rows.column_names if name != LINE] if batch else []
+    names: dict[str, None] = {}
+    for batch in read_batches(path, settings, block=1 << 16, promising=False):
+        names.update(dict.fromkeys(batch.rows.column_names))
+        if not is_sparse(path, settings) or names.keys() >= set(settings.columns.values()):
+            break
+    return [name for name in names if name != LINE]
+
+
+def nests(settings: TableSettings) -> bool:
+    """Whether columns are taken apart."""
+    return bool(settings.flatten or settings.explode)
+
+
+def is_sparse(path: Path, settings: TableSettings) -> bool:
+    """Whether a record may lack fields: then a file may lack a column."""
+    return kind_of(path) == "jsonl" or nests(settings)
 
 
 def read_batches(
-    path: Path, settings: TableSettings, ids: frozenset[str] = frozenset(), block: int = _BLOCK
+    path: Path,
+    settings: TableSettings,
+    ids: frozenset[str] = frozenset(),
+    block: int = _BLOCK,
+    promising: bool = True,
 ) -> Iterator[Batch]:
-    """The rows of a file, in order and in bounded memory; `DataProblemError` where its form is broken.
+    """The rows of a file, shaped, in order and in bounded memory; `DataProblemError` where its form is broken.
 
-    `ids` names the columns of ids: in Parquet files written from pandas a missing id is the number NaN.
+    `ids` names the columns of ids: in Parquet files written from pandas a missing id is the number NaN. `promising`
+    adds to sparse rows the columns that the settings map and a batch lacks.
     """
     kind = kind_of(path)
-    if kind == "parquet":
-        yield from _read_parquet(path, ids)
-    elif kind == "jsonl":
-        yield from _read_jsonl(path, settings, block)
-    else:
-        yield from _read_csv(path, settings, block)
+    readers = {"parquet": _read_parquet, "jsonl": _read_jsonl, "csv": _read_csv, "excel": _read_excel}
+    batches = readers[kind](path, settings, ids, block)
+    promised = frozenset(settings.columns.values()) if promising and is_sparse(path, settings) else frozenset()
+    yield from shaped(batches, settings, path.name, promised)
 
 
-def _names(record: str, settings: TableSettings, file: str) -> list[str]:
-    """The header's names; blank and repeated ones are errors."""
+def header_records(text: str, settings: TableSettings) -> list[list[str]]:
+    """Records of text as their cells, without what stands around them."""
+    rows = _records(text, settings)
+    return [[plain_name(cell, settings) for cell in row] for row in rows]
+
+
+def joined_header(records: list[list[str]]) -> list[str]:
+    """One name for each column of a header of several lines: the lowest cell that is filled.
+
+    A name that occurs twice so gets the one above in front, which holds until the next one to the right.
+    """
+    width = max(map(len, records), default=0)
+    lines = [line + [""] * (width - len(line)) for line in records]
+    names = [next((line[i] for line in reversed(lines) if line[i]), "") for i in range(width)]
+    above = list(lines[0])
+    for i in range(1, width):
+        above[i] = above[i] or above[i - 1]
+    return [
+        f"{above[i]} {name}" if names.count(name) > 1 and above[i] != name else name for i, name in enumerate(names)
+    ]
+
+
+def _records(record: str, settings: TableSettings) -> list[list[str]]:
     text = io.StringIO(record)
     rows = (
         csv.reader(text, delimiter=settings.separator, quotechar=settings.quote)
         if settings.quote
         else csv.reader(text, delimiter=settings.separator, quoting=csv.QUOTE_NONE)
     )
-    return checked_names(next(rows, []), file)
+    return list(rows)
 
 
-def checked_names(names: list[str], file: str) -> list[str]:
+def _names(text: str, settings: TableSettings, file: str) -> list[str]:
+    """The header's names; blank and repeated ones are errors."""
+    records = header_records(text, settings)
+    return checked_names(joined_header(records) if len(records) > 1 else next(iter(records), []), file)
+
+
+def checked_names(names: list[str], file: str, line: int = 1) -> list[str]:
     """The same names, if each is there and there once."""
     problems = [
-        Problem(file, 1, None, f"column {i} has no name", "a name for every column", "Name it or remove the column.")
+        Problem(file, line, None, f"column {i} has no name", "a name for every column", "Name it or remove the column.")
         for i, name in enumerate(names, 1)
         if not name.strip()
     ]
     problems += [
-        Problem(file, 1, None, f'{names.count(name)} columns named "{name}"', "every name once", "Rename all but one.")
+        Problem(
+            file, line, None, f'{names.count(name)} columns named "{name}"', "every name once", "Rename all but one."
+        )
         for name in dict.fromkeys(names)
         if name.strip() and names.count(name) > 1
     ]
@@ -116,17 +151,34 @@ def checked_names(names: list[str], file: str) -> list[str]:
     return names
 
 
-def _read_csv(path: Path, settings: TableSettings, block: int) -> Iterator[Batch]:
+def _read_csv(path: Path, settings: TableSettings, _: frozenset[str], block: int) -> Iterator[Batch]:
     with opened(path) as file:
         names: list[str] | None = None
         for data, ends, line in TextBlocks(file, path.name, settings, block, quoted=True):
             if names is None:
-                head = int(ends[0]) + 1
-                names = _names(data[:head].decode(), settings, path.name)
+                above, last = settings.skip_rows, min(settings.skip_rows + settings.header_rows, len(ends))
+                start = int(ends[above - 1]) + 1 if 0 < above <= len(ends) else 0
+                head = int(ends[last - 1]) + 1
+                names = _names(data[start:head].decode(), settings, path.name)
                 line += data.count(b"\n", 0, head)
-                data, ends = data[head:], ends[1:] - head
+                data, ends = data[head:], ends[last:] - head
             if len(ends):
                 yield replace(_csv_batch(data, ends, line, names, settings, path.name), share=share_read(file, path))
+
+
+def _read_excel(path: Path, settings: TableSettings, ids: frozenset[str], _: int) -> Iterator[Batch]:
+    names: list[str] = []
+    for records, batch in sheets.read_sheet(path, settings.sheet, settings.skip_rows, settings.header_rows, ids):
+        if batch is None:
+            found = [[plain_name(cell, settings) for cell in record] for record in records]
+            names = checked_names(joined_header(found), label(path, settings), settings.skip_rows + len(records))
+        else:
+            yield sheets.as_table(batch, names)
+
+
+def label(path: Path, settings: TableSettings) -> str:
+    """How errors name a file: an Excel file with its sheet."""
+    return sheets.named(path, settings.sheet) if kind_of(path) == "excel" else path.name
 
 
 def _csv_batch(
@@ -140,9 +192,13 @@ def _csv_batch(
     blank = (ends == starts) | ((ends == starts + 1) & (octets[starts] == 13))
     lines = lines[~blank]
     wrong: list[tuple[int, int]] = []
+    sums: list[int] = []
 
     def skip(row: pacsv.InvalidRow) -> str:
-        wrong.append((row.number - 1, row.actual_columns))
+        if settings.summary_rows and _sums_up(row.text, settings):
+            sums.append(row.number - 1)
+        else:
+            wrong.append((row.number - 1, row.actual_columns))
         return "skip"
 
     rows = (
@@ -163,7 +219,7 @@ def _csv_batch(
         if len(lines)
         else pa.table({name: pa.array([], pa.string()) for name in names})
     )
-    if rows.num_rows + len(wrong) != len(lines):
+    if rows.num_rows + len(wrong) + len(sums) != len(lines):
         raise broken(
             file,
             int(lines[0]),
@@ -172,9 +228,17 @@ def _csv_batch(
             'Write a quote inside a value twice, or set quote = "" if the file has no quoting.',
         )
     kept = np.ones(len(lines), dtype=bool)
-    kept[[row for row, _ in wrong]] = False
+    kept[[*sums, *(row for row, _ in wrong)]] = False
     ragged = [Ragged(int(lines[row]), found, len(names)) for row, found in wrong]
-    return Batch(rows.append_column(LINE, pa.array(lines[kept], pa.int64())), ragged)
+    aside = {SUMMARY: len(sums)} if sums else {}
+    return Batch(rows.append_column(LINE, pa.array(lines[kept], pa.int64())), ragged, aside=aside)
+
+
+def _sums_up(record: str, settings: TableSettings) -> bool:
+    """Whether a row that is shorter or longer than the header is one of sums."""
+    cells = next(iter(header_records(record, settings)), [])
+    first = pa.array(cells[:1] or [""])
+    return bool(pc.match_substring_regex(first, settings.summary_rows)[0].as_py())
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -195,10 +259,10 @@ def _as_text(value: object) -> str | None:
 _json = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=str)
 
 
-def _read_jsonl(path: Path, settings: TableSettings, block: int) -> Iterator[Batch]:
+def _read_jsonl(path: Path, settings: TableSettings, _: frozenset[str], block: int) -> Iterator[Batch]:
     names: dict[str, None] = {}
     with opened(path) as file:
-        for data, _, first in TextBlocks(file, path.name, settings, block, quoted=False):
+        for data, _ends, first in TextBlocks(file, path.name, settings, block, quoted=False):
             objects, lines = [], []
             for line, text in enumerate(data.decode().split("\n")[:-1], first):
                 if not text.strip():
@@ -235,19 +299,25 @@ def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
         raise broken(path.name, None, "a damaged Parquet file", "a whole one", "Write or copy it again.") from error
 
 
-def _read_parquet(path: Path, ids: frozenset[str]) -> Iterator[Batch]:
+def _read_parquet(path: Path, settings: TableSettings, ids: frozenset[str], _: int) -> Iterator[Batch]:
     with _parquet(path) as file:
         names = checked_names(list(file.schema_arrow.names), path.name)
-        first = 1
+        row = 1
         for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
-            columns = {n: _column_as_text(c, n, path.name, n in ids) for n, c in zip(names, batch.columns, strict=True)}
-            columns[LINE] = pa.array(np.arange(first, first + batch.num_rows), pa.int64())
-            first += batch.num_rows
-            yield Batch(pa.table(columns), share=(first - 1) / file.metadata.num_rows)
+            columns = {
+                n: column_as_text(c, n, path.name, n in ids, n in settings.flatten or n == settings.explode)
+                for n, c in zip(names, batch.columns, strict=True)
+            }
+            columns[LINE] = pa.array(np.arange(row, row + batch.num_rows), pa.int64())
+            row += batch.num_rows
+            yield Batch(pa.table(columns), share=(row - 1) / file.metadata.num_rows)
 
 
-def _column_as_text(column: pa.Array, name: str, file: str, is_id: bool) -> pa.Array:
-    """Typed values written as one would write them in a text file: 17850.0 as 17850, times as ISO 8601."""
+def column_as_text(column: pa.Array, name: str, file: str, is_id: bool, is_nested: bool = False) -> pa.Array:
+    """Typed values written as one would write them in a text file: 17850.0 as 17850, times as ISO 8601.
+
+    Records are JSON. A list of texts is joined by `|`, unless it is one that settings take apart (`is_nested`).
+    """
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
@@ -255,17 +325,23 @@ def _column_as_text(column: pa.Array, name: str, file: str, is_id: bool) -> pa.A
         return column
     if pa.types.is_null(kind):
         return column.cast(pa.string())
+    if is_nested or _holds_records(kind):
+        return pa.array([nesting.as_text(value) for value in column.to_pylist()], pa.string())
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return pc.binary_join(column.cast(pa.list_(pa.string())), "|")
     if pa.types.is_timestamp(kind) and kind.tz not in (None, "UTC"):
         column = column.cast(pa.timestamp("us", "UTC"))
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        raise broken(
-            file, None, f"of type {kind}", "text, numbers, times or lists of text", "Flatten the column.", name
-        )
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        fix = "Write it as text, or leave it out of the export."
+        raise broken(file, None, f"of type {kind}", "text, numbers, times, records or lists", fix, name)
     if pa.types.is_floating(kind):
         return _floats_as_text(column, is_id)
     return column.cast(pa.string())
+
+
+def _holds_records(kind: pa.DataType) -> bool:
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return bool(pa.types.is_nested(kind) and not (is_list and not pa.types.is_nested(kind.value_type)))
 
 
 def _floats_as_text(column: pa.Array, is_id: bool) -> pa.Array:

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from warehouse.contracts import CONTRACTS
+from warehouse.databases import address_problem
 from warehouse.errors import SettingsError
 from warehouse.files import explained
 from warehouse.settings_problems import Wrong, sentence, sentences
+from warehouse.settings_shapes import Section as _Section
+from warehouse.settings_shapes import Shape
 from warehouse.settings_values import (
     TABLE_NAMES,
     Currency,
@@ -34,14 +37,20 @@ LABEL_HORIZON = 30
 """The horizon of labels that declare none, in days: their file does not say how far they look."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TableSettings(_Section):
+class TableSettings(Shape):
     """Where a table comes from and by which policies it is let in."""
 
-    files: tuple[str, ...] = Field(description="Files or patterns, relative to the workspace. Never changed by us.")
+    files: tuple[str, ...] = Field(
+        default=(), description="Files or patterns, relative to the workspace. Never changed by us."
+    )
+    source: str | None = Field(
+        default=None, description="Instead of files a database; ${NAME} stands for an environment variable."
+    )
+    table: str | None = Field(default=None, description="The table, or schema.table, of the database to read.")
+    query: str | None = Field(default=None, description="Or a query of it, such as select … from ….")
+    cursor: str | None = Field(
+        default=None, description="A column that grows with every row: only rows beyond the last one are fetched."
+    )
     columns: dict[str, str] = Field(default_factory=dict, description="ours = theirs, for columns named otherwise.")
     time_zone: Zone | None = Field(
         default=None, description="Zone of times written without one; the business zone if absent."
@@ -241,13 +250,29 @@ def parse_settings(text: str, file: str = SETTINGS_FILE) -> Settings:
 def _unread(settings: Settings) -> Iterator[Wrong]:
     """What would be read from nowhere: tables without files, and columns said to be ours that no contract has."""
     for table, told in settings.tables.items():
-        if not told.files:
-            yield Wrong(("tables", table, "files"), [], "a list in [ ] of at least one file")
+        yield from _origin(table, told)
         contract = CONTRACTS[table]
         ours = [column.name for column in (*contract.columns, *contract.door)]
         for name in () if contract.open_ended else told.columns:
             if name not in ours:
                 yield Wrong.word(("tables", table, "columns", name), name, ours)
+
+
+def _origin(table: str, told: TableSettings) -> Iterator[Wrong]:
+    """What is wrong with where the rows of a table are to come from: files, or one table or query of a database."""
+    if told.source is None:
+        if not told.files:
+            yield Wrong(("tables", table, "files"), [], "a list in [ ] of at least one file")
+        for key in ("table", "query", "cursor"):
+            if getattr(told, key) is not None:
+                yield Wrong(("tables", table, key), getattr(told, key), "something with source only")
+        return
+    if told.files:
+        yield Wrong(("tables", table, "files"), list(told.files), "nothing, where there is a source")
+    if problem := address_problem(told.source):
+        yield Wrong(("tables", table, "source"), "…", problem)
+    if (told.table is None) == (told.query is None):
+        yield Wrong(("tables", table, "table"), told.table, "a table or a query, one of the two")
 
 
 def refuse(root: Path, wrongs: Sequence[Wrong]) -> None:

@@ -8,19 +8,29 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import itertools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+
+from warehouse.batches import LINE
 from warehouse.casting import COMMA, GROUPED, NUMBER
 from warehouse.contracts import CONTRACTS
 from warehouse.errors import DataProblemError
 from warehouse.headers import candidates
-from warehouse.reading import LINE, kind_of, read_batches
+from warehouse.presets import Columns, fitting, known_columns, unnesting
+from warehouse.reading import kind_of, read_batches
 from warehouse.settings import TableSettings
+from warehouse.sheet_layout import LOOKED_AT, header_lines, marks, text_rows
+from warehouse.sheets import first_rows
 
 _SAMPLE = 1 << 18
+_ROWS = 20_000
 _LETTERS = 5000
 _GB2312 = re.compile(rb"[\xa1-\xf7][\xa1-\xfe]")
 _SEPARATORS = (",", "\t", ";", "|")
@@ -50,6 +60,7 @@ class Sniffed:
     naive_times: bool
     numbers: list[str] = field(default_factory=lambda: ["1234.56"])
     sample: dict[str, list[str]] = field(default_factory=dict)
+    policies: dict[str, Any] = field(default_factory=dict)
 
     @property
     def negative(self) -> dict[str, bool]:
@@ -57,23 +68,58 @@ class Sniffed:
         return {name: any(value.startswith("-") for value in values) for name, values in self.sample.items()}
 
 
-def sniff(path: Path, table: str, mapping: dict[str, str] | None = None) -> Sniffed:
-    """Looks at the beginning of a file meant for that table; `mapping` (ours = theirs) is taken as said."""
-    mapping = mapping or {}
-    encoding, separator = ("utf-8", ",") if kind_of(path) == "parquet" else _form(path)
-    policy = TableSettings(files=(str(path),), encoding=encoding, separator=separator)
-    batch = next(read_batches(path, policy, block=_SAMPLE), None)
-    if batch is None:
-        raise DataProblemError(f"0 rows in {path.name}.", hint="Check that the export is complete.")
-    headers = [name for name in batch.rows.column_names if name != LINE]
-    sample = {name: [v for v in batch.rows.column(name).slice(0, 20_000).to_pylist() if v] for name in headers}
-    columns = _columns(table, headers, mapping)
+def sniff(
+    path: Path,
+    table: str,
+    mapping: dict[str, str] | None = None,
+    known: Columns | None = None,
+    policies: Mapping[str, Any] | None = None,
+) -> Sniffed:
+    """Looks at the beginning of a file meant for that table; `mapping` (ours = theirs) is taken as said.
+
+    `known` are columns of a preset, taken where the file has them, and `policies` its policies: those that fit the
+    file come back, with what is seen of its layout.
+    """
+    mapping, policies = mapping or {}, dict(policies or {})
+    kind = kind_of(path)
+    encoding, separator, beginning = _form(path) if kind in ("csv", "jsonl") else ("utf-8", ",", "")
+    form: dict[str, Any] = {"files": (str(path),), "encoding": encoding, "separator": separator}
+    if kind in ("csv", "excel"):
+        rows = text_rows(beginning, separator) if kind == "csv" else first_rows(path, policies.get("sheet"), LOOKED_AT)
+        names = [
+            name for theirs in (known or {}).values() for name in ([theirs] if isinstance(theirs, str) else theirs)
+        ]
+        policies = {**header_lines(rows, table, [*names, *mapping.values()]), **policies}
+        form |= {key: policies[key] for key in ("sheet", "skip_rows", "header_rows", "unwrap") if key in policies}
+    headers, sample = _sample(path, form)
+    apart = unnesting(policies, headers)
+    if apart:
+        headers, _ = _sample(path, {**form, **apart})
+    policies = fitting({**{k: v for k, v in policies.items() if k not in ("flatten", "explode")}, **apart}, headers)
+    columns = _columns(table, headers, {**known_columns(known or {}, headers), **mapping})
+    money = [columns[c.name][0] for c in CONTRACTS[table].columns if c.kind == "money" and c.name in columns]
+    policies = {**marks(sample, money), **policies}
+    chosen = {ours: found[0] for ours, found in columns.items() if found[0] in headers}
+    headers, sample = _sample(path, {**form, **policies, "columns": chosen})
     happened = CONTRACTS[table].happened
     times = sample.get(columns[happened][0], []) if happened in columns else []
     counted = [c.name for c in CONTRACTS[table].columns if c.kind in ("money", "quantity", "number")]
     texts = [text for name in counted if name in columns for text in sample[columns[name][0]]]
     forms = numbers(texts, decimal_comma_first=separator == ";")
-    return Sniffed(path, encoding, separator, headers, columns, time_formats(times), _naive(times), forms, sample)
+    return Sniffed(
+        path, encoding, separator, headers, columns, time_formats(times), _naive(times), forms, sample, policies
+    )
+
+
+def _sample(path: Path, form: Mapping[str, Any]) -> tuple[list[str], dict[str, list[str]]]:
+    """The columns of a file read by these settings, and the values at its beginning that are not empty."""
+    batches = read_batches(path, TableSettings.model_validate(dict(form)), block=_SAMPLE)
+    seen = list(itertools.islice(batches, 2))
+    if not seen:
+        raise DataProblemError(f"0 rows in {path.name}.", hint="Check that the export is complete.")
+    rows = pa.concat_tables([batch.rows for batch in seen], promote_options="default").slice(0, _ROWS)
+    headers = [name for name in rows.column_names if name != LINE]
+    return headers, {name: [v for v in rows.column(name).to_pylist() if v] for name in headers}
 
 
 def _columns(table: str, headers: list[str], mapping: dict[str, str]) -> dict[str, list[str]]:
@@ -94,8 +140,8 @@ def _columns(table: str, headers: list[str], mapping: dict[str, str]) -> dict[st
     return found
 
 
-def _form(path: Path) -> tuple[str, str]:
-    """Encoding and separator of a text file, by its beginning."""
+def _form(path: Path) -> tuple[str, str, str]:
+    """Encoding and separator of a text file, by its beginning, which comes with them."""
     opener = gzip.open if path.name.lower().endswith(".gz") else open
     try:
         with opener(path, "rb") as file:
@@ -105,8 +151,8 @@ def _form(path: Path) -> tuple[str, str]:
     encoding = _encoding(raw)
     text = raw.decode(encoding, errors="ignore")
     if kind_of(path) == "jsonl":
-        return encoding, ","
-    return encoding, _separator(text)
+        return encoding, ",", text
+    return encoding, _separator(text), text
 
 
 def _encoding(raw: bytes) -> str:
@@ -138,7 +184,10 @@ def _separator(text: str) -> str:
 
     def columns(separator: str) -> int:
         widths = [len(row) for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=separator) if row]
-        return widths[0] if widths and widths.count(widths[0]) >= 0.9 * len(widths) else 0
+        usual = max(widths, key=lambda width: (widths.count(width), width), default=0)
+        # Titles stand above the header, and a row of sums may be shorter.
+        below = widths[widths.index(usual) :] if widths else []
+        return usual if below.count(usual) >= 0.8 * len(below) else 0
 
     return max(_SEPARATORS, key=columns)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from warehouse import commented
 from warehouse.clock import zone
-from warehouse.commented import toml
+from warehouse.commented import toml, toml_key
 from warehouse.contracts import CONTRACTS
 from warehouse.errors import DataProblemError, Problem, UsageError
 from warehouse.files import write_text
@@ -84,17 +84,26 @@ def init_workspace(
     choices = _Choices(ask, report)
     if "labels" in files:
         report.notes.append(LABELS_NOW)
-    sniffed = {table: sniff(Path(path), table, _said(table, mapping, shape)) for table, path in files.items()}
+    sniffed = {
+        table: sniff(
+            Path(path),
+            table,
+            _said(table, mapping),
+            shape.columns.get(table) if shape else None,
+            _given(table, shape, policies, duplicates),
+        )
+        for table, path in files.items()
+    }
     _refuse_unknown_mapping(mapping or {}, sniffed)
     business = _time_zone(tz, shape, sniffed, choices)
-    sections = [_head(business, currency, shape, choices)]
+    sections = [_head(business, currency or _currency(sniffed), shape, choices)]
     told: set[str] = set()
     for table, seen in sniffed.items():
         columns = _chosen(table, seen, choices)
-        lines = _table(root, table, seen, _given(table, shape, policies, duplicates), columns, shape, choices, told)
-        said = {line.split(" = ")[0] for line in lines}
+        lines = _table(root, table, seen, columns, shape, choices, told)
+        said = {line.split(" = ")[0].split(".")[0] for line in lines}
         lines += commented.table(table, said, first=len(sections) == 1, time_zone=business)
-        sections.append("\n".join([*lines, *_columns(table, columns)]) + "\n")
+        sections.append("\n".join([*lines, *_columns(table, columns, shape)]) + "\n")
     sections += [commented.other_tables(files), *_defaults(set(files))]
     sections += commented.sections(files, {"activity"} if "orders" not in files and "events" in files else ())
     noted = "".join(f"# assumed: {line}\n" for line in report.assumed)
@@ -120,12 +129,21 @@ def _refuse(target: Path, files: dict[str, Path], duplicates: str | None) -> Non
         raise UsageError(f'duplicates is "{duplicates}".', hint="It may be drop or keep.")
 
 
-def _said(table: str, mapping: dict[str, str] | None, shape: Preset | None) -> dict[str, str]:
-    """What is known of a table's columns without looking; what --map says holds for every table with that column."""
+def _said(table: str, mapping: dict[str, str] | None) -> dict[str, str]:
+    """What --map says of a table's columns; it holds for every table with that column."""
     contract = CONTRACTS[table]
     names = {column.name for column in (*contract.columns, *contract.door)}
-    said = dict(shape.columns.get(table, {})) if shape else {}
-    return {**said, **{ours: theirs for ours, theirs in (mapping or {}).items() if ours in names}}
+    return {ours: theirs for ours, theirs in (mapping or {}).items() if ours in names}
+
+
+def _currency(sniffed: dict[str, Sniffed]) -> str | None:
+    """The one currency that a column of currencies names, if there is one."""
+    named = {
+        value.strip().upper()
+        for seen in sniffed.values()
+        for value in seen.sample.get(seen.columns.get("currency", [""])[0], ())
+    }
+    return named.pop() if len(named) == 1 else None
 
 
 def _refuse_unknown_mapping(mapping: dict[str, str], sniffed: dict[str, Sniffed]) -> None:
@@ -146,7 +164,7 @@ def _refuse_unknown_mapping(mapping: dict[str, str], sniffed: dict[str, Sniffed]
 def _time_zone(tz: str | None, shape: Preset | None, sniffed: dict[str, Sniffed], choices: _Choices) -> str:
     if tz:
         return zone(tz).key
-    if shape:
+    if shape and shape.time_zone:
         return shape.time_zone
     naive = [table for table, seen in sniffed.items() if seen.naive_times]
     why = f"times in {', '.join(naive)} have no zone" if naive else "days are counted in a business time zone"
@@ -163,10 +181,10 @@ def _head(business: str, currency: str | None, shape: Preset | None, choices: _C
         f"time_zone = {toml(business)}  # whose days, weeks and months count",
     ]
     if shape:
-        lines.append(f"currency = {toml(shape.currency)}  # the one currency of all amounts")
         lines.append(f"preset = {toml(shape.name)}")
-        choices.report.found.append(f"preset {shape.name}: {business}, {shape.currency}")
-    elif currency:
+        currency = shape.currency or currency
+        choices.report.found.append(f"preset {shape.name}: {business}" + (f", {currency}" if currency else ""))
+    if currency:
         lines.append(f"currency = {toml(currency)}  # the one currency of all amounts")
     else:
         lines.append('currency = "USD"  # only a name; amounts are never converted')
@@ -207,25 +225,27 @@ def _table(
     root: Path,
     table: str,
     seen: Sniffed,
-    policies: dict[str, Any],
     columns: dict[str, str],
     shape: Preset | None,
     choices: _Choices,
     told: set[str],
 ) -> list[str]:
     """What the section of one table says; `told` remembers which policies have had their comment."""
-    if "duplicates" not in policies and table in ("orders", "events"):
+    policies = dict(seen.policies)
+    if not {"duplicates", "duplicates_by"} & set(policies) and table in ("orders", "events"):
         choices.report.assumed.append(f"{table}: rows equal in all columns are dropped (say --duplicates keep)")
     lines = [f"\n[tables.{table}]  # {CONTRACTS[table].grain}"]
     lines += [f"# note: {note}" for note in choices.report.notes if table == "labels"]
     lines.append(f"files = [{toml(_relative(root, seen.path))}]")
-    lines += [*_form(seen, choices), *_numbers(seen, choices)]
+    form = [*_form(seen, choices), *_numbers(seen, choices)]
+    lines += [line for line in form if line.split(" = ")[0] not in policies]
     return lines + _policies(table, columns, policies, shape, told)
 
 
-def _columns(table: str, columns: dict[str, str]) -> list[str]:
-    """What the file's columns are called, and which of ours it does not seem to have."""
-    renamed = {ours: theirs for ours, theirs in columns.items() if ours != theirs}
+def _columns(table: str, columns: dict[str, str], shape: Preset | None) -> list[str]:
+    """What the file's columns are called, and which of ours it does not seem to have; a preset's are all said."""
+    known = shape.columns.get(table, {}) if shape else {}
+    renamed = {ours: theirs for ours, theirs in columns.items() if ours != theirs or ours in known}
     absent = [name for name in CONTRACTS[table].names if name not in columns]
     if not renamed and not absent:
         return []
@@ -296,8 +316,15 @@ def _policies(
         reason = reasons.get(key) or (means.get(key) if key not in told else None)
         told.add(key)
         lines += [f"# {reason}"] if reason else []
-        lines.append(f"{key} = {toml(value)}")
+        lines += _assigned(key, value)
     return lines
+
+
+def _assigned(key: str, value: Any) -> list[str]:
+    """A setting as lines of TOML, one for each entry of what has names of its own."""
+    if isinstance(value, dict):
+        return [f"{key}.{toml_key(name)} = {toml(inner)}" for name, inner in value.items()]
+    return [f"{key} = {toml(value)}"]
 
 
 def _defaults(tables: set[str]) -> list[str]:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from warehouse import layout, loading
+from warehouse import fetching, layout, loading
 from warehouse.clock import local_day
 from warehouse.contracts import CONTRACTS
 from warehouse.drift import compare_ids, drift
@@ -183,10 +184,12 @@ class Store:
         `loaded_at` is a naive UTC instant. `DataProblemError` lists every problem of every file; the store is then as
         it was. `accept_drift`, a reason kept in the manifest, lets a surprising load pass.
         """
-        with self._workspace.lock("store"):
+        with self._workspace.lock("store"), ExitStack() as stack:
             self._tidy()
             self._versions, self._manifests = read_pointer(self._root), {}
-            jobs, said = self._jobs(loaded_at, accept_drift)
+            self._root.mkdir(parents=True, exist_ok=True)
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix=".writing-", dir=self._root))
+            jobs, said = self._jobs(loaded_at, accept_drift, scratch)
             gone = [table for table in self._versions if table not in self._workspace.settings.tables]
             if not jobs and not gone:
                 rows = {table: self.manifest(table).rows for table in sorted(self._versions)}
@@ -215,17 +218,23 @@ class Store:
                     if (table, version.name) not in kept:
                         shutil.rmtree(version, ignore_errors=True)
 
-    def _jobs(self, loaded_at: datetime, accept_drift: str | None) -> tuple[list[loading.Job], list[str]]:
+    def _jobs(self, loaded_at: datetime, accept_drift: str | None, scratch: str) -> tuple[list[loading.Job], list[str]]:
         """What is to be loaded, and what is worth knowing of files that changed or are gone."""
         jobs, notes = [], []
         for table, policy in self._workspace.settings.tables.items():
             base = self.manifest(table) if table in self._current() else None
             known = {source.path: source for source in base.sources} if base else {}
-            found = [(name, path, sha256(path)) for name, path in self._files(table, policy.files)]
+            wanted = loading.settings_hash(self._workspace.settings, table)
+            if policy.source is not None:
+                last = base.sources[-1].path if base and base.settings == wanted else None
+                found = fetching.new_rows(policy, self._workspace.root, Path(scratch), table, last)
+            else:
+                found = [(name, path, sha256(path)) for name, path in self._files(table, policy.files)]
             here = {name for name, _, _ in found}, {digest for _, _, digest in found}
             gone = [name for name, source in known.items() if name not in here[0] and source.sha256 not in here[1]]
+            if policy.source is not None:
+                gone = [name for name in gone if not fetching.is_piece(name)]
             changed = [name for name, _, digest in found if name in known and known[name].sha256 != digest]
-            wanted = loading.settings_hash(self._workspace.settings, table)
             job: loading.Job | None
             if base is None or base.settings != wanted or changed:
                 job = self._whole(table, found, known, wanted, loaded_at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -144,3 +145,13 @@ def test_a_complement_predicts_with_the_other_model(contents: ReleaseContents) -
     assert isinstance(churn, Complement)
     assert np.array_equal(churn.predict(contents.features), 1 - churn.of.predict(contents.features))
     assert (churn.version, churn.kind, churn.columns) == (churn.of.version, churn.of.kind, churn.of.columns)
+
+
+def test_lines_are_not_shaped_as_files_are(release: Release, shop: Any) -> None:
+    """Policies that name columns of the files say nothing about lines under our own names."""
+    orders, told = shop.of("u005", "orders"), release.settings.tables
+    policies = {"duplicates_by": ("Name",), "fill_down": ("Email",), "share_out": ("Total",)}
+    shaped = {**told, "orders": told["orders"].model_copy(update=policies)}
+    same = replace(release, settings=release.settings.model_copy(update={"tables": shaped}))
+    expected = score_lines(release, release.as_of, orders, (), LOADED)
+    assert score_lines(same, release.as_of, orders, (), LOADED).equals(expected)

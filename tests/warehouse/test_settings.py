@@ -63,7 +63,8 @@ ABOVE = {  # what stands before the base
     'currency = "pounds"': 'is "pounds"; allowed: text in quotes such as "EUR".',
     'memory_limit = "lots"': 'is "lots"; allowed: text in quotes such as "1GB".',
     'memory_limit = "0MB"': 'is "0MB"; allowed: at least 64MB.',
-    'preset = "onlineretail"': 'is "onlineretail"; allowed: online-retail. Did you mean "online-retail"?',
+    'preset = "onlineretail"': 'is "onlineretail"; allowed: generic, online-retail, ga4, segment, shopify, taobao.'
+    ' Did you mean "online-retail"?',
     "buckets = 0": 'line 1: "buckets" is 0; allowed: a whole number from 1 to 1,024.',
     "training.seed = -1": 'line 1: "training.seed" is -1; allowed: a whole number from 0 to',
 }
