@@ -132,13 +132,13 @@ def _recommender(loaded: Loaded, tracker: Tracker) -> Row:
     if "orders" not in loaded.store.tables:
         trained = suggestions.nothing(loaded.workspace, loaded.as_of)
     else:
-        asked = _asked(loaded)
-        trained = suggestions.choose(loaded.workspace, loaded.source, asked)
-        recommender_runs.log(tracker, trained, asked)
+        inputs = asked(loaded)
+        trained = suggestions.choose(loaded.workspace, loaded.source, inputs)
+        recommender_runs.log(tracker, trained, inputs)
     return {"model": RECOMMEND, "serves": trained.name, "why": trained.why, "metrics": trained.metrics}
 
 
-def _asked(loaded: Loaded) -> recommender_runs.Inputs:
+def asked(loaded: Loaded) -> recommender_runs.Inputs:
     """What the choice of a recommender depends on."""
     settings = loaded.workspace.settings
     first_day, until = loaded.trainer.reach_of("orders", loaded.as_of)
@@ -151,6 +151,7 @@ def _asked(loaded: Loaded) -> recommender_runs.Inputs:
         settings.recommend.models,
         settings.training.bootstrap_draws,
         settings.training.seed,
+        settings.recommend.fits(),
     )
 
 

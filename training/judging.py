@@ -125,7 +125,7 @@ def judge(
 ) -> Judged:
     """Carries out the protocol as far as the judge. `champion` is refitted as a recipe beside the challenger."""
     protocol, skipped = usable_protocol(snapshots, target, horizon, planned, settings.min_positives)
-    parts = _Parts.of(snapshots, target, horizon, protocol, recipe.max_rows)
+    parts = Parts.of(snapshots, target, horizon, protocol, recipe.max_rows)
     matrix = None
     contenders, named_rule = _rules(parts)
     if protocol.kind != "too_short":
@@ -176,7 +176,7 @@ def _differences(
 
 
 @dataclass(frozen=True)
-class _Parts:
+class Parts:
     """The samples of a protocol by what they are for."""
 
     protocol: Protocol
@@ -187,7 +187,7 @@ class _Parts:
     calibrate: Sample | None
 
     @classmethod
-    def of(cls, snapshots: Snapshots, target: Target, horizon: int, protocol: Protocol, most_rows: int) -> _Parts:
+    def of(cls, snapshots: Snapshots, target: Target, horizon: int, protocol: Protocol, most_rows: int) -> Parts:
         def at(cutoff: date | None) -> Sample | None:
             return snapshots.sample(target, horizon, cutoff) if cutoff else None
 
@@ -210,7 +210,7 @@ def cross_fitted(matrix: Matrix, rounds: int) -> tuple[Fitted, Calibration]:
     return matrix.fit(rounds), Calibration.fit(matrix.out_of_fold(rounds), matrix.y)
 
 
-def _rules(parts: _Parts) -> tuple[dict[str, Contender], str]:
+def _rules(parts: Parts) -> tuple[dict[str, Contender], str]:
     """Every simple rule's probabilities on the judge, and the name of the one that was best before it."""
     contenders, chosen_by = {}, {}
     for name in RULES:
@@ -229,7 +229,7 @@ def _rules(parts: _Parts) -> tuple[dict[str, Contender], str]:
     return contenders, max(chosen_by, key=lambda name: np.nan_to_num(chosen_by[name], nan=-1.0))
 
 
-def _rule(name: str, parts: _Parts) -> tuple[Floats, float]:
+def _rule(name: str, parts: Parts) -> tuple[Floats, float]:
     """Probabilities on the judge, and average precision on what the rule is chosen by; NaN where it tells nobody
     apart (order days among those with one order): it would be chosen by the noise of the others."""
     rule = fit_rule(name, parts.training, parts.horizon, rule_recipe(name))

@@ -42,7 +42,9 @@ class Recorder:
         """One run: params, metrics and tags in one request, then its files, then its registered model."""
         from mlflow.entities import Metric, Param, RunTag
 
-        run = self.client.create_run(self._experiment(record["experiment"]), run_name=record["run_name"])
+        run = self._known(record["run_id"]) or self.client.create_run(
+            self._experiment(record["experiment"]), run_name=record["run_name"]
+        )
         run_id, now = run.info.run_id, int(time.time() * 1000)
         try:
             self.client.log_batch(
@@ -63,8 +65,22 @@ class Recorder:
         except BaseException:
             self.client.set_terminated(run_id, "FAILED")
             raise
-        self.client.set_terminated(run_id)
+        if record["running"]:
+            self.client.update_run(run_id, "RUNNING")
+        else:
+            self.client.set_terminated(run_id)
         return {"run_id": run_id, "model_version": model_version}
+
+    def _known(self, run_id: str | None) -> Any:
+        """The run of that id; None where there is none, or none any more."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.client.get_run(run_id) if run_id else None
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
 
     def _register(self, record: dict[str, Any], run: Any) -> str:
         from mlflow.exceptions import MlflowException
@@ -91,6 +107,28 @@ class Recorder:
         with tempfile.TemporaryDirectory(prefix="reprise-run-") as folder:
             path = self.client.download_artifacts(job["run_id"], job["artifact"], folder)
             return {"text": Path(path).read_text(encoding="utf-8")}
+
+    def describe(self, job: dict[str, Any]) -> dict[str, Any]:
+        """What is told of a run, and which registered versions are made from it."""
+        run = self.client.get_run(job["run_id"])
+        versions = self.client.search_model_versions(f"run_id = '{job['run_id']}'")
+        return {
+            "status": run.info.status,
+            "experiment": self.client.get_experiment(run.info.experiment_id).name,
+            "params": dict(run.data.params),
+            "metrics": dict(run.data.metrics),
+            "tags": dict(run.data.tags),
+            "versions": [[each.name, str(each.version)] for each in versions],
+        }
+
+    def fetch(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Copies a folder of artifacts."""
+        import shutil
+
+        with tempfile.TemporaryDirectory(prefix="reprise-run-") as folder:
+            path = self.client.download_artifacts(job["run_id"], job["artifact"], folder)
+            shutil.copytree(path, job["folder"], dirs_exist_ok=True)
+        return {}
 
 
 def _describe_model(folder: Path, files: Path, run_id: str) -> None:
@@ -158,7 +196,14 @@ def main(uri: str, artifact_folder: str = "") -> None:
     recorder = recorders[0]
     for line in sys.stdin:
         job = json.loads(line)
-        do = {"log": lambda j: recorder.log(j["record"]), "alias": recorder.alias, "read": recorder.read}[job["do"]]
+        does: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "log": lambda j: recorder.log(j["record"]),
+            "alias": recorder.alias,
+            "read": recorder.read,
+            "describe": recorder.describe,
+            "fetch": recorder.fetch,
+        }
+        do = does[job["do"]]
         answer(lambda do=do, job=job: do(job))  # type: ignore[misc]
 
 

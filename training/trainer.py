@@ -20,7 +20,7 @@ from training import cards, gates, protocol, targets
 from training.propensity import RECIPE_FILE, Made, Trained, train_target
 from training.protocol import Protocol
 from training.reach import reach
-from training.recipes import Recipe, tree_recipe
+from training.recipes import Recipe, changed, tree_recipe
 from training.records import log
 from training.registry import Registry
 from training.snapshots import Snapshots
@@ -77,6 +77,10 @@ class Trainer:
             f'There is no target "{name}" here.', hint=f"There are: {', '.join(t.name for t in declared) or 'none'}."
         )
 
+    def complement(self, target: Target, horizon: int, as_of: date) -> Target | None:
+        """The target that answers this one by one minus it, so that nothing is trained; None where none does."""
+        return targets.complement_of(target, horizon, self.declared(as_of))
+
     def reach(self, target: Target, as_of: date | None = None) -> tuple[date, date]:
         """First day, and the day until which rows are observed, of the table that holds the target's outcome; with
         `as_of` as far as they were known then, else of all rows."""
@@ -112,6 +116,10 @@ class Trainer:
         """The tree recipe of that name for the tables of this workspace."""
         return tree_recipe(self.settings.training, self.store.tables, name)
 
+    def recipe_for(self, target: Target) -> Recipe:
+        """The default recipe with what the settings say of this target's trees."""
+        return changed(self.recipe(), target.settings.trees)
+
     def champion_recipe(self, target: str, horizon: int) -> Recipe | None:
         """The recipe of the model that serves now."""
         folder = self.registry.champion(target, horizon)
@@ -129,7 +137,7 @@ class Trainer:
             horizon,
             planned,
             self.settings.training,
-            recipe or self.recipe(),
+            recipe or self.recipe_for(target),
             as_of,
             self.champion_recipe(target.name, horizon),
             self._time_trial(planned.judge),

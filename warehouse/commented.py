@@ -49,6 +49,9 @@ _EXAMPLES: dict[str, Any] = {
     "target": "churn",
     "horizons": [30, 90],
     "activity_days": 60,
+    "trees": {"num_leaves": 6, "learning_rate": 0.04},
+    "als": {"factors": 64, "alpha": 10},
+    "bm25": {"neighbours": 20, "k1": 1.2},
 }
 _WIDEST = 34
 
@@ -102,6 +105,8 @@ def other_tables(tables: Collection[str]) -> str:
 
 def toml(value: Any) -> str:
     """A value as TOML writes it: texts, numbers, flags and lists of these are the same as in JSON."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {toml(inner)}" for key, inner in value.items()) + " }"
     return json.dumps(value, ensure_ascii=False)
 
 
