@@ -22,8 +22,8 @@ EPILOG = (
     "before or after the verb. Exit codes: 0 ok, 1 failed, 2 usage, 3 data problem, 4 not ready."
 )
 COMMANDS = (
-    "init", "check", "run", "features", "train", "tune", "backtest", "models", "score", "export", "recommend",
-    "explain", "audience", "serve", "doctor", "demo",
+    "init", "check", "run", "features", "train", "tune", "compare", "backtest", "models", "score", "export",
+    "recommend", "explain", "audience", "serve", "doctor", "demo",
 )  # fmt: skip
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
 from pipeline import teaching
 from pipeline.opening import Loaded, load
+from training import records
+from training.recipes import tree_settings
 from training.recommender_tuning import RecommenderSearch
 from training.studies import Setting, Space, Study, Tried
 from training.tracking import Record, Tracker, prepare
 from training.tuning import Search
-from warehouse.errors import UsageError
+from warehouse.errors import NotReadyError, UsageError
 from warehouse.progress import Progress
 from warehouse.workspace import Workspace
 
@@ -211,3 +213,68 @@ class _Log:
             }
         told = json.dumps(tuned.as_dict(), ensure_ascii=False, indent=1, default=str)
         self._tracker.log(Record(EXPERIMENT, self._study.name, {}, metrics, {}, {"study.json": told}, run_id=self.run))
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Trainings that change nothing that serves: what each gave, and how to make it serve all the same."""
+
+    as_of: date
+    experiment: str
+    rows: Sequence[Mapping[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"as_of": self.as_of, "experiment": self.experiment, "trained": self.rows}
+
+    def lines(self) -> list[str]:
+        told = [f"{row['model']}: {row['version']} (run {row['mlflow_run']}). {row['why']}" for row in self.rows]
+        promote = 'to make one serve: reprise models promote VERSION --reason "why"'
+        return [*told, f"logged under {self.experiment}; what serves is as before; {promote}"]
+
+
+def train(
+    workspace: Workspace,
+    target: str | None,
+    said: Sequence[str],
+    experiment: str | None,
+    as_of: date | None,
+    loaded_at: datetime,
+    progress: Progress,
+    tell: Callable[[str], None],
+) -> Attempt:
+    """Trains with settings typed as KEY=VALUE, logs under `experiment` (the usual one if absent), promotes nothing."""
+    wishes = tree_settings(dict(_typed(each) for each in said))
+    if target == teaching.RECOMMEND:
+        raise UsageError(
+            "Recommenders have no trees to set.", hint="Their settings are [recommend.als] and [recommend.bm25]."
+        )
+    name = experiment or records.EXPERIMENT
+    with workspace.lock("run"):
+        loaded, _ = load(workspace, as_of, loaded_at, progress)
+        trainer = loaded.trainer
+        if target is not None:
+            trainer.target(target, loaded.as_of)
+        with prepare(workspace) as tracker:
+            report = trainer.train_all(loaded.as_of, tracker, only=target, wishes=wishes, experiment=name)
+        for absent in report.absent if target is None else ():
+            tell(str(absent))
+    if not report.trained:
+        told = "; ".join(str(each) for each in report.absent) or f"{target} is one minus another target"
+        raise NotReadyError(f"Nothing was trained: {told}")
+    rows = [
+        {**teaching.row(each), "version": each.model.version, "mlflow_run": report.runs[each.model.version],
+         "serves": None, "would_promote": each.promoted, "promoted": False}
+        for each in report.trained
+    ]  # fmt: skip
+    return Attempt(loaded.as_of, name, rows)
+
+
+def _typed(text: str) -> tuple[str, Any]:
+    """KEY=VALUE; a value is a number where it can be read as one."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f'"{text}" is not KEY=VALUE.', hint="Such as --set num_leaves=31.")
+    try:
+        return key.strip(), json.loads(value)
+    except ValueError:
+        return key.strip(), value.strip()

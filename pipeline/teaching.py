@@ -75,7 +75,7 @@ def train(
         recommender = beside.submit(_recommender, loaded, open_tracker) if only in (None, RECOMMEND) else None
         if only != RECOMMEND:
             report = loaded.trainer.train_all(loaded.as_of, open_tracker, only=only, who=WHO)
-            rows += [_row(trained) for trained in report.trained]
+            rows += [row(trained) for trained in report.trained]
             step(_told(report))
             if only is None:
                 _remember(loaded, report)
@@ -86,7 +86,7 @@ def train(
     return rows
 
 
-def _row(trained: Trained) -> Row:
+def row(trained: Trained) -> Row:
     """One training for people: what was judged, and what serves from now on."""
     judged = trained.judged
     name = "lightgbm" if "lightgbm" in judged.contenders else judged.named_rule

@@ -33,7 +33,7 @@ SHOWN_DRIVERS = 10
 def card(trained: Trained, made: Made | None = None) -> dict[str, Any]:
     """The card of one model of a training, of the candidate unless another is given, as plain values."""
     made = made or trained.candidate
-    best = _shown(trained, made)
+    best = shown(trained, made)
     return {
         "version": made.model.version,
         "target": trained.target.name,
@@ -100,14 +100,14 @@ def markdown(trained: Trained, made: Made | None = None, language: Literal["en",
         f"- Judged on {protocol.judge}: {judged.n:,} customers, {judged.base_rate:.1%} of them y = 1",
         f"- Protocol: {protocol.kind} ({PROTOCOLS[protocol.kind]})",
         f"- Dates: {_dates(trained)}",
-        f"- {sentence(judged, trained.target, _shown(trained, made))}",
+        f"- {sentence(judged, trained.target, shown(trained, made))}",
         "",
         *_metric_table(trained),
         "",
         *_differences(trained),
-        f"## Tenths of the customers by {_shown(trained, made)}, highest predictions first",
+        f"## Tenths of the customers by {shown(trained, made)}, highest predictions first",
         "",
-        *_decile_table(trained, _shown(trained, made)),
+        *_decile_table(trained, shown(trained, made)),
         "",
     ]
     if drivers(made.model):
@@ -160,7 +160,7 @@ def _differences(trained: Trained) -> list[str]:
     return lines
 
 
-def _shown(trained: Trained, made: Made) -> str:
+def shown(trained: Trained, made: Made) -> str:
     """Whose predictions the card shows: a rule's own on the card of a rule, else the trees' where there are any."""
     if made.recipe.rule in trained.judged.contenders:
         return str(made.recipe.rule)
@@ -182,7 +182,7 @@ def _driver_lines(made: Made, language: Literal["en", "zh"]) -> list[str]:
 
 def calibration_figure(trained: Trained, made: Made | None = None) -> dict[str, Any]:
     """Predicted against observed in ten bins of equal count, as a Plotly figure (`plotly.io.from_json` reads it)."""
-    best = _shown(trained, made or trained.candidate)
+    best = shown(trained, made or trained.candidate)
     rows = metrics.decile_table(trained.judged.sample.y, trained.judged.p(best))
     predicted, observed = [d.mean_predicted for d in rows], [d.observed_rate for d in rows]
     most = max([*predicted, *observed, 0.01])

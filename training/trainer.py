@@ -17,6 +17,7 @@ from typing import Any
 from features.source import StoreSource, act_statement
 from models.propensity import PropensityModel
 from training import cards, gates, protocol, targets
+from training.judgements import Judgement
 from training.propensity import RECIPE_FILE, Made, Trained, train_target
 from training.protocol import Protocol
 from training.reach import reach
@@ -30,6 +31,7 @@ from training.tracking import Logged, Tracker
 from warehouse.errors import NotReadyError, RepriseError, UsageError
 from warehouse.files import write_text
 from warehouse.progress import Progress, silent
+from warehouse.settings import TreeSettings
 from warehouse.store import Store
 from warehouse.workspace import Workspace
 
@@ -160,9 +162,14 @@ class Trainer:
         horizon: int | None = None,
         recipe: Recipe | None = None,
         who: str | None = None,
+        wishes: TreeSettings | None = None,
+        experiment: str | None = None,
     ) -> TrainingReport:
         """Trains every declared target at every horizon (or only those named), keeps what was made, promotes what
         passed its gate and logs each training. What cannot be trained is told in `absent`, and nothing else stops.
+
+        `wishes` change each target's recipe. With an `experiment`, the name under which it is logged, nothing is
+        promoted.
         """
         declared = self.declared(as_of)
         wanted = [self.target(only, as_of)] if only else declared
@@ -171,15 +178,15 @@ class Trainer:
         absent = list(targets.unavailable(self.store.tables))
         waiting: dict[str, Future[Logged]] = {}
         asked = [(t, h) for t, h in pairs if targets.complement_of(t, h, declared) is None]
-        for done, made in enumerate(self._side_by_side(asked, as_of, recipe)):
+        for done, made in enumerate(self._side_by_side(asked, as_of, recipe, wishes)):
             self.progress("training", done + 1, len(asked))
             if isinstance(made, Absent):
                 absent.append(made)
                 continue
-            self.keep(made, declared, who or _who())
+            self.keep(made, declared, who or _who(), promote=experiment is None)
             trained.append(made)
             if tracker is not None:
-                waiting |= log(tracker, made, self._directory)
+                waiting |= log(tracker, made, self._directory, experiment)
         served = {(t.target.name, t.horizon) for t in trained}
         complements = tuple(
             (t.name, h, other.name)
@@ -190,7 +197,11 @@ class Trainer:
         return TrainingReport(tuple(trained), complements, tuple(absent), runs)
 
     def _side_by_side(
-        self, asked: Sequence[tuple[Target, int]], as_of: date, recipe: Recipe | None
+        self,
+        asked: Sequence[tuple[Target, int]],
+        as_of: date,
+        recipe: Recipe | None,
+        wishes: TreeSettings | None = None,
     ) -> Iterator[Trained | Absent]:
         """The trainings in their order, as many at once as there are threads; what cannot be trained says why."""
         # The customers of `as_of` are scored next.
@@ -199,7 +210,7 @@ class Trainer:
         def one(pair: tuple[Target, int]) -> Trained | Absent:
             target, horizon = pair
             try:
-                return self.train(target, horizon, as_of, recipe)
+                return self.train(target, horizon, as_of, changed(recipe or self.recipe_for(target), wishes))
             except NotReadyError as error:
                 return Absent(f"{target.name}, {horizon} days", error.message.rstrip("."), _needs(error))
 
@@ -214,16 +225,17 @@ class Trainer:
                 dates |= set(self.plan(target, horizon, as_of).closed)
         return dates
 
-    def keep(self, trained: Trained, declared: Sequence[Target], who: str) -> None:
-        """Writes the models of a training into the registry and promotes the one that is to serve."""
+    def keep(self, trained: Trained, declared: Sequence[Target], who: str, promote: bool = True) -> None:
+        """Writes the models of a training into the registry and promotes the one that is to serve; without `promote`
+        only the candidate is kept."""
         complements = [
             self._complement(t, trained)
             for t in declared
             if (other := targets.complement_of(t, trained.horizon, declared)) and other.name == trained.target.name
         ]
-        for made in filter(None, (trained.candidate, trained.serves)):
+        for made in filter(None, (trained.candidate, trained.serves if promote else None)):
             self._add(made, trained, complements)
-        if trained.serves is not None:
+        if trained.serves is not None and promote:
             version = trained.serves.model.version
             self.registry.promote(trained.target.name, trained.horizon, version, trained.why, who)
 
@@ -244,6 +256,8 @@ class Trainer:
                 folder / cards.CARD_JSON, json.dumps(cards.card(trained, made), ensure_ascii=False, indent=1) + "\n"
             )
 
+        said = Judgement.of(trained.judged, trained.target, cards.shown(trained, made))
+        said.write(self.registry.judged(made.model.version))
         return self.registry.add(trained.target.name, trained.horizon, made.model.version, write)
 
 

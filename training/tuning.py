@@ -77,7 +77,8 @@ class Search:
         if not self._past_dates:
             raise NotReadyError(
                 f"No date before {planned.judge} can be trained and measured for {target.name}, {horizon} days.",
-                hint=f"It needs at least {3 * horizon + HISTORY_SHORT} days of rows, or a shorter horizon.",
+                hint=f"It needs at least {3 * horizon + HISTORY_SHORT} days of rows, with [training] min_positives "
+                f"({settings.min_positives}) customers of either kind at every cutoff; or a shorter horizon.",
             )
 
     @property
