@@ -142,8 +142,9 @@ def test_a_search_is_continued_logged_in_one_run_and_writes_no_settings(shop: Si
     assert (first.trials, second.trials) == (1, 3)
     assert first.judged is None
     assert (first.study, first.run) == (second.study, second.run)
-    assert len(nested(shop.tracker, second.run or "")) == 3
+    # Asked after everything that was queued.
     assert shop.tracker.describe(second.run or "")["status"] == "FINISHED"
+    assert len(nested(shop.tracker, second.run or "")) == 3
     assert (shop.workspace.root / "reprise.toml").read_bytes() == settings
     with pytest.raises(UsageError, match="made no model: it is of study"):
         comparisons.promote_run(shop.workspace, second.run or "", "no")
