@@ -58,6 +58,7 @@ def card(trained: Trained, made: Made | None = None) -> dict[str, Any]:
         "serves": trained.serves.model.version if trained.serves else None,
         "why": trained.why,
         "leak_check": {"clean": trained.leaks.clean, "problems": list(trained.leaks.problems)},
+        "level": trained.level.to_json(),
         "notes": notes(trained),
     }
 
@@ -76,7 +77,13 @@ def notes(trained: Trained) -> list[str]:
         "cutoffs and calibrated anew on predictions for customers that its fit had not seen.",
         "The level follows the past: where the share of buyers moves from month to month, all probabilities are too "
         "high or too low together (level error), while their order and proportions hold (shape error).",
+        _level(trained),
     ]
+    if trained.level.unseen:
+        said.append(
+            f"The {trained.horizon} days from {trained.as_of} hold {', '.join(trained.level.unseen)}, which no window "
+            "that was learnt from did: what a season does to the level is not known here."
+        )
     if any(name.startswith(("contact", "days_since_last_contact")) for name in trained.model.columns):
         said.append("Contacts are among the features: a probability means under usual contact.")
     said += [
@@ -84,6 +91,18 @@ def notes(trained: Trained) -> list[str]:
         for s in judged.skipped
     ]
     return said
+
+
+def _level(trained: Trained) -> str:
+    """How uncertain the level is, at the share of y = 1 the judged customers had."""
+    level, rate = trained.level, min(max(trained.judged.base_rate, 1e-3), 1 - 1e-3)
+    low, high = level.of([rate])
+    told = f"Over {len(level.steps)} past steps of {trained.horizon} days" if level.steps else "No past step was seen"
+    how = "it is in the probabilities" if level.applied else "it is not in the probabilities"
+    return (
+        f"{told}; the drift of the level expected from them is {level.shift:+.2f} in log-odds ({how}). "
+        f"Where {rate:.1%} are promised on average, 80 % of the time between {low:.1%} and {high:.1%} come."
+    )
 
 
 def markdown(trained: Trained, made: Made | None = None, language: Literal["en", "zh"] = "en") -> str:

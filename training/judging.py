@@ -20,6 +20,7 @@ from models.calibration import Calibration
 from training.candidates import Fitted, Matrix, fit_rule, rule_out_of_fold
 from training.evaluation import propensity as metrics
 from training.evaluation.intervals import Interval, Resample, metric_intervals, paired_interval, resample
+from training.levels import Level, forecast, shifted
 from training.protocol import Protocol, without
 from training.recipes import Recipe, rule_recipe
 from training.snapshots import Pool, Sample, Snapshots, pool
@@ -64,7 +65,8 @@ class Judged:
     """The outcome of a judgement. `named_rule` is the rule that was best before the judge was looked at.
 
     `intervals` and `differences` hold 95 % intervals: of each contender's metrics, and of trees − named rule and
-    trees − champion in each compared metric.
+    trees − champion in each compared metric. `level` is the forecast for the judged date by the dates before
+    it; where it is applied, it is in the probabilities of all.
     """
 
     protocol: Protocol
@@ -76,6 +78,7 @@ class Judged:
     differences: Mapping[str, Mapping[str, Interval]]
     draws: Resample
     matrix: Matrix | None = field(default=None, repr=False)
+    level: Level | None = None
 
     @property
     def n(self) -> int:
@@ -138,6 +141,14 @@ def judge(
                 else parts.trees(CHAMPION, Matrix(parts.training, champion, horizon))
             )
     sample = parts.judged
+    level = None
+    if protocol.kind != "too_short":
+        before = [cutoff for cutoff in protocol.closed if cutoff != protocol.judge]
+        level = forecast(
+            snapshots, target, horizon, before, protocol.judge, settings.min_positives, settings.level == "forecast"
+        )
+        if level.applied:
+            contenders = {name: replace(c, p=shifted(c.p, level.shift)) for name, c in contenders.items()}
     ids = np.asarray(sample.table.column("entity_id").to_pylist(), dtype=object).astype(str)
     draws = resample(ids, sample.y, settings.bootstrap_draws, settings.seed, INTERVAL_USERS)
     intervals = _intervals(draws, contenders, named_rule)
@@ -151,6 +162,7 @@ def judge(
         _differences(draws, contenders, named_rule),
         draws,
         matrix,
+        level,
     )
 
 

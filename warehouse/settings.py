@@ -136,6 +136,9 @@ class TrainingSettings(_Section):
     )
     bootstrap_draws: int = Field(default=1000, ge=100, le=10000, description="Resamples behind each interval.")
     min_positives: int = Field(default=50, ge=2, description="A cutoff with fewer positives or negatives is skipped.")
+    level: Literal["as_learnt", "forecast"] = Field(
+        default="as_learnt", description="forecast: all probabilities are shifted by the drift of past dates."
+    )
     use_protected: bool = Field(default=False, description="Let gender and birth year into models.")
     exclude_families: tuple[str, ...] = Field(default=(), description="Feature families that models do not see.")
     tracking_uri: str | None = Field(default=None, description="An MLflow server; sqlite in the workspace if absent.")
