@@ -16,6 +16,7 @@ from training.recommender_tuning import RecommenderSearch
 from training.studies import Setting, Space, Study, Tried
 from training.tracking import Record, Tracker, prepare
 from training.tuning import Search
+from training.usefulness import lines, usefulness
 from warehouse.errors import NotReadyError, UsageError
 from warehouse.progress import Progress
 from warehouse.workspace import Workspace
@@ -123,9 +124,13 @@ def tune(
 
 
 def _search(loaded: Loaded, name: str, horizon: int | None, progress: Progress) -> Searching:
-    trainer, as_of = loaded.trainer, loaded.as_of
     if name == teaching.RECOMMEND:
         return RecommenderSearch(loaded.source, teaching.asked(loaded), progress)
+    return _search_of_trees(loaded, name, horizon)
+
+
+def _search_of_trees(loaded: Loaded, name: str, horizon: int | None) -> Search:
+    trainer, as_of = loaded.trainer, loaded.as_of
     target = trainer.target(name, as_of)
     days = horizon or target.horizons[0]
     complement = trainer.complement(target, days, as_of)
@@ -138,6 +143,42 @@ def _search(loaded: Loaded, name: str, horizon: int | None, progress: Progress) 
     first, _ = trainer.reach(target, as_of)
     snapshots = trainer.snapshots.as_known(as_of)
     return Search(snapshots, target, days, planned, first, trainer.settings.training, trainer.recipe_for(target))
+
+
+@dataclass(frozen=True)
+class Families:
+    """What each family of features is worth to a target."""
+
+    payload: dict[str, Any]
+
+    def lines(self) -> list[str]:
+        return lines(self.payload)
+
+
+def families(
+    workspace: Workspace,
+    target: str,
+    horizon: int | None,
+    as_of: date | None,
+    loaded_at: datetime,
+    progress: Progress,
+) -> Families:
+    """What a target's ranking loses without each family of features, on past dates before the judged one; logged."""
+    with workspace.lock("run"):
+        loaded, _ = load(workspace, as_of, loaded_at, progress)
+        search = _search_of_trees(loaded, target, horizon)
+        found = usefulness(search, progress)
+        payload = {"target": target, "horizon_days": search.horizon, **found.to_json()}
+        metrics = {f"loss/{family.name}": family.loss for family in found.families}
+        told = json.dumps(payload, indent=1)
+        with prepare(workspace) as tracker:
+            params = {"target": target, "dates": ", ".join(found.dates), "useless": ", ".join(found.useless)}
+            record = Record(
+                "usefulness", search.name, params, {"value": found.whole, **metrics}, {"kind": "usefulness"},
+                {"usefulness.json": told},
+            )  # fmt: skip
+            payload["mlflow_run"] = tracker.log(record).result().run_id
+    return Families(payload)
 
 
 def _searched(search: Searching, study: Study, target: str, trials: int, tracker: Tracker, progress: Progress) -> Tuned:

@@ -209,12 +209,15 @@ class Parts:
 
     def trees(self, name: str, matrix: Matrix) -> Contender:
         """Trees trained, stopped and calibrated before the judge's day, and their probabilities on it."""
-        if self.stop is not None and self.calibrate is not None:
-            fitted = matrix.fit(later=self.stop)
-            calibration = Calibration.fit(fitted.raw(self.calibrate.table), self.calibrate.y)
-        else:
-            fitted, calibration = cross_fitted(matrix, matrix.rounds_by_folds())
+        fitted, calibration = self.fitted(matrix)
         return Contender(name, matrix.recipe, calibration.apply(fitted.raw(self.judged.table)), fitted.rounds)
+
+    def fitted(self, matrix: Matrix) -> tuple[Fitted, Calibration]:
+        """Trees trained, stopped and calibrated before the judge's day."""
+        if self.stop is None or self.calibrate is None:
+            return cross_fitted(matrix, matrix.rounds_by_folds())
+        fitted = matrix.fit(later=self.stop)
+        return fitted, Calibration.fit(fitted.raw(self.calibrate.table), self.calibrate.y)
 
 
 def cross_fitted(matrix: Matrix, rounds: int) -> tuple[Fitted, Calibration]:

@@ -26,7 +26,7 @@ from training.targets import Target
 from warehouse.errors import DataProblemError
 
 RULE = "order_days_minus_recency"
-SHRINKAGE = 2.0
+SHRINKAGE = 4.0
 """So many steps without any drift are counted beside those that were seen."""
 USUAL_SPREAD = 0.25
 """The spread of steps, in log-odds, where fewer than three were seen."""

@@ -42,7 +42,7 @@ SPACE: Space = {
 
 
 @dataclass(frozen=True)
-class _Past:
+class Past:
     """One tuning date: its rows, encoded and binned once for all trials."""
 
     as_of: date
@@ -72,9 +72,9 @@ class Search:
         self._first_day = first_day
         dates = tuning_dates(planned.judge, first_day, horizon)
         snapshots.prepare({c for day in dates for c in self._plan(day).closed}, settings.threads)
-        found = (self._past(day) for day in dates)
-        self._past_dates = [past for past in found if past is not None]
-        if not self._past_dates:
+        found = (self._past_of(day) for day in dates)
+        self.past = [past for past in found if past is not None]
+        if not self.past:
             raise NotReadyError(
                 f"No date before {planned.judge} can be trained and measured for {target.name}, {horizon} days.",
                 hint=f"It needs at least {3 * horizon + HISTORY_SHORT} days of rows, with [training] min_positives "
@@ -84,7 +84,7 @@ class Search:
     @property
     def dates(self) -> tuple[date, ...]:
         """The tuning dates, earliest first."""
-        return tuple(past.as_of for past in self._past_dates)
+        return tuple(past.as_of for past in self.past)
 
     @property
     def judge_day(self) -> date:
@@ -127,7 +127,7 @@ class Search:
         """The mean over the tuning dates of (average precision + AUC) / 2, what the gate asks; and its parts."""
         recipe = self.recipe(settings)
         with ThreadPoolExecutor(self.settings.threads) as workers:
-            found = list(workers.map(lambda past: _measured(past, recipe), self._past_dates))
+            found = list(workers.map(lambda past: _measured(past, recipe), self.past))
         value = float(np.mean([(each["average_precision"] + each["auc"]) / 2 for each in found]))
         return value, {"dates": found}
 
@@ -147,14 +147,14 @@ class Search:
         known = day + timedelta(days=self.horizon)
         return protocol.plan(known, known, self._first_day, self.horizon, self.settings.max_cutoffs)
 
-    def _past(self, day: date) -> _Past | None:
+    def _past_of(self, day: date) -> Past | None:
         usable, _ = usable_protocol(
             self.snapshots, self.target, self.horizon, self._plan(day), self.settings.min_positives
         )
         if usable.kind == "too_short":
             return None
         parts = Parts.of(self.snapshots, self.target, self.horizon, usable, self.base.max_rows)
-        return _Past(day, parts, Matrix(parts.training, self.base, self.horizon))
+        return Past(day, parts, Matrix(parts.training, self.base, self.horizon))
 
 
 def including(space: Space, point: Mapping[str, Setting]) -> Space:
@@ -194,7 +194,7 @@ def told(judged: Judged) -> dict[str, Any]:
     }
 
 
-def _measured(past: _Past, recipe: Recipe) -> dict[str, Any]:
+def _measured(past: Past, recipe: Recipe) -> dict[str, Any]:
     matrix = copy(past.matrix)
     matrix.recipe = recipe
     found = past.parts.trees(TREES, matrix)
