@@ -11,10 +11,6 @@ from models.estimators import PropensityClassifier
 from models.propensity import PropensityModel
 
 SMALL = {"rounds": 10, "min_rows_in_leaf": 5}
-NOT_OURS = {
-    # Trees of rows drawn at random see other rows where weights, order or copies change what is drawn.
-    "check_methods_sample_order_invariance": "LightGBM's float sums depend on the block of rows in the last bit",
-}
 
 
 def frame(rows=300, seed=3):
@@ -38,8 +34,6 @@ def _checks():
 
 @pytest.mark.parametrize(("estimator", "check"), _checks())
 def test_scikit_learn_checks(estimator, check):
-    if check.func.__name__ in NOT_OURS:
-        pytest.skip(NOT_OURS[check.func.__name__])
     check(estimator)
 
 
