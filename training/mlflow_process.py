@@ -53,6 +53,8 @@ class Recorder:
                 [Param(k, v) for k, v in record["params"].items()],
                 [RunTag(k, v) for k, v in record["tags"].items()],
             )
+            if record["data"]:
+                self._log_data(run_id, record["data"])
             with tempfile.TemporaryDirectory(prefix="reprise-run-") as folder:
                 _write(Path(folder), record["artifacts"])
                 if record["model_files"]:
@@ -70,6 +72,14 @@ class Recorder:
         else:
             self.client.set_terminated(run_id)
         return {"run_id": run_id, "model_version": model_version}
+
+    def _log_data(self, run_id: str, fingerprint: str) -> None:
+        """The store a run was made from, as MLflow's dataset: its fingerprint, not a row of it."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        source = json.dumps({"fingerprint": fingerprint})
+        data = Dataset("store", fingerprint[:32], "reprise", source)
+        self.client.log_inputs(run_id, datasets=[DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
 
     def _known(self, run_id: str | None) -> Any:
         """The run of that id; None where there is none, or none any more."""
@@ -138,7 +148,7 @@ def _describe_model(folder: Path, files: Path, run_id: str) -> None:
     from mlflow.models import Model
 
     shutil.copytree(files, folder / "data")
-    described = Model(artifact_path=MODEL_FOLDER, run_id=run_id)
+    described = Model(artifact_path=MODEL_FOLDER, run_id=run_id, signature=_signature(files / "model.json"))
     described.add_flavor(
         "python_function", loader_module="training.mlflow_model", data="data", env={"virtualenv": "python_env.yaml"}
     )
@@ -147,6 +157,19 @@ def _describe_model(folder: Path, files: Path, run_id: str) -> None:
     (folder / "requirements.txt").write_text("\n".join(pins) + "\n", encoding="utf-8")
     python = f"python: {sys.version_info.major}.{sys.version_info.minor}\n"
     (folder / "python_env.yaml").write_text(f"{python}dependencies:\n- -r requirements.txt\n", encoding="utf-8")
+
+
+def _signature(file: Path) -> Any:
+    """Every column a tree model reads, by its kind, and the probability it gives; None for a rule, or no such file."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    schema = json.loads(file.read_text(encoding="utf-8"))["schema"] if file.is_file() else None
+    if not schema:
+        return None
+    kinds = {name: "string" if name in schema["categories"] else "double" for name in schema["names"]}
+    columns: list[Any] = [ColSpec(kind, name, required=False) for name, kind in kinds.items()]
+    return ModelSignature(Schema(columns), Schema([ColSpec("double")]))
 
 
 def _describe_recipe(folder: Path, texts: dict[str, str], run_id: str) -> None:

@@ -54,6 +54,7 @@ def _record(trained: Trained, made: Made, files: Path, experiment: str | None = 
         name,
         files,
         alias,
+        data=str(trained.inputs["data_fingerprint"]),
     )
 
 

@@ -55,7 +55,8 @@ class Record:
     and registered as a new version of `model_name`, which then carries `alias`. Instead of a folder that
     `mlflow.pyfunc.load_model` opens, `model_texts` may hold a recipe to be read. Nothing in it may name a customer.
 
-    `run_id` names a run that the record is added to, if it is still there; `running` leaves the run open.
+    `run_id` names a run that the record is added to, if it is still there; `running` leaves the run open. `data` is the
+    fingerprint of the store it was made from.
     """
 
     experiment: str
@@ -70,6 +71,7 @@ class Record:
     model_texts: Mapping[str, str] = field(default_factory=dict)
     run_id: str | None = None
     running: bool = False
+    data: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What crosses to the MLflow process; metrics that are not finite stay here."""
