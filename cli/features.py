@@ -1,4 +1,4 @@
-"""`reprise features build|list`."""
+"""`reprise features build|list|usefulness`."""
 
 from __future__ import annotations
 
@@ -51,3 +51,18 @@ def register(app: typer.Typer) -> None:
         ]
         rows = [(f.name, f.family, f.unit, f.window_days, f.zh if chinese else f.en) for f in found]
         shell.table(payload, ("name", "family", "unit", "days", "meaning"), rows, shown=("name", "family", "meaning"))
+
+    @features.command("usefulness")
+    def usefulness(
+        context: typer.Context,
+        target: Annotated[str, typer.Argument(help="A target such as repurchase.")],
+        horizon: Annotated[int | None, typer.Option(help="Days looked ahead; the target's first if absent.")] = None,
+        as_of: Annotated[str | None, typer.Option(help="The cutoff; else the day after the last row.")] = None,
+    ) -> None:
+        """Show what a target's ranking loses without each family of features."""
+        from pipeline import experiments
+
+        shell = session(context)
+        day = parse_day(as_of) if as_of else None
+        found = experiments.families(shell.workspace(), target, horizon, day, now(), shell.progress)
+        shell.answer(found.payload, found.lines())

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from cli.session import session
-from pipeline import champions
+from pipeline import champions, comparisons
+from warehouse.errors import UsageError
 
 NEXT = "from the next `reprise score`, or the first run of a new day, on."
 
@@ -39,18 +40,46 @@ def register(app: typer.Typer) -> None:
         """Print the card of a model in plain words."""
         shell = session(context)
         card = champions.card(shell.workspace(), version)
-        shell.answer(card, [card["text"]])
+        changes = [champions.told(entry) for entry in card["history"]]
+        shell.answer(card, [card["text"], "## What served, since when and why", "", *(f"- {line}" for line in changes)])
+
+    @models.command("history")
+    def history(
+        context: typer.Context,
+        target: Annotated[str | None, typer.Argument(help="One target; all if absent.")] = None,
+    ) -> None:
+        """List every promotion and rollback: who, when and why."""
+        shell = session(context)
+        found = champions.history(shell.workspace(), target)
+        columns = ("at", "target", "horizon_days", "action", "by", "version", "who", "reason", "run")
+        shell.table(
+            found,
+            columns,
+            [[entry[name] for name in columns] for entry in found],
+            shown=("at", "target", "horizon_days", "action", "by", "who"),
+            notes=[champions.told(entry) for entry in found],
+        )
 
     @models.command("promote")
     def promote(
         context: typer.Context,
-        version: Annotated[str, typer.Argument(help="A model version.")],
-        reason: Annotated[str, typer.Option(help="Why; it is kept, with who and when.")] = "promoted by hand",
+        version: Annotated[str | None, typer.Argument(help="A model version.")] = None,
+        run: Annotated[
+            str | None, typer.Option(help="Instead: the id of a finished run; it asks for a reason.")
+        ] = None,
+        reason: Annotated[str | None, typer.Option(help="Why; it is kept, with who and when.")] = None,
     ) -> None:
-        """Make a version the one that serves from the next scoring on."""
+        """Make a version, or what a run made, serve from the next scoring on."""
         shell = session(context)
-        entry = champions.promote(shell.workspace(), version, reason)
-        shell.answer(entry, [f"{entry['target']} {entry['horizon_days']} d: {version} serves {NEXT}"])
+        if (version is None) == (run is None):
+            raise UsageError("Name a model version, or a run with --run.", hint="`reprise models list` shows versions.")
+        if run is not None:
+            if not reason:
+                raise UsageError("A run is promoted by hand only with a reason.", hint='Add --reason "why".')
+            entry = comparisons.promote_run(shell.workspace(), run, reason)
+        else:
+            entry = champions.promote(shell.workspace(), str(version), reason or "promoted by hand")
+        shell.answer(entry, [f"{entry['target']} {entry['horizon_days']} d: {entry['version']} serves {NEXT}"])
 
     @models.command("rollback")
     def rollback(

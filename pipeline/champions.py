@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -16,7 +17,7 @@ from warehouse.workspace import Workspace
 def versions(workspace: Workspace) -> list[dict[str, Any]]:
     """Every version there is: target, horizon, kind, since when and why it serves where it does."""
     registry, found = Registry(workspace), []
-    for target, horizon in registry.names():
+    for target, horizon in registry.kept():
         history = registry.history(target, horizon)
         for version in registry.versions(target, horizon):
             model = PropensityModel.load(registry.directory(target, horizon, version))
@@ -49,15 +50,36 @@ def card(workspace: Workspace, version: str) -> dict[str, Any]:
     return {"version": version, "target": target, "horizon_days": horizon, "text": text, "history": history}
 
 
-def promote(workspace: Workspace, version: str, reason: str) -> dict[str, Any]:
-    """Makes a version the one that serves from the next scoring on; the change is written down."""
+def promote(workspace: Workspace, version: str, reason: str, run: str | None = None) -> dict[str, Any]:
+    """Makes a version the one that serves from the next scoring on; the change is written down.
+
+    `run` is the run on the tracking server by which it was named.
+    """
     registry = Registry(workspace)
     target, horizon = _place(registry, version)
-    return {
-        "target": target,
-        "horizon_days": horizon,
-        **asdict(registry.promote(target, horizon, version, reason, _who())),
-    }
+    entry = registry.promote(target, horizon, version, reason, _who(), by="hand", run=run)
+    return {"target": target, "horizon_days": horizon, **asdict(entry)}
+
+
+def history(workspace: Workspace, target: str | None = None) -> list[dict[str, Any]]:
+    """Every promotion, by a training's gate or by hand, and every rollback, oldest first: who, when and why."""
+    registry = Registry(workspace)
+    if target is not None and target not in {name for name, _ in registry.names()}:
+        _check_name(registry, target, 0)
+    rows = [
+        {"target": name, "horizon_days": horizon, **asdict(entry)}
+        for name, horizon in registry.names()
+        if target in (None, name)
+        for entry in registry.history(name, horizon)
+    ]
+    return sorted(rows, key=lambda row: str(row["at"]))
+
+
+def told(entry: Mapping[str, Any]) -> str:
+    """A change of champion in one line."""
+    by = {"gate": " (by its gate)", "hand": " (by hand)"}.get(str(entry["by"]), "")
+    run = f", run {entry['run']}" if entry["run"] else ""
+    return f"{entry['at']}  {entry['action']}{by} {entry['version']} by {entry['who']}{run}: {entry['reason']}"
 
 
 def rollback(workspace: Workspace, target: str, horizon: int, reason: str) -> dict[str, Any]:
@@ -81,9 +103,8 @@ def _check_name(registry: Registry, target: str, horizon: int) -> None:
 
 def _place(registry: Registry, version: str) -> tuple[str, int]:
     """The target and horizon a version belongs to."""
-    for target, horizon in registry.names():
-        if version in registry.versions(target, horizon):
-            return target, horizon
+    if found := registry.place(version):
+        return found
     if not registry.names():
         raise NotReadyError("There are no models yet.", hint="Run `reprise run` first.")
     raise UsageError(f'There is no version "{version}".', hint="`reprise models list` shows those there are.")

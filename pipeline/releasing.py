@@ -23,6 +23,8 @@ from serving.publication import current_release, publish
 from serving.release import Release, ReleaseContents, open_release, write_release
 from serving.scoring import populations, score
 from training.cards import CARD_JSON
+from training.levels import never_seen
+from training.protocol import Protocol
 from training.registry import Registry
 from training.snapshots import Snapshots
 from training.targets import BUILT_IN
@@ -69,6 +71,7 @@ def publish_release(
     features = snapshots.features(as_of)
     scores = score(models, features, as_of=as_of, release=name)
     suggested = suggestions.suggest_all(workspace, source, as_of, name, features.column("entity_id"), progress)
+    known = cards(workspace, models)
     contents = ReleaseContents(
         release=name,
         as_of=as_of,
@@ -85,7 +88,8 @@ def publish_release(
         populations={name: held.sort_by("item_id") for name, held in source.population_tables(as_of).items()},
         absent=[*absent, *([suggested.absent] if suggested.absent else [])],
         fields=[*fields(f for f in FEATURES if f.is_segment and f.name in features.column_names).values()],
-        cards=cards(workspace, models),
+        cards=known,
+        notes=_seasons(known, as_of),
         previous=current_release(workspace.releases),
     )
     contents, notes = _compared(workspace, contents, accept_drift)
@@ -105,11 +109,14 @@ def _compared(
 ) -> tuple[ReleaseContents, tuple[str, ...]]:
     """The contents with what of them was accepted though surprising, and what is worth knowing; or the refusal."""
     if contents.previous is None:
-        return contents, ()
+        return contents, tuple(contents.notes)
     try:
         old = open_release(workspace.releases / contents.previous, key_from_environment(), canary=False)
     except ReleaseError as error:
-        return contents, (f"not compared with {contents.previous}: {error.message}",)
+        return contents, (
+            *contents.notes,
+            f"not compared with {contents.previous}: {error.message}",
+        )
     found = drift.compare(old, contents)
     if found.problems and not accept_drift:
         raise DataProblemError(
@@ -118,7 +125,7 @@ def _compared(
             hint='If it is right, publish it with `reprise run --accept-drift "reason"`.',
         )
     accepted = tuple(f"{accept_drift}: {problem}" for problem in found.problems)
-    notes = (*found.notes, *(f"accepted ({accept_drift}): {problem}" for problem in found.problems))
+    notes = (*contents.notes, *found.notes, *(f"accepted ({accept_drift}): {problem}" for problem in found.problems))
     return replace(contents, accepted_drift=accepted), notes
 
 
@@ -169,6 +176,17 @@ def cards(workspace: Workspace, models: Mapping[Key, Model]) -> dict[str, Mappin
     """The model cards of the champions, by `target_30d`; a complement has that of the model it is one minus."""
     registry = Registry(workspace)
     return {f"{t}_{h}d": card for (t, h), m in models.items() if (card := champions_card(registry, m.version))}
+
+
+def _seasons(known: Mapping[str, Mapping[str, Any]], as_of: date) -> list[str]:
+    """A sentence for each horizon whose coming window holds a season from which its models have not learnt."""
+    said: dict[str, list[str]] = {}
+    for name, card in known.items():
+        closed = Protocol.from_json(card["judged"]).closed
+        if unseen := never_seen(closed, as_of, int(card["horizon_days"])):
+            told = f"the next {card['horizon_days']} days hold {', '.join(unseen)}, from which nothing was learnt"
+            said.setdefault(told, []).append(name)
+    return [f"{', '.join(names)}: {told}; the level is less sure than usual." for told, names in said.items()]
 
 
 def champions_card(registry: Registry, version: str) -> Mapping[str, Any] | None:

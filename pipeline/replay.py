@@ -59,7 +59,7 @@ def _propensity(
         trainer.snapshots,
         [target],
         trainer.settings.training,
-        trainer.recipe(),
+        trainer.recipe_for(target),
         until,
         first_day,
         days or (),
@@ -109,7 +109,10 @@ def _recommenders(loaded: Loaded, horizon: int | None, days: Sequence[date] | No
                 "There are no suggestions: no sale names an item.", hint="It needs orders with an item_id."
             )
         rows = evaluate_recommenders(
-            Interactions.from_table(held, cutoff), purchases(loaded.source, cutoff, window), asked.models
+            Interactions.from_table(held, cutoff),
+            purchases(loaded.source, cutoff, window),
+            asked.models,
+            fits=asked.fits(),
         )
         cutoffs.append({"as_of": cutoff.isoformat(), "models": rows})
     payload = [{"target": RECOMMEND, "horizon_days": window, "cutoffs": cutoffs}]

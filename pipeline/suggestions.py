@@ -102,7 +102,8 @@ def suggest_all(
             absent=absent or {"what": "suggestions", "why": "no recommender was chosen", "needs": "training"}
         )
     held = Interactions.from_table(_with_items(interactions(source, as_of)), as_of)
-    model = recommenders.create(choice["name"]).fit(held)
+    fits = workspace.settings.recommend.fits()
+    model = recommenders.create(choice["name"], fits.get(choice["name"])).fit(held)
     items = versions(source, "items", as_of) if "items" in source.tables else None
     gone = not_for_sale(items, as_of, workspace.settings.time_zone)
     allowed = ~np.isin(np.array(held.item_ids.to_pylist(), dtype=object), list(gone)) if gone else None

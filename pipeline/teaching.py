@@ -76,7 +76,7 @@ def train(
         recommender = beside.submit(_recommender, loaded, open_tracker) if only in (None, RECOMMEND) else None
         if only != RECOMMEND:
             report = loaded.trainer.train_all(loaded.as_of, open_tracker, only=only, who=WHO)
-            rows += [_row(trained) for trained in report.trained]
+            rows += [row(trained) for trained in report.trained]
             step(_told(report))
             for line in _of_labels(report):
                 step(line)
@@ -89,7 +89,7 @@ def train(
     return rows
 
 
-def _row(trained: Trained) -> Row:
+def row(trained: Trained) -> Row:
     """One training for people: what was judged, and what serves from now on."""
     judged = trained.judged
     name = "lightgbm" if "lightgbm" in judged.contenders else judged.named_rule
@@ -152,13 +152,13 @@ def _recommender(loaded: Loaded, tracker: Tracker) -> Row:
     if "orders" not in loaded.store.tables:
         trained = suggestions.nothing(loaded.workspace, loaded.as_of)
     else:
-        asked = _asked(loaded)
-        trained = suggestions.choose(loaded.workspace, loaded.source, asked)
-        recommender_runs.log(tracker, trained, asked)
+        inputs = asked(loaded)
+        trained = suggestions.choose(loaded.workspace, loaded.source, inputs)
+        recommender_runs.log(tracker, trained, inputs)
     return {"model": RECOMMEND, "serves": trained.name, "why": trained.why, "metrics": trained.metrics}
 
 
-def _asked(loaded: Loaded) -> recommender_runs.Inputs:
+def asked(loaded: Loaded) -> recommender_runs.Inputs:
     """What the choice of a recommender depends on."""
     settings = loaded.workspace.settings
     first_day, until = loaded.trainer.reach_of("orders", loaded.as_of)
@@ -171,6 +171,7 @@ def _asked(loaded: Loaded) -> recommender_runs.Inputs:
         settings.recommend.models,
         settings.training.bootstrap_draws,
         settings.training.seed,
+        settings.recommend.fits(),
     )
 
 

@@ -80,6 +80,7 @@ def release_info(release: Release) -> dict[str, Any]:
         "currency": release.settings.currency,
         "previous": release.previous,
         "accepted_drift": list(release.accepted_drift),
+        "notes": list(release.notes),
         "absent": [{name: str(each.get(name, "")) for name in ("what", "why", "needs")} for each in release.absent],
     }
 

@@ -55,7 +55,7 @@ class ReleaseContents:
     known at `as_of`; `populations` are the tables features take from the whole population; `own` are the features of
     the workspace's own, whose tables are among `tables`. `recommender` is (name, arrays).
     `cards` are keyed `target_30d`. `previous` names the release before this one; `accepted_drift` says
-    what was surprising beside it, and why it was published all the same.
+    what was surprising beside it, and why it was published all the same; `notes` are sentences to know before use.
     """
 
     release: str
@@ -76,6 +76,7 @@ class ReleaseContents:
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     previous: str | None = None
     accepted_drift: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ class Release:
     cards: Mapping[str, Mapping[str, Any]]
     previous: str | None
     accepted_drift: tuple[str, ...]
+    notes: tuple[str, ...]
 
     def features(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The feature table, or only some of its columns: one row per user, sorted by `entity_id`."""
@@ -285,6 +287,7 @@ def _described(contents: ReleaseContents) -> dict[str, Any]:
         "cards": {name: dict(card) for name, card in contents.cards.items()},
         "previous": contents.previous,
         "accepted_drift": list(contents.accepted_drift),
+        "notes": list(contents.notes),
     }
 
 
@@ -321,6 +324,7 @@ def _opened(directory: Path) -> Release:
         cards=told["cards"],
         previous=told["previous"],
         accepted_drift=tuple(told.get("accepted_drift", ())),
+        notes=tuple(told.get("notes", ())),
     )
 
 

@@ -207,6 +207,7 @@ class ReleaseInfo(_Answer):
     time_zone: str
     currency: str
     previous: str | None
+    notes: list[str] = Field(description="What to know before use, such as a season that was never learnt from.")
     accepted_drift: list[str] = Field(description="What was unlike the release before, and why it was published.")
     degraded: bool = Field(description="True where a newer release was published and refused.")
     absent: list[Absent]

@@ -14,6 +14,7 @@ from training.evaluation import propensity as metrics
 from training.evaluation.intervals import Interval
 from training.judging import TREES, Judged, judge
 from training.label_dates import TimeOrder
+from training.levels import shifted
 from training.protocol import Protocol
 from training.recipes import Recipe
 from training.snapshots import Snapshots
@@ -177,8 +178,19 @@ def judged_json(judged: Judged, target: Target) -> dict[str, Any]:
         },
         "slices": _clean(judging.slice_metrics(judged, target, {best: 1, judged.named_rule: 1})),
         "deciles": _clean(metrics.decile_rows(y, judged.p(best))),
+        "level": _level_json(judged, best),
         "sentence": sentence(judged, target),
     }
+
+
+def _level_json(judged: Judged, name: str) -> dict[str, Any] | None:
+    """The forecast for the judged date, and the level error of a contender without it and with it."""
+    if judged.level is None:
+        return None
+    y, p, shift = judged.sample.y, judged.p(name), judged.level.shift
+    without, with_it = (shifted(p, -shift), p) if judged.level.applied else (p, shifted(p, shift))
+    errors = {"error_as_learnt": metrics.level_error(y, without), "error_forecast": metrics.level_error(y, with_it)}
+    return {**judged.level.to_json(), **errors, "interval": list(judged.level.of(p))}
 
 
 def _model_json(judged: Judged, name: str) -> dict[str, Any]:

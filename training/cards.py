@@ -39,7 +39,7 @@ SHOWN_DRIVERS = 10
 def card(trained: Trained, made: Made | None = None) -> dict[str, Any]:
     """The card of one model of a training, of the candidate unless another is given, as plain values."""
     made = made or trained.candidate
-    best, own = _shown(trained, made), trained.inputs.get("own_features")
+    best, own = shown(trained, made), trained.inputs.get("own_features")
     return {
         "version": made.model.version,
         "target": trained.target.name,
@@ -64,6 +64,7 @@ def card(trained: Trained, made: Made | None = None) -> dict[str, Any]:
         "serves": trained.serves.model.version if trained.serves else None,
         "why": trained.why,
         "leak_check": {"clean": trained.leaks.clean, "problems": list(trained.leaks.problems)},
+        "level": trained.level.to_json(),
         "notes": notes(trained),
     }
 
@@ -82,7 +83,13 @@ def notes(trained: Trained) -> list[str]:
         "cutoffs and calibrated anew on predictions for customers that its fit had not seen.",
         "The level follows the past: where the share of buyers moves from month to month, all probabilities are too "
         "high or too low together (level error), while their order and proportions hold (shape error).",
+        _level(trained),
     ]
+    if trained.level.unseen:
+        said.append(
+            f"The {trained.horizon} days from {trained.as_of} hold {', '.join(trained.level.unseen)}, which no window "
+            "that was learnt from did: what a season does to the level is not known here."
+        )
     if any(name.startswith(("contact", "days_since_last_contact")) for name in trained.model.columns):
         said.append("Contacts are among the features: a probability means under usual contact.")
     if trained.target.of_labels and judged.protocol.kind == "random":
@@ -99,6 +106,18 @@ def notes(trained: Trained) -> list[str]:
     return said
 
 
+def _level(trained: Trained) -> str:
+    """How uncertain the level is, at the share of y = 1 the judged customers had."""
+    level, rate = trained.level, min(max(trained.judged.base_rate, 1e-3), 1 - 1e-3)
+    low, high = level.of([rate])
+    told = f"Over {len(level.steps)} past steps of {trained.horizon} days" if level.steps else "No past step was seen"
+    how = "it is in the probabilities" if level.applied else "it is not in the probabilities"
+    return (
+        f"{told}; the drift of the level expected from them is {level.shift:+.2f} in log-odds ({how}). "
+        f"Where {rate:.1%} are promised on average, 80 % of the time between {low:.1%} and {high:.1%} come."
+    )
+
+
 def markdown(trained: Trained, made: Made | None = None, language: Literal["en", "zh"] = "en") -> str:
     """The card for reading, in plain words."""
     made = made or trained.candidate
@@ -113,14 +132,14 @@ def markdown(trained: Trained, made: Made | None = None, language: Literal["en",
         f"- Judged on {protocol.judge}: {judged.n:,} customers, {judged.base_rate:.1%} of them y = 1",
         f"- Protocol: {protocol.kind} ({PROTOCOLS[protocol.kind]})",
         f"- Dates: {_dates(trained)}",
-        f"- {sentence(judged, trained.target, _shown(trained, made))}",
+        f"- {sentence(judged, trained.target, shown(trained, made))}",
         "",
         *_metric_table(trained),
         "",
         *_differences(trained),
-        f"## Tenths of the customers by {_shown(trained, made)}, highest predictions first",
+        f"## Tenths of the customers by {shown(trained, made)}, highest predictions first",
         "",
-        *_decile_table(trained, _shown(trained, made)),
+        *_decile_table(trained, shown(trained, made)),
         "",
     ]
     if drivers(made.model):
@@ -177,7 +196,7 @@ def _differences(trained: Trained) -> list[str]:
     return lines
 
 
-def _shown(trained: Trained, made: Made) -> str:
+def shown(trained: Trained, made: Made) -> str:
     """Whose predictions the card shows: a rule's own on the card of a rule, else the trees' where there are any."""
     if made.recipe.rule in trained.judged.contenders:
         return str(made.recipe.rule)
@@ -200,7 +219,7 @@ def _driver_lines(trained: Trained, made: Made, language: Literal["en", "zh"]) -
 
 def calibration_figure(trained: Trained, made: Made | None = None) -> dict[str, Any]:
     """Predicted against observed in ten bins of equal count, as a Plotly figure (`plotly.io.from_json` reads it)."""
-    best = _shown(trained, made or trained.candidate)
+    best = shown(trained, made or trained.candidate)
     rows = metrics.decile_table(trained.judged.sample.y, trained.judged.p(best))
     predicted, observed = [d.mean_predicted for d in rows], [d.observed_rate for d in rows]
     most = max([*predicted, *observed, 0.01])

@@ -21,6 +21,7 @@ from models.calibration import Calibration
 from training.candidates import Fitted, Matrix, fit_rule, rule_out_of_fold
 from training.evaluation import propensity as metrics
 from training.evaluation.intervals import Interval, Resample, metric_intervals, paired_interval, resample
+from training.levels import Level, forecast, shifted
 from training.protocol import UNDATED, Protocol, without
 from training.recipes import Recipe, rule_recipe
 from training.snapshots import Pool, Sample, Snapshots, parted, pool
@@ -65,7 +66,8 @@ class Judged:
     """The outcome of a judgement. `named_rule` is the rule that was best before the judge was looked at.
 
     `intervals` and `differences` hold 95 % intervals: of each contender's metrics, and of trees − named rule and
-    trees − champion in each compared metric.
+    trees − champion in each compared metric. `level` is the forecast for the judged date by the dates before
+    it; where it is applied, it is in the probabilities of all.
     """
 
     protocol: Protocol
@@ -77,6 +79,7 @@ class Judged:
     differences: Mapping[str, Mapping[str, Interval]]
     draws: Resample
     matrix: Matrix | None = field(default=None, repr=False)
+    level: Level | None = None
 
     @property
     def n(self) -> int:
@@ -126,7 +129,7 @@ def judge(
 ) -> Judged:
     """Carries out the protocol as far as the judge. `champion` is refitted as a recipe beside the challenger."""
     protocol, skipped = usable_protocol(snapshots, target, horizon, planned, settings.min_positives)
-    parts = _Parts.of(snapshots, target, horizon, protocol, recipe.max_rows)
+    parts = Parts.of(snapshots, target, horizon, protocol, recipe.max_rows)
     matrix = None
     contenders, named_rule = _rules(parts)
     if protocol.kind != "too_short":
@@ -139,6 +142,14 @@ def judge(
                 else parts.trees(CHAMPION, Matrix(parts.training, champion, horizon))
             )
     sample = parts.judged
+    level = None
+    if protocol.kind != "too_short":
+        before = [cutoff for cutoff in protocol.closed if cutoff != protocol.judge]
+        level = forecast(
+            snapshots, target, horizon, before, protocol.judge, settings.min_positives, settings.level == "forecast"
+        )
+        if level.applied:
+            contenders = {name: replace(c, p=shifted(c.p, level.shift)) for name, c in contenders.items()}
     ids = np.asarray(sample.table.column("entity_id").to_pylist(), dtype=object).astype(str)
     draws = resample(ids, sample.y, settings.bootstrap_draws, settings.seed, INTERVAL_USERS)
     intervals = _intervals(draws, contenders, named_rule)
@@ -152,6 +163,7 @@ def judge(
         _differences(draws, contenders, named_rule),
         draws,
         matrix,
+        level,
     )
 
 
@@ -177,7 +189,7 @@ def _differences(
 
 
 @dataclass(frozen=True)
-class _Parts:
+class Parts:
     """The samples of a protocol by what they are for."""
 
     protocol: Protocol
@@ -188,7 +200,7 @@ class _Parts:
     calibrate: Sample | None
 
     @classmethod
-    def of(cls, snapshots: Snapshots, target: Target, horizon: int, protocol: Protocol, most_rows: int) -> _Parts:
+    def of(cls, snapshots: Snapshots, target: Target, horizon: int, protocol: Protocol, most_rows: int) -> Parts:
         def at(cutoff: date | None) -> Sample | None:
             return snapshots.sample(target, horizon, cutoff) if cutoff else None
 
@@ -201,12 +213,15 @@ class _Parts:
 
     def trees(self, name: str, matrix: Matrix) -> Contender:
         """Trees trained, stopped and calibrated before the judge's day, and their probabilities on it."""
-        if self.stop is not None and self.calibrate is not None:
-            fitted = matrix.fit(later=self.stop)
-            calibration = Calibration.fit(fitted.raw(self.calibrate.table), self.calibrate.y)
-        else:
-            fitted, calibration = cross_fitted(matrix, matrix.rounds_by_folds())
+        fitted, calibration = self.fitted(matrix)
         return Contender(name, matrix.recipe, calibration.apply(fitted.raw(self.judged.table)), fitted.rounds)
+
+    def fitted(self, matrix: Matrix) -> tuple[Fitted, Calibration]:
+        """Trees trained, stopped and calibrated before the judge's day."""
+        if self.stop is None or self.calibrate is None:
+            return cross_fitted(matrix, matrix.rounds_by_folds())
+        fitted = matrix.fit(later=self.stop)
+        return fitted, Calibration.fit(fitted.raw(self.calibrate.table), self.calibrate.y)
 
 
 def cross_fitted(matrix: Matrix, rounds: int) -> tuple[Fitted, Calibration]:
@@ -214,7 +229,7 @@ def cross_fitted(matrix: Matrix, rounds: int) -> tuple[Fitted, Calibration]:
     return matrix.fit(rounds), Calibration.fit(matrix.out_of_fold(rounds), matrix.y)
 
 
-def _rules(parts: _Parts) -> tuple[dict[str, Contender], str]:
+def _rules(parts: Parts) -> tuple[dict[str, Contender], str]:
     """Every simple rule's probabilities on the judge, and the name of the one that was best before it."""
     contenders, chosen_by = {}, {}
     for name in RULES:
@@ -238,7 +253,7 @@ def _rules(parts: _Parts) -> tuple[dict[str, Contender], str]:
     return contenders, max(chosen_by, key=lambda name: np.nan_to_num(chosen_by[name], nan=-1.0))
 
 
-def _rule(name: str, parts: _Parts) -> tuple[Floats, float]:
+def _rule(name: str, parts: Parts) -> tuple[Floats, float]:
     """Probabilities on the judge, and average precision on what the rule is chosen by; NaN where it tells nobody
     apart (order days among those with one order): it would be chosen by the noise of the others."""
     rule = fit_rule(name, parts.training, parts.horizon, rule_recipe(name))

@@ -42,7 +42,9 @@ class Recorder:
         """One run: params, metrics and tags in one request, then its files, then its registered model."""
         from mlflow.entities import Metric, Param, RunTag
 
-        run = self.client.create_run(self._experiment(record["experiment"]), run_name=record["run_name"])
+        run = self._known(record["run_id"]) or self.client.create_run(
+            self._experiment(record["experiment"]), run_name=record["run_name"]
+        )
         run_id, now = run.info.run_id, int(time.time() * 1000)
         try:
             self.client.log_batch(
@@ -51,6 +53,8 @@ class Recorder:
                 [Param(k, v) for k, v in record["params"].items()],
                 [RunTag(k, v) for k, v in record["tags"].items()],
             )
+            if record["data"]:
+                self._log_data(run_id, record["data"])
             with tempfile.TemporaryDirectory(prefix="reprise-run-") as folder:
                 _write(Path(folder), record["artifacts"])
                 if record["model_files"]:
@@ -63,8 +67,30 @@ class Recorder:
         except BaseException:
             self.client.set_terminated(run_id, "FAILED")
             raise
-        self.client.set_terminated(run_id)
+        if record["running"]:
+            self.client.update_run(run_id, "RUNNING")
+        else:
+            self.client.set_terminated(run_id)
         return {"run_id": run_id, "model_version": model_version}
+
+    def _log_data(self, run_id: str, fingerprint: str) -> None:
+        """The store a run was made from, as MLflow's dataset: its fingerprint, not a row of it."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        source = json.dumps({"fingerprint": fingerprint})
+        data = Dataset("store", fingerprint[:32], "reprise", source)
+        self.client.log_inputs(run_id, datasets=[DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
+
+    def _known(self, run_id: str | None) -> Any:
+        """The run of that id; None where there is none, or none any more."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.client.get_run(run_id) if run_id else None
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
 
     def _register(self, record: dict[str, Any], run: Any) -> str:
         from mlflow.exceptions import MlflowException
@@ -92,6 +118,28 @@ class Recorder:
             path = self.client.download_artifacts(job["run_id"], job["artifact"], folder)
             return {"text": Path(path).read_text(encoding="utf-8")}
 
+    def describe(self, job: dict[str, Any]) -> dict[str, Any]:
+        """What is told of a run, and which registered versions are made from it."""
+        run = self.client.get_run(job["run_id"])
+        versions = self.client.search_model_versions(f"run_id = '{job['run_id']}'")
+        return {
+            "status": run.info.status,
+            "experiment": self.client.get_experiment(run.info.experiment_id).name,
+            "params": dict(run.data.params),
+            "metrics": dict(run.data.metrics),
+            "tags": dict(run.data.tags),
+            "versions": [[each.name, str(each.version)] for each in versions],
+        }
+
+    def fetch(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Copies a folder of artifacts."""
+        import shutil
+
+        with tempfile.TemporaryDirectory(prefix="reprise-run-") as folder:
+            path = self.client.download_artifacts(job["run_id"], job["artifact"], folder)
+            shutil.copytree(path, job["folder"], dirs_exist_ok=True)
+        return {}
+
 
 def _describe_model(folder: Path, files: Path, run_id: str) -> None:
     """The model's files beside an `MLmodel` that names our own loader: text and JSON, nothing pickled."""
@@ -100,7 +148,7 @@ def _describe_model(folder: Path, files: Path, run_id: str) -> None:
     from mlflow.models import Model
 
     shutil.copytree(files, folder / "data")
-    described = Model(artifact_path=MODEL_FOLDER, run_id=run_id)
+    described = Model(artifact_path=MODEL_FOLDER, run_id=run_id, signature=_signature(files / "model.json"))
     described.add_flavor(
         "python_function", loader_module="training.mlflow_model", data="data", env={"virtualenv": "python_env.yaml"}
     )
@@ -109,6 +157,19 @@ def _describe_model(folder: Path, files: Path, run_id: str) -> None:
     (folder / "requirements.txt").write_text("\n".join(pins) + "\n", encoding="utf-8")
     python = f"python: {sys.version_info.major}.{sys.version_info.minor}\n"
     (folder / "python_env.yaml").write_text(f"{python}dependencies:\n- -r requirements.txt\n", encoding="utf-8")
+
+
+def _signature(file: Path) -> Any:
+    """Every column a tree model reads, by its kind, and the probability it gives; None for a rule, or no such file."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    schema = json.loads(file.read_text(encoding="utf-8"))["schema"] if file.is_file() else None
+    if not schema:
+        return None
+    kinds = {name: "string" if name in schema["categories"] else "double" for name in schema["names"]}
+    columns: list[Any] = [ColSpec(kind, name, required=False) for name, kind in kinds.items()]
+    return ModelSignature(Schema(columns), Schema([ColSpec("double")]))
 
 
 def _describe_recipe(folder: Path, texts: dict[str, str], run_id: str) -> None:
@@ -158,7 +219,14 @@ def main(uri: str, artifact_folder: str = "") -> None:
     recorder = recorders[0]
     for line in sys.stdin:
         job = json.loads(line)
-        do = {"log": lambda j: recorder.log(j["record"]), "alias": recorder.alias, "read": recorder.read}[job["do"]]
+        does: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "log": lambda j: recorder.log(j["record"]),
+            "alias": recorder.alias,
+            "read": recorder.read,
+            "describe": recorder.describe,
+            "fetch": recorder.fetch,
+        }
+        do = does[job["do"]]
         answer(lambda do=do, job=job: do(job))  # type: ignore[misc]
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from training.candidates import Fitted, Matrix, fit_rule
 from training.evaluation.propensity import auc
 from training.gates import LeakCheck, Verdict
 from training.judging import CHAMPION, TREES, Judged, cross_fitted, judge
+from training.levels import Level, forecast
 from training.protocol import Protocol
 from training.recipes import Recipe, rule_recipe
 from training.snapshots import Pool, Snapshots, pool
@@ -71,6 +72,7 @@ class Trained:
     why: str
     leaks: LeakCheck
     inputs: Mapping[str, Any]
+    level: Level
 
     @property
     def model(self) -> PropensityModel:
@@ -95,13 +97,26 @@ def train_target(
     """
     judged = judge(snapshots, target, horizon, planned, settings, recipe, champion)
     inputs = _inputs(snapshots, target, horizon, planned, settings, recipe, champion, as_of)
-    refit = _Refit(snapshots, target, horizon, judged, as_of, inputs)
+    level = forecast(
+        snapshots, target, horizon, judged.protocol.closed, as_of, settings.min_positives, settings.level == "forecast"
+    )
+    refit = _Refit(snapshots, target, horizon, judged, as_of, inputs, level)
     named = champion if champion is not None and champion.rule is not None else rule_recipe(judged.named_rule)
     if judged.rounds is None:
         made = refit.rule(rule_recipe(judged.named_rule))
         serves = None if champion is not None and champion.trees is not None else made
         return Trained(
-            target, horizon, as_of, judged, made, serves, False, _too_short(judged, settings), LeakCheck(), inputs
+            target,
+            horizon,
+            as_of,
+            judged,
+            made,
+            serves,
+            False,
+            _too_short(judged, settings),
+            LeakCheck(),
+            inputs,
+            level,
         )
     made = refit.trees(recipe, judged.rounds)
     leaks = leak_check(judged, settings.seed) + (unchanged or LeakCheck())
@@ -112,7 +127,7 @@ def train_target(
         serves = refit.rule(named)
     else:
         serves = _refreshed(refit, judged, recipe, champion)
-    return Trained(target, horizon, as_of, judged, made, serves, verdict.promote, verdict.why, leaks, inputs)
+    return Trained(target, horizon, as_of, judged, made, serves, verdict.promote, verdict.why, leaks, inputs, level)
 
 
 def _refreshed(refit: _Refit, judged: Judged, recipe: Recipe, champion: Recipe) -> Made | None:
@@ -174,6 +189,7 @@ class _Refit:
     judged: Judged
     as_of: date
     inputs: Mapping[str, Any]
+    level: Level
 
     def trees(self, recipe: Recipe, rounds: int) -> Made:
         """Trees of the chosen number on all closed cutoffs, calibrated on predictions cross-fitted by customer."""
@@ -195,6 +211,8 @@ class _Refit:
         key = hashlib.sha256(_json({**self.inputs, "made": recipe.to_json()}).encode()).hexdigest()[:6]
         version = f"{self.target.name}-{self.horizon}d-{self.as_of:%Y%m%d}-{key}"
         population = self.target.population(self.horizon)
+        if self.level.applied:
+            calibration = replace(calibration, shift=calibration.shift + self.level.shift)
         return Made(fitted.model(self.target.name, self.horizon, version, population, base_rate, calibration), recipe)
 
 

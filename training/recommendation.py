@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -33,6 +33,7 @@ MOST_JUDGED = 5_000
 LARGEST_LOSS = 0.005
 
 TableAt = Callable[[date], pa.Table]
+Fits = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,16 @@ def evaluate_recommenders(
     k: Sequence[int] = (10, 20),
     draws: int = 1000,
     seed: int = 7,
+    fits: Fits | None = None,
 ) -> list[dict[str, Any]]:
     """One row per recommender (default: all): fitted on `interactions`, judged on `purchases` of the window after.
 
     Every measure of `judge_lists` has its mean under its name and its 95 % interval under `…_low` and `…_high`
     (customers drawn with replacement, draws shared by all recommenders). Also `coverage@k`, `n` (customers judged, at
     most 5,000), `n_repeat`, `n_explore` (those with such test items), `unknown_users` (buyers without an earlier sale).
+    `fits` holds the settings of a recommender's fit by its name, where they are not the defaults.
     """
-    return [judged.row for judged in _judge_all(interactions, purchases, names, k, draws, seed)]
+    return [judged.row for judged in judge_all(interactions, purchases, names, k, draws, seed, fits)]
 
 
 def train_recommender(
@@ -87,6 +90,7 @@ def train_recommender(
     names: Sequence[str] | None = None,
     draws: int = 1000,
     seed: int = 7,
+    fits: Fits | None = None,
 ) -> TrainedRecommender:
     """Chooses a challenger on one closed window, judges it on the next, refits the winner on all sales.
 
@@ -102,12 +106,12 @@ def train_recommender(
     judge = min(as_of, observed_until) - timedelta(days=horizon)
     windows = {"choose": judge - timedelta(days=horizon), "judge": judge}
     results = {
-        role: _judged_at(interactions_at, purchases_at, cutoff, names, draws, seed)
+        role: _judged_at(interactions_at, purchases_at, cutoff, names, draws, seed, fits)
         for role, cutoff in windows.items()
         if cutoff > first_day
     }
     name, why = _choice(results)
-    model = recommenders.create(name).fit(Interactions.from_table(table, as_of))
+    model = recommenders.create(name, (fits or {}).get(name)).fit(Interactions.from_table(table, as_of))
     metrics = [
         {"as_of": windows[role].isoformat(), "role": role, **judged.row}
         for role, rows in results.items()
@@ -136,25 +140,28 @@ def _judged_at(
     names: Sequence[str] | None,
     draws: int,
     seed: int,
+    fits: Fits | None = None,
 ) -> list[Judged]:
     table, purchases = _with_items(interactions_at(cutoff)), _with_items(purchases_at(cutoff))
     interactions = Interactions.from_table(table, cutoff)
     if len(read_test_items(interactions, purchases)) < FEWEST_JUDGED:
         return []
-    return _judge_all(interactions, purchases, names, (10, 20), draws, seed)
+    return judge_all(interactions, purchases, names, (10, 20), draws, seed, fits)
 
 
-def _judge_all(
+def judge_all(
     interactions: Interactions,
     purchases: pa.Table,
     names: Sequence[str] | None,
     ks: Sequence[int],
     draws: int,
     seed: int,
+    fits: Fits | None = None,
 ) -> list[Judged]:
+    """As `evaluate_recommenders`, with the measures of each judged customer."""
     test = read_test_items(interactions, purchases, MOST_JUDGED, seed)
     lists = {
-        name: recommenders.create(name).fit(interactions).recommend(test.user_rows, max(ks))
+        name: recommenders.create(name, (fits or {}).get(name)).fit(interactions).recommend(test.user_rows, max(ks))
         for name in names or recommenders.names()
     }
     vectors = {name: _measures(interactions, test, shown, ks) for name, shown in lists.items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
@@ -40,6 +40,7 @@ class Inputs:
     models: tuple[str, ...]
     bootstrap_draws: int
     seed: int
+    fits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -65,6 +66,7 @@ def train(source: Source, asked: Inputs) -> TrainedRecommender:
         asked.models,
         asked.bootstrap_draws,
         asked.seed,
+        asked.fits,
     )
 
 

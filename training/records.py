@@ -16,24 +16,28 @@ DIFFERENCE = "lightgbm-minus-"
 INPUTS, CARD = "inputs.json", "card.json"
 
 
-def log(tracker: Tracker, trained: Trained, directory: Callable[[Made], Path]) -> dict[str, Future[Logged]]:
-    """Queues the records of one training: the candidate with all that was found, and what serves in its stead.
+def log(
+    tracker: Tracker, trained: Trained, directory: Callable[[Made], Path], experiment: str | None = None
+) -> dict[str, Future[Logged]]:
+    """Queues the records of one training: the candidate with all that was found, and what serves in its stead; in an
+    `experiment`, which changes nothing that serves, the candidate alone.
 
     `directory` gives the folder of a model's files. Returns what was queued by version.
     """
-    made = {each.model.version: each for each in (trained.candidate, trained.serves) if each is not None}
-    return {version: tracker.log(_record(trained, each, directory(each))) for version, each in made.items()}
+    serves = trained.serves if experiment is None else None
+    made = {each.model.version: each for each in (trained.candidate, serves) if each is not None}
+    return {version: tracker.log(_record(trained, each, directory(each), experiment)) for version, each in made.items()}
 
 
-def _record(trained: Trained, made: Made, files: Path) -> Record:
+def _record(trained: Trained, made: Made, files: Path, experiment: str | None = None) -> Record:
     """What is kept of one model of a training: the candidate, or what serves in its stead."""
     version, name = made.model.version, f"{trained.target.name}_{trained.horizon}d"
-    serves = trained.serves is not None and trained.serves.model.version == version
-    alias: Alias = "champion" if serves else "challenger"
-    promoted = trained.promoted and version == trained.model.version
+    serves = experiment is None and trained.serves is not None and trained.serves.model.version == version
+    alias: Alias | None = "champion" if serves else "challenger" if experiment is None else None
+    promoted = experiment is None and trained.promoted and version == trained.model.version
     card = json.loads((files / cards.CARD_JSON).read_text(encoding="utf-8"))
     return Record(
-        EXPERIMENT,
+        experiment or EXPERIMENT,
         version,
         _params(trained, made),
         _metrics(trained),
@@ -50,6 +54,7 @@ def _record(trained: Trained, made: Made, files: Path) -> Record:
         name,
         files,
         alias,
+        data=str(trained.inputs["data_fingerprint"]),
     )
 
 

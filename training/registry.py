@@ -1,6 +1,7 @@
 """Which model of each (target, horizon) is the champion, since when, and why.
 
     models/<target>_<H>d/<version>/     a model, never changed once it is there
+    models/judged/<version>.parquet     what it said of each judged customer (`judgements`)
     models/<target>_<H>d/history.json   every promotion and rollback, newest last; the last line is the champion
 
 The history is the pointer: it is replaced whole, so that a kill leaves either the old champion or the new one, and
@@ -22,17 +23,25 @@ from warehouse.files import atomic_directory, sweep, write_text
 from warehouse.workspace import Workspace
 
 HISTORY = "history.json"
+JUDGED = "judged"
+By = Literal["gate", "hand"]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One change of champion: the version that serves from then on, who wanted it, when (UTC) and why."""
+    """One change of champion: the version that serves from then on, who wanted it, when (UTC) and why.
+
+    `by` says whether a training decided it by its gate or somebody by hand; None in rows older than this field. `run`
+    is the run on the tracking server that was named by hand.
+    """
 
     version: str
     action: Literal["promote", "rollback"]
     reason: str
     who: str
     at: str
+    by: By | None = None
+    run: str | None = None
 
 
 class Registry:
@@ -47,12 +56,24 @@ class Registry:
 
     def names(self) -> list[tuple[str, int]]:
         """All (target, horizon) that have a champion, sorted."""
+        return [name for name in self.kept() if (self.folder(*name) / HISTORY).exists()]
+
+    def kept(self) -> list[tuple[str, int]]:
+        """All (target, horizon) of which there are versions, whether or not any of them ever served; sorted."""
         found = []
-        for path in self.workspace.models.glob(f"*_*d/{HISTORY}"):
-            target, _, horizon = path.parent.name.removesuffix("d").rpartition("_")
+        for path in self.workspace.models.glob("*_*d"):
+            target, _, horizon = path.name.removesuffix("d").rpartition("_")
             if horizon.isdigit():
                 found.append((target, int(horizon)))
         return sorted(found)
+
+    def place(self, version: str) -> tuple[str, int] | None:
+        """The target and horizon a version belongs to, whether any of that model ever served; None for no version."""
+        return next((name for name in self.kept() if version in self.versions(*name)), None)
+
+    def judged(self, version: str) -> Path:
+        """The file of what a version said of each judged customer."""
+        return self.workspace.inside(self.workspace.models / JUDGED, f"{version}.parquet")
 
     def versions(self, target: str, horizon: int) -> list[str]:
         """All versions there are, champions or not, sorted by name and so by date."""
@@ -107,7 +128,15 @@ class Registry:
         return path
 
     def promote(
-        self, target: str, horizon: int, version: str, reason: str, who: str, at: datetime | None = None
+        self,
+        target: str,
+        horizon: int,
+        version: str,
+        reason: str,
+        who: str,
+        at: datetime | None = None,
+        by: By = "gate",
+        run: str | None = None,
     ) -> Entry:
         """Makes a version the champion; one that already is stays so without a new row."""
         self.directory(target, horizon, version)
@@ -115,7 +144,7 @@ class Registry:
             history = self.history(target, horizon)
             if history and history[-1].version == version:
                 return history[-1]
-            return self._append(target, horizon, history, Entry(version, "promote", reason, who, _instant(at)))
+            return self._append(target, horizon, history, Entry(version, "promote", reason, who, _instant(at), by, run))
 
     def rollback(self, target: str, horizon: int, reason: str, who: str, at: datetime | None = None) -> Entry:
         """Goes back to the champion before the present one; once more goes one further back.
@@ -131,7 +160,9 @@ class Registry:
                     hint="`reprise models list` shows the versions; `reprise models promote` takes any of them.",
                 )
             self.directory(target, horizon, earlier[-1])
-            return self._append(target, horizon, history, Entry(earlier[-1], "rollback", reason, who, _instant(at)))
+            return self._append(
+                target, horizon, history, Entry(earlier[-1], "rollback", reason, who, _instant(at), "hand")
+            )
 
     def _append(self, target: str, horizon: int, history: list[Entry], entry: Entry) -> Entry:
         rows = [asdict(row) for row in [*history, entry]]

@@ -54,6 +54,9 @@ class Record:
     `artifacts` are texts by their path inside the run; `model_files` is a folder that is logged as the run's model
     and registered as a new version of `model_name`, which then carries `alias`. Instead of a folder that
     `mlflow.pyfunc.load_model` opens, `model_texts` may hold a recipe to be read. Nothing in it may name a customer.
+
+    `run_id` names a run that the record is added to, if it is still there; `running` leaves the run open. `data` is the
+    fingerprint of the store it was made from.
     """
 
     experiment: str
@@ -66,6 +69,9 @@ class Record:
     model_files: Path | None = None
     alias: Alias | None = None
     model_texts: Mapping[str, str] = field(default_factory=dict)
+    run_id: str | None = None
+    running: bool = False
+    data: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What crosses to the MLflow process; metrics that are not finite stay here."""
@@ -127,6 +133,16 @@ class Tracker:
         return str(
             self._line.submit(self._ask, {"do": "read", "run_id": run_id, "artifact": artifact}).result()["text"]
         )
+
+    def describe(self, run_id: str) -> dict[str, Any]:
+        """A run's `status`, `experiment`, `params`, `metrics`, `tags`, and `versions`: [name, number] of its models."""
+        found: dict[str, Any] = self._line.submit(self._ask, {"do": "describe", "run_id": run_id}).result()
+        return found
+
+    def fetch(self, run_id: str, artifact: str, folder: Path) -> None:
+        """Copies a folder of a run's artifacts into `folder`, which is there already."""
+        job = {"do": "fetch", "run_id": run_id, "artifact": artifact, "folder": str(folder)}
+        self._line.submit(self._ask, job).result()
 
     def close(self) -> None:
         """Waits until everything is logged and ends the process; raises the first failure."""

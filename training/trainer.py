@@ -19,10 +19,11 @@ from features.labels import label_targets
 from features.source import StoreSource, act_statement
 from models.propensity import PropensityModel
 from training import cards, gates, label_dates, protocol, targets
+from training.judgements import Judgement
 from training.propensity import RECIPE_FILE, Made, Trained, train_target
 from training.protocol import Protocol
 from training.reach import reach
-from training.recipes import Recipe, tree_recipe
+from training.recipes import Recipe, changed, tree_recipe
 from training.records import log
 from training.registry import Registry
 from training.snapshots import Snapshots
@@ -32,6 +33,7 @@ from training.tracking import Logged, Tracker
 from warehouse.errors import DataProblemError, NotReadyError, RepriseError, UsageError
 from warehouse.files import write_text
 from warehouse.progress import Progress, silent
+from warehouse.settings import TreeSettings
 from warehouse.store import Store
 from warehouse.workspace import Workspace
 
@@ -95,6 +97,10 @@ class Trainer:
             f'There is no target "{name}" here.', hint=f"There are: {', '.join(t.name for t in declared) or 'none'}."
         )
 
+    def complement(self, target: Target, horizon: int, as_of: date) -> Target | None:
+        """The target that answers this one by one minus it, so that nothing is trained; None where none does."""
+        return targets.complement_of(target, horizon, self.declared(as_of))
+
     def reach(self, target: Target, as_of: date | None = None) -> tuple[date, date]:
         """First day, and the day until which rows are observed, of the table that holds the target's outcome; with
         `as_of` as far as they were known then, else of all rows."""
@@ -142,6 +148,10 @@ class Trainer:
         """The tree recipe of that name for the tables of this workspace."""
         return tree_recipe(self.settings.training, self.store.tables, name, self.source.own.features)
 
+    def recipe_for(self, target: Target) -> Recipe:
+        """The default recipe with what the settings say of this target's trees."""
+        return changed(self.recipe(), target.settings.trees)
+
     def champion_recipe(self, target: str, horizon: int) -> Recipe | None:
         """The recipe of the model that serves now."""
         folder = self.registry.champion(target, horizon)
@@ -159,7 +169,7 @@ class Trainer:
             horizon,
             planned,
             self.settings.training,
-            recipe or self.recipe(),
+            recipe or self.recipe_for(target),
             as_of,
             self.champion_recipe(target.name, horizon),
             self._time_trial(planned.judge),
@@ -182,9 +192,14 @@ class Trainer:
         horizon: int | None = None,
         recipe: Recipe | None = None,
         who: str | None = None,
+        wishes: TreeSettings | None = None,
+        experiment: str | None = None,
     ) -> TrainingReport:
         """Trains every declared target at every horizon (or only those named), keeps what was made, promotes what
         passed its gate and logs each training. What cannot be trained is told in `absent`, and nothing else stops.
+
+        `wishes` change each target's recipe. With an `experiment`, the name under which it is logged, nothing is
+        promoted.
         """
         declared = self.declared(as_of)
         wanted = [self.target(only, as_of)] if only else declared
@@ -193,15 +208,15 @@ class Trainer:
         absent = list(targets.unavailable(self.store.tables))
         waiting: dict[str, Future[Logged]] = {}
         asked = [(t, h) for t, h in pairs if targets.complement_of(t, h, declared) is None]
-        for done, made in enumerate(self._side_by_side(asked, as_of, recipe)):
+        for done, made in enumerate(self._side_by_side(asked, as_of, recipe, wishes)):
             self.progress("training", done + 1, len(asked))
             if isinstance(made, Absent):
                 absent.append(made)
                 continue
-            self.keep(made, declared, who or _who())
+            self.keep(made, declared, who or _who(), promote=experiment is None)
             trained.append(made)
             if tracker is not None:
-                waiting |= log(tracker, made, self._directory)
+                waiting |= log(tracker, made, self._directory, experiment)
         served = {(t.target.name, t.horizon) for t in trained}
         complements = tuple(
             (t.name, h, other.name)
@@ -212,7 +227,11 @@ class Trainer:
         return TrainingReport(tuple(trained), complements, tuple(absent), runs)
 
     def _side_by_side(
-        self, asked: Sequence[tuple[Target, int]], as_of: date, recipe: Recipe | None
+        self,
+        asked: Sequence[tuple[Target, int]],
+        as_of: date,
+        recipe: Recipe | None,
+        wishes: TreeSettings | None = None,
     ) -> Iterator[Trained | Absent]:
         """The trainings in their order, as many at once as there are threads; what cannot be trained says why."""
         # The customers of `as_of` are scored next.
@@ -221,7 +240,7 @@ class Trainer:
         def one(pair: tuple[Target, int]) -> Trained | Absent:
             target, horizon = pair
             try:
-                return self.train(target, horizon, as_of, recipe)
+                return self.train(target, horizon, as_of, changed(recipe or self.recipe_for(target), wishes))
             except NotReadyError as error:
                 return Absent(f"{target.name}, {horizon} days", error.message.rstrip("."), _needs(error))
 
@@ -236,16 +255,17 @@ class Trainer:
                 dates |= set(self.plan(target, horizon, as_of).closed)
         return dates
 
-    def keep(self, trained: Trained, declared: Sequence[Target], who: str) -> None:
-        """Writes the models of a training into the registry and promotes the one that is to serve."""
+    def keep(self, trained: Trained, declared: Sequence[Target], who: str, promote: bool = True) -> None:
+        """Writes the models of a training into the registry and promotes the one that is to serve; without `promote`
+        only the candidate is kept."""
         complements = [
             self._complement(t, trained)
             for t in declared
             if (other := targets.complement_of(t, trained.horizon, declared)) and other.name == trained.target.name
         ]
-        for made in filter(None, (trained.candidate, trained.serves)):
+        for made in filter(None, (trained.candidate, trained.serves if promote else None)):
             self._add(made, trained, complements)
-        if trained.serves is not None:
+        if trained.serves is not None and promote:
             version = trained.serves.model.version
             self.registry.promote(trained.target.name, trained.horizon, version, trained.why, who)
 
@@ -266,6 +286,8 @@ class Trainer:
                 folder / cards.CARD_JSON, json.dumps(cards.card(trained, made), ensure_ascii=False, indent=1) + "\n"
             )
 
+        said = Judgement.of(trained.judged, trained.target, cards.shown(trained, made))
+        said.write(self.registry.judged(made.model.version))
         return self.registry.add(trained.target.name, trained.horizon, made.model.version, write)
 
 

@@ -62,6 +62,9 @@ _EXAMPLES: dict[str, Any] = {
     "target": "churn",
     "horizons": [30, 90],
     "activity_days": 60,
+    "trees": {"num_leaves": 6, "learning_rate": 0.04},
+    "als": {"factors": 64, "alpha": 10},
+    "bm25": {"neighbours": 20, "k1": 1.2},
 }
 ORIGINS = ("files", "source", "table", "query", "cursor")
 """Where rows come from, which a new file says."""

@@ -106,6 +106,21 @@ class TableSettings(Shape):
     return_prefix: str = Field(default="C", min_length=1, description="The prefix for returns = order_prefix.")
 
 
+class TreeSettings(_Section):
+    """How the trees of a target are grown, where otherwise than by the default recipe (`reprise tune` finds such)."""
+
+    learning_rate: float | None = Field(default=None, gt=0, le=1, description="How much each tree corrects.")
+    num_leaves: int | None = Field(default=None, ge=2, le=255, description="Leaves of a tree.")
+    min_rows_in_leaf: int | None = Field(default=None, ge=1, description="Customers a leaf holds at least.")
+    column_share: float | None = Field(default=None, gt=0, le=1, description="Share of the features a tree may read.")
+    row_share: float | None = Field(default=None, gt=0, le=1, description="Share of the rows a tree sees.")
+    l2: float | None = Field(default=None, ge=0, description="How strongly leaves are pulled towards 0.")
+    rounds: int | None = Field(default=None, ge=10, le=5000, description="At most so many trees.")
+    start: Literal["none", "days_since_last_order", "order_days", "order_days_minus_recency", "bg_nbd"] | None = Field(
+        default=None, description="The simple rule that trees are grown on top of; none: from nothing."
+    )
+
+
 class TargetSettings(_Section):
     """A question about the future: who is asked about (population) and what may happen (outcome).
 
@@ -123,6 +138,9 @@ class TargetSettings(_Section):
     min_amount: float = Field(default=0.0, ge=0, description="At least this much in the window counts.")
     horizons: Horizons | None = Field(default=None, description="Days looked ahead; [30, 90] if absent.")
     activity_days: Days | None = Field(default=None, description="The window A of being active; 2 × horizon if absent.")
+    trees: TreeSettings | None = Field(
+        default=None, description="How its trees are grown; `reprise tune` finds out what helps."
+    )
 
 
 class TrainingSettings(_Section):
@@ -140,9 +158,29 @@ class TrainingSettings(_Section):
     )
     bootstrap_draws: int = Field(default=1000, ge=100, le=10000, description="Resamples behind each interval.")
     min_positives: int = Field(default=50, ge=2, description="A cutoff with fewer positives or negatives is skipped.")
+    level: Literal["as_learnt", "forecast"] = Field(
+        default="as_learnt", description="forecast: all probabilities are shifted by the drift of past dates."
+    )
     use_protected: bool = Field(default=False, description="Let gender and birth year into models.")
     exclude_families: tuple[str, ...] = Field(default=(), description="Feature families that models do not see.")
     tracking_uri: str | None = Field(default=None, description="An MLflow server; sqlite in the workspace if absent.")
+
+
+class AlsSettings(_Section):
+    """Alternating least squares, where otherwise than by default."""
+
+    factors: int | None = Field(default=None, ge=2, le=512, description="Numbers that describe an item.")
+    regularization: float | None = Field(default=None, gt=0, description="How strongly they are pulled towards 0.")
+    alpha: float | None = Field(default=None, gt=0, description="How much a purchase says beside none.")
+    iterations: int | None = Field(default=None, ge=1, le=100, description="Steps of the fit.")
+
+
+class Bm25Settings(_Section):
+    """Item neighbours weighted by BM25, where otherwise than by default."""
+
+    neighbours: int | None = Field(default=None, ge=1, le=1000, description="Items kept as like each item.")
+    k1: float | None = Field(default=None, ge=0, description="How soon repeated purchases stop counting more.")
+    b: float | None = Field(default=None, ge=0, le=1, description="How much buyers of many items count less.")
 
 
 class RecommendSettings(_Section):
@@ -154,6 +192,13 @@ class RecommendSettings(_Section):
         default=("popularity", "personal_frequency", "gp_topfreq", "als", "bm25"),
         description="Recommenders that compete; the best serves.",
     )
+    als: AlsSettings | None = Field(default=None, description="How als is fitted; `reprise tune recommend` finds out.")
+    bm25: Bm25Settings | None = Field(default=None, description="How bm25 is fitted; `reprise tune recommend` too.")
+
+    def fits(self) -> dict[str, dict[str, float]]:
+        """What is said of each recommender's fit: its settings by its name."""
+        said = {"als": self.als, "bm25": self.bm25}
+        return {name: each.model_dump(exclude_none=True) for name, each in said.items() if each is not None}
 
 
 class AudienceSettings(_Section):

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from functools import cache
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,11 +38,17 @@ def names() -> list[str]:
     return list(_classes())
 
 
-def create(name: str) -> Recommender:
-    """A recommender with its default settings, not yet fitted; `UsageError` for an unknown name."""
+def create(name: str, settings: Mapping[str, float] | None = None) -> Recommender:
+    """A recommender, with its default settings but for those given, not yet fitted; `UsageError` for an unknown name
+    or setting."""
     if name not in _classes():
         raise UsageError(f'There is no recommender "{name}".', hint=f"Known are {', '.join(names())}.")
-    return _classes()[name]()
+    known = signature(_classes()[name]).parameters
+    if unknown := sorted(set(settings or ()) - set(known)):
+        raise UsageError(
+            f'The recommender {name} has no setting "{unknown[0]}".', hint=f"It has: {', '.join(known) or 'none'}."
+        )
+    return _classes()[name](**(settings or {}))
 
 
 def save(model: Recommender, path: Path) -> None:

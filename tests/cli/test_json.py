@@ -43,6 +43,8 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
     serving = next(each for each in listed if each["champion"])
     assert asked("models", "show", serving["version"])["text"]
     assert asked("models", "promote", serving["version"], "--reason", "a test")["version"] == serving["version"]
+    assert {entry["by"] for entry in asked("models", "history")} == {"gate"}
+    assert asked("compare", serving["version"], serving["version"])["changed"]["settings"] == {}
     assert asked("train", "repurchase")
     [replay] = asked(
         "backtest",
@@ -120,6 +122,11 @@ ERRORS = [
     (["export", "scores", "--out", "orders.csv/scores.csv", "-w", "shop-workspace"], 1),
     (["run", "--as-of", "1990-01-01", "-w", "shop-workspace"], 3),
     (["backtest", "nothing", "-w", "shop-workspace"], 2),
+    (["tune", "nothing", "-w", "shop-workspace"], 2),
+    (["compare", "one", "other", "-w", "shop-workspace"], 2),
+    (["train", "repurchase", "--set", "leaves=3", "-w", "shop-workspace"], 2),
+    (["models", "promote", "-w", "shop-workspace"], 2),
+    (["models", "promote", "--run", "0" * 32, "-w", "shop-workspace"], 2),
 ]
 
 

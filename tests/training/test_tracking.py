@@ -1,5 +1,6 @@
 """MLflow at arm's length: what is logged comes back; what is dead is told by name, and soon."""
 
+import json
 import socket
 from datetime import date
 
@@ -78,3 +79,17 @@ def test_a_damaged_store_is_told_and_left_as_it_is(tmp_path):
     with pytest.raises(RepriseError, match=r"mlflow\.db is no SQLite database"):
         Tracker(workspace(tmp_path))
     assert damaged.read_bytes() == b"this is no database" * 100
+
+
+def test_a_run_names_its_data_and_its_model_its_columns(tracker, stored, tmp_path):
+    schema = {"names": ["a", "region"], "categories": {"region": ["north"]}}
+    (tmp_path / "v1").mkdir()
+    write_text(tmp_path / "v1" / "model.json", json.dumps({"schema": schema}))
+    logged = tracker.log(record("data", tmp_path / "v1", data="f" * 64)).result()
+    described = tracker.read(logged.run_id, "model/MLmodel")
+    assert "signature:" in described
+    # YAML may break the line anywhere.
+    told = "".join(described.split())
+    assert '"type":"string","name":"region"' in told
+    assert '"type":"double","name":"a"' in told
+    assert stored._rows("select digest, name from datasets where digest = ?", "f" * 32) == [("f" * 32, "store")]

@@ -152,8 +152,15 @@ def shifted_to_level(y: ArrayLike, p: ArrayLike) -> Floats:
     if rate in (0.0, 1.0):
         return np.full(target.size, rate)
     odds = logit(np.clip(predicted, EDGE, 1 - EDGE))
-    shift = brentq(lambda s: float(expit(odds + s).mean()) - rate, -80.0, 80.0, xtol=1e-12)
-    return np.asarray(expit(odds + shift), dtype=np.float64)
+    return np.asarray(expit(odds + shift_to_level(y, p)), dtype=np.float64)
+
+
+def shift_to_level(y: ArrayLike, p: ArrayLike) -> float:
+    """What has to be added to all log-odds so that their mean is the observed rate, which is neither 0 nor 1."""
+
+    target, predicted = checked(y, p)
+    odds, rate = logit(np.clip(predicted, EDGE, 1 - EDGE)), float(target.mean())
+    return float(brentq(lambda s: float(expit(odds + s).mean()) - rate, -80.0, 80.0, xtol=1e-12))
 
 
 def shape_error(y: ArrayLike, p: ArrayLike, bins: int = CALIBRATION_BINS) -> float:

@@ -6,11 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from features.catalogue import Feature, available
 from models.boosting import BoostingSettings
 from training.recipes.default import DEFAULT_START, DEFAULT_TREES
 from warehouse.errors import UsageError
-from warehouse.settings import TrainingSettings
+from warehouse.settings import TrainingSettings, TreeSettings
+
+OWN = "own"
+"""The name of a recipe that somebody has changed."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,28 @@ def tree_recipe(
         and (settings.use_protected or not feature.protected)
     )
     return Recipe(name, trees, columns, start=start, max_rows=settings.max_rows)
+
+
+def changed(recipe: Recipe, wishes: TreeSettings | None) -> Recipe:
+    """The recipe with the settings that are said; under the name "own" where that makes it another one."""
+    said = wishes.model_dump(exclude_none=True) if wishes is not None else {}
+    start = said.pop("start", recipe.start)
+    assert recipe.trees is not None
+    made = replace(recipe, trees=replace(recipe.trees, **said), start=None if start == "none" else start)
+    return recipe if made.same_as(recipe) else replace(made, name=OWN)
+
+
+def tree_settings(said: Mapping[str, Any]) -> TreeSettings:
+    """Settings of trees from what somebody typed; `UsageError` says which key or value is wrong, and what there is."""
+    try:
+        return TreeSettings.model_validate(dict(said))
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        key = ".".join(str(part) for part in wrong["loc"])
+        raise UsageError(
+            f"{key} = {said.get(key)!r} is no setting of trees: {wrong['msg'].lower()}.",
+            hint=f"There are: {', '.join(TreeSettings.model_fields)}.",
+        ) from error
 
 
 def rule_recipe(name: str) -> Recipe:
