@@ -20,6 +20,8 @@ from serving import erasing as releases
 from serving.holder import key_from_environment
 from serving.manifest import ReleaseError
 from serving.publication import current_release
+from training import judgements
+from training.registry import JUDGED
 from warehouse import erasing as stores
 from warehouse.erasures import Erasure, Tombstones
 from warehouse.errors import DataProblemError, RepriseError, UsageError
@@ -203,6 +205,7 @@ def _done(
     for folder in (workspace.root, workspace.releases, workspace.models):
         if folder.is_dir():
             sweep(folder)
+    judgements.forget(workspace.models / JUDGED, gone.entities)
     for name in plan.releases:
         progress(f"release {name}", 0)
         releases.without(workspace.releases / name, gone, key)

@@ -5,6 +5,7 @@ Customers are known by a hash of their id. The file stays here: nothing on a tra
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -21,6 +22,19 @@ from warehouse.files import atomic_file
 _SLICE = "slice_"
 
 
+def _hashed(customer: object) -> str:
+    return blake2b(str(customer).encode(), digest_size=10).hexdigest()
+
+
+def forget(folder: Path, customers: Collection[str]) -> None:
+    """Writes the judgements in a folder anew without some customers, where they are in them."""
+    gone = np.array([_hashed(one) for one in customers], dtype=np.str_)
+    for path in sorted(folder.glob("*.parquet")):
+        judgement = Judgement.read(path)
+        if (held := np.isin(judgement.customers, gone)).any():
+            judgement.where(~held).write(path)
+
+
 @dataclass(frozen=True)
 class Judgement:
     """One model on its judged date: hashed customers, labels, probabilities, and who is in which slice."""
@@ -33,8 +47,7 @@ class Judgement:
     @classmethod
     def of(cls, judged: Judged, target: Target, name: str) -> Judgement:
         """Of one contender."""
-        ids = judged.sample.table.column("entity_id").to_pylist()
-        hashed = np.array([blake2b(str(i).encode(), digest_size=10).hexdigest() for i in ids], dtype=np.str_)
+        hashed = np.array([_hashed(i) for i in judged.sample.table.column("entity_id").to_pylist()], dtype=np.str_)
         found = slices(judged.sample.table, target.activity_days(judged.protocol.horizon))
         return cls(hashed, judged.sample.y, judged.p(name), found)
 

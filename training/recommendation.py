@@ -96,7 +96,8 @@ def train_recommender(
 
     `interactions_at(cutoff)` and `purchases_at(cutoff)` give the tables of the sales before a cutoff, and of the pairs
     bought in the `horizon` days from it. J is the latest cutoff with J + horizon ≤ min(as_of, observed_until); the
-    challenger is the best of the others in Recall@10 at J − horizon; at J it replaces GP-TopFreq only where the paired
+    challenger is the best of the others in Recall@10 at J − horizon; at J it replaces GP-TopFreq, which is judged
+    whether it is among `names` or not, only where the paired
     95 % interval of the difference lies above 0 in Recall@10 or NDCG@10 and the other's lower end is above −0.005.
     Too few customers to judge: popularity serves. No sales of items at all: no model, and `absent` says so.
     """
@@ -105,8 +106,9 @@ def train_recommender(
         return _nothing_to_suggest()
     judge = min(as_of, observed_until) - timedelta(days=horizon)
     windows = {"choose": judge - timedelta(days=horizon), "judge": judge}
+    asked = None if names is None else list(dict.fromkeys([*names, BENCHMARK]))
     results = {
-        role: _judged_at(interactions_at, purchases_at, cutoff, names, draws, seed, fits)
+        role: _judged_at(interactions_at, purchases_at, cutoff, asked, draws, seed, fits)
         for role, cutoff in windows.items()
         if cutoff > first_day
     }

@@ -99,7 +99,7 @@ def erase(store: Store, users: Collection[str], devices: Collection[str], progre
         swap_pointer(root, current)
         shutil.rmtree(root / "rejects", ignore_errors=True)
         kept = kept_versions(root)
-        for table in CONTRACTS:
+        for table in sorted({*CONTRACTS, *store.tables}):
             if (root / table).is_dir():
                 sweep(root / table)
                 for version in (root / table).iterdir():

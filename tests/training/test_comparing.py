@@ -9,7 +9,7 @@ import pytest
 from training import cards, comparing, protocol
 from training.comparing import Side, compare
 from training.evaluation.propensity import auc
-from training.judgements import Judgement
+from training.judgements import Judgement, forget
 from training.propensity import train_target
 from training.recipes import changed, tree_settings
 from warehouse.errors import UsageError
@@ -91,3 +91,17 @@ def test_the_file_of_a_judgement_comes_back_and_names_nobody(sides, tmp_path, sn
     assert all((a.slices[name] == b.slices[name]).all() for name in held.slices)
     ids = set(snapshots.features(UNTIL).column("entity_id").to_pylist())
     assert not ids & set(back.customers.tolist())
+
+
+def test_who_is_to_be_forgotten_leaves_the_judgements_and_nobody_else(sides, tmp_path, snapshots):
+    held = sides[0].judgement
+    held.write(tmp_path / "v.parquet")
+    gone = snapshots.features(UNTIL).column("entity_id").to_pylist()[::7]
+    forget(tmp_path, gone)
+    left = Judgement.read(tmp_path / "v.parquet")
+    assert 0 < held.y.size - left.y.size <= len(gone)
+    forget(tmp_path, gone)
+    assert Judgement.read(tmp_path / "v.parquet").y.size == left.y.size
+    mine, theirs = held.both(left)
+    assert (mine.p == theirs.p).all()
+    assert mine.y.size == left.y.size

@@ -253,6 +253,12 @@ def test_nothing_after_the_cutoff_moves_the_choice() -> None:
     assert (one.name, one.why, one.metrics) == (other.name, other.why, other.metrics)
 
 
+def test_what_is_to_be_beaten_is_judged_even_where_it_was_not_asked_for() -> None:
+    trained = train(creatures_of_habit(), names=["bm25"])
+    assert trained.name == "gp_topfreq"
+    assert {row["name"] for row in trained.metrics} == {"bm25", "gp_topfreq"}
+
+
 def test_a_challenger_that_is_surely_better_serves() -> None:
     trained = train(fashion_followers(), names=["popularity", "gp_topfreq"])
     judged = {row["name"]: row for row in trained.metrics if row["role"] == "judge"}
