@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import shutil
@@ -22,8 +21,9 @@ from warehouse.contracts import CONTRACTS
 from warehouse.drift import compare_ids, drift
 from warehouse.engine import connect
 from warehouse.erasures import Tombstones
-from warehouse.errors import DataProblemError, NotReadyError, Problem, SettingsError
+from warehouse.errors import DataProblemError, NotReadyError, Problem
 from warehouse.files import sha256, sweep, write_text
+from warehouse.inputs import files_of
 from warehouse.manifest import (
     SourceFile,
     TableManifest,
@@ -229,7 +229,8 @@ class Store:
                 last = base.sources[-1].path if base and base.settings == wanted else None
                 found = fetching.new_rows(policy, self._workspace.root, Path(scratch), table, last)
             else:
-                found = [(name, path, sha256(path)) for name, path in self._files(table, policy.files)]
+                named = files_of(self._workspace.root, table, policy.files)
+                found = [(name, path, sha256(path)) for name, path in named]
             here = {name for name, _, _ in found}, {digest for _, _, digest in found}
             gone = [name for name, source in known.items() if name not in here[0] and source.sha256 not in here[1]]
             if policy.source is not None:
@@ -298,24 +299,6 @@ class Store:
                 hint='Put it back, or go on without those rows with --accept-drift "reason".',
             )
         return replace(job, given_up=(f"{accept_drift}: {found}",))
-
-    def _files(self, table: str, patterns: tuple[str, ...]) -> list[tuple[str, Path]]:
-        """The files of a table, sorted by name: their name in the settings' terms, and where they are."""
-        found: dict[str, Path] = {}
-        for pattern in patterns:
-            whole = self._workspace.root / pattern
-            matches = [whole] if whole.is_file() else sorted(map(Path, glob.glob(str(whole), recursive=True)))
-            matches = [path for path in matches if path.is_file()]
-            if not matches:
-                raise DataProblemError(
-                    f"tables.{table}.files: there is no file {pattern}.",
-                    hint="Check the path in reprise.toml; it is relative to the folder of that file.",
-                )
-            for path in matches:
-                found[str(path if Path(pattern).is_absolute() else path.relative_to(self._workspace.root))] = path
-        if not found:
-            raise SettingsError(f"tables.{table}.files names no file.", hint="List at least one.")
-        return sorted(found.items())
 
     def _make(
         self,
