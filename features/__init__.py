@@ -30,5 +30,5 @@ def build(workspace: Workspace | Path | str, as_of: date | str) -> pd.DataFrame:
     day = as_of.date() if isinstance(as_of, datetime) and midnight else parse_day(as_of)
     store = Store(workspace if isinstance(workspace, Workspace) else Workspace.open(workspace))
     store.load_new(datetime.now(UTC).replace(tzinfo=None))
-    frame: pd.DataFrame = build_features(StoreSource(store), day).to_pandas()
+    frame: pd.DataFrame = build_features(StoreSource.counted_as_set(store), day).to_pandas()
     return frame.rename(columns={"entity_id": "user_id"}).set_index("user_id")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from features.catalogue import Feature
+from features.engines import Engine
 from features.own import OwnColumn, OwnTable, Reading
 from features.relations import Relation
 from features.windows import day_number
@@ -93,7 +93,7 @@ def expression(column: OwnColumn, as_of: str) -> str:
 
 
 def known(
-    connection: duckdb.DuckDBPyConnection,
+    engine: Engine,
     source: Source,
     part: Mapping[str, Relation],
     as_of: date,
@@ -102,17 +102,16 @@ def known(
     """For each own feature of tables its value for each of the customers: of the latest version known at the cutoff."""
     found: dict[str, pa.Array] = {}
     for own in source.own.tables:
-        latest = _latest(connection, source, own, part.get(own.table), as_of)
+        latest = _latest(engine, source, own, part.get(own.table), as_of)
         place = pc.index_in(customers, value_set=latest["entity_id"].combine_chunks())
         for column in own.columns:
             found[column.feature.name] = latest[column.feature.name].combine_chunks().take(place)
     return found
 
 
-def _latest(
-    connection: duckdb.DuckDBPyConnection, source: Source, own: OwnTable, relation: Relation | None, as_of: date
-) -> pa.Table:
-    have, origin = opened(connection, own.table, relation)
+def _latest(engine: Engine, source: Source, own: OwnTable, relation: Relation | None, as_of: date) -> pa.Table:
+    origin, found = (None, []) if relation is None else engine.scan(own.table, relation, source.time_zone)
+    have = frozenset(found) - {"source_key", "registered_local_at"}
     wanted = [column for column in own.columns if column.column in have]
     since, visible = _since(own.table, have, source, as_of)
     ties = ", ".join(f"{quoted(name)} nulls last" for name in sorted(have) if name != "entity_id")
@@ -123,26 +122,13 @@ def _latest(
         for c in own.columns
     )
     if origin is None:
-        return connection.sql(f"select cast(null as varchar) as entity_id, {values} where false").to_arrow_table()
+        return engine.rows(f"select cast(null as varchar) as entity_id, {values} where false")
     ranked = (
         f"select *, row_number() over (partition by entity_id order by {since}, {ties}) as version_rank"
         f" from {origin} where entity_id is not null and ({visible})"
     )
     sql = f"select entity_id, {values} from ({ranked}) as versions where version_rank = 1"
-    return connection.sql(sql).to_arrow_table()
-
-
-def opened(
-    connection: duckdb.DuckDBPyConnection, table: str, relation: Relation | None
-) -> tuple[frozenset[str], str | None]:
-    """The columns of a relation and the SQL that reads it; None where there is none."""
-    if relation is None:
-        return frozenset(), None
-    if not isinstance(relation, tuple):
-        connection.register(f"own_{table}", relation)
-        return frozenset(relation.column_names), f"own_{table}"
-    files = ", ".join(literal(str(path)) for path in relation)
-    return frozenset(pq.read_schema(relation[0]).names) - {"source_key"}, f"read_parquet([{files}])"
+    return engine.rows(sql)
 
 
 def _since(table: str, have: frozenset[str], source: Source, as_of: date) -> tuple[str, str]:

@@ -6,36 +6,30 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.attributes import known
-from features.catalogue import FEATURES, Feature, available
-from features.families import FAMILIES
-from features.own import NOTHING
+from features.catalogue import FEATURES, Feature
+from features.engines import Engine, duckdb_engine
 from features.own_features import refuse_repeated
+from features.planning import Plan, plan_for, typed
 from features.seasons import festival_days
 from features.source import (
     Relation,
     Source,
-    act_statement,
     count_item_prices,
     register_acts,
     register_items,
     register_part,
 )
-from features.statements import Statement, staging_for, statements
-from warehouse.engine import connect
-from warehouse.errors import NotReadyError, UsageError
 from warehouse.files import atomic_file
 from warehouse.progress import Progress, silent
 
@@ -57,7 +51,11 @@ def build_features(
     `families` leaves out the others. A family whose tables are absent is left out. A number that cannot be told is
     NULL, never NaN. `NotReadyError` where there is nothing to count, `UsageError` for an unknown family.
     """
-    plan = _plan(source, families)
+    plan = plan_for(source, families)
+    if source.spark is not None:
+        from features import on_spark
+
+        return on_spark.build(plan, source, as_of, progress)
     tables = list(_built(plan, source, as_of, progress))
     return pa.concat_tables(tables).sort_by("entity_id").combine_chunks()
 
@@ -69,13 +67,14 @@ def write_features(
 
     Rows are sorted by `entity_id` within each row group (a part of the store), not over the whole file.
     """
-    plan = _plan(source, families)
+    plan = plan_for(source, families)
     rows = 0
     with (
         atomic_file(path) as temporary,
         pq.ParquetWriter(temporary, plan.schema, compression="zstd", **encodings(plan.schema.names)) as writer,
     ):
-        for table in _built(plan, source, as_of, progress):
+        whole = [build_features(source, as_of, progress, families)] if source.spark is not None else None
+        for table in whole or _built(plan, source, as_of, progress):
             writer.write_table(table)
             rows += table.num_rows
     return rows
@@ -93,67 +92,31 @@ def encodings(columns: Sequence[str]) -> dict[str, list[str]]:
     }
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What is run for every part: staging, then families."""
-
-    features: tuple[Feature, ...]
-    staging: tuple[Statement, ...]
-    families: tuple[Statement, ...]
-
-    @property
-    def needs_prices(self) -> bool:
-        """Whether the population's prices are read."""
-        return any("item_prices" in family.reads for family in self.families)
-
-    @property
-    def schema(self) -> pa.Schema:
-        kinds = {"number": pa.float64(), "category": pa.string()}
-        return pa.schema([("entity_id", pa.string()), *((f.name, kinds[f.kind]) for f in self.features)])
-
-
-def _plan(source: Source, wanted: Iterable[str] | None) -> _Plan:
-    names = [family.name for family in FAMILIES]
-    chosen = names if wanted is None else list(wanted)
-    if unknown := sorted(set(chosen) - set(names)):
-        raise UsageError(f'There is no feature family "{unknown[0]}".', hint=f"There are: {', '.join(names)}.")
-    if not source.tables & {"orders", "events", "users", "labels"}:
-        raise NotReadyError("There are no orders, events or users to count.", hint="Name their files in reprise.toml.")
-    features = tuple(feature for feature in available(source.tables) if feature.family in chosen)
-    used = {feature.family for feature in features}
-    files = statements("families")
-    own = source.own if wanted is None else NOTHING
-    features += own.features
-    families = (*(files[name] for name in names if name in used), *(file.statement for file in own.files))
-    return _Plan(features, tuple(staging_for(families, act_statement(source))), families)
-
-
-def _built(plan: _Plan, source: Source, as_of: date, progress: Progress) -> Iterator[pa.Table]:
+def _built(plan: Plan, source: Source, as_of: date, progress: Progress) -> Iterator[pa.Table]:
     """The wide rows of every part, in the order of the parts, by several workers."""
     parts = source.parts()
     workers = min(WORKERS, len(parts))
     progress("features", 0, len(parts))
     with ExitStack() as stack:
-        free: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
+        free: SimpleQueue[Engine] = SimpleQueue()
         prices = source.given_population().get("item_prices")
         for _ in range(workers):
             # A second thread inside a connection costs half as much again and saves nothing on parts of this size.
-            opened = connect(source.folders, memory_limit=source.memory_limit, threads=1)
-            connection = stack.enter_context(opened)
-            connection.register("festival_days", festival_days())
-            register_items(connection, source, as_of)
+            engine = stack.enter_context(duckdb_engine(source, threads=1))
+            engine.give("festival_days", festival_days())
+            register_items(engine, source, as_of)
             if plan.needs_prices:
-                prices = count_item_prices(connection, source, as_of) if prices is None else prices
-                connection.register("item_prices", prices)
-            free.put(connection)
+                prices = count_item_prices(engine, source, as_of) if prices is None else prices
+                engine.give("item_prices", prices)
+            free.put(engine)
         pool = stack.enter_context(ThreadPoolExecutor(workers))
 
         def work(part: Mapping[str, Relation]) -> pa.Table:
-            connection = free.get()
+            engine = free.get()
             try:
-                return _build_part(connection, plan, source, part, as_of)
+                return _build_part(engine, plan, source, part, as_of)
             finally:
-                free.put(connection)
+                free.put(engine)
 
         for done, table in enumerate(_in_order(pool, workers, work, parts), start=1):
             yield table
@@ -170,18 +133,16 @@ def _in_order(pool: ThreadPoolExecutor, ahead: int, work: Callable[[T], U], task
         yield made
 
 
-def _build_part(
-    connection: duckdb.DuckDBPyConnection, plan: _Plan, source: Source, part: Mapping[str, Relation], as_of: date
-) -> pa.Table:
-    values = {"every_event": register_acts(connection, source)}
-    customers = register_part(connection, source, part, as_of)
+def _build_part(engine: Engine, plan: Plan, source: Source, part: Mapping[str, Relation], as_of: date) -> pa.Table:
+    values = {"every_event": register_acts(engine, source)}
+    customers = register_part(engine, source, part, as_of)
     for staged in plan.staging:
-        staged.keep(connection, as_of, values)
-    columns: dict[str, pa.Array] = {"entity_id": customers, **known(connection, source, part, as_of, customers)}
+        staged.keep(engine, as_of, values)
+    columns: dict[str, pa.Array] = {"entity_id": customers, **known(engine, source, part, as_of, customers)}
     own_families = {file.statement.name for file in source.own.files}
     for family in plan.families:
         features = [feature for feature in plan.features if feature.family == family.name]
-        counted = family.columns(connection, as_of, ["entity_id", *(_typed(feature) for feature in features)])
+        counted = family.columns(engine, as_of, ["entity_id", *(typed(feature) for feature in features)])
         numbers = counted["entity_id"].to_numpy()
         if family.name in own_families:
             refuse_repeated(family.name, counted["entity_id"], customers)
@@ -189,12 +150,8 @@ def _build_part(
             feature.name: _spread(counted[feature.name], numbers, len(customers), feature) for feature in features
         }
     for staged in plan.staging:
-        connection.execute(f"drop table {staged.name}")
+        engine.drop(staged.name)
     return pa.table([columns[name] for name in plan.schema.names], schema=plan.schema)
-
-
-def _typed(feature: Feature) -> str:
-    return f"cast({feature.name} as {'varchar' if feature.kind == 'category' else 'double'}) as {feature.name}"
 
 
 def _spread(counted: pa.ChunkedArray, numbers: npt.NDArray[np.int32], customers: int, feature: Feature) -> pa.Array:

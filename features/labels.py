@@ -6,12 +6,12 @@ from datetime import date
 
 import pyarrow as pa
 
-from features.attributes import expression, opened
+from features.attributes import expression
+from features.engines import duckdb_engine
 from features.source import Source
 from features.windows import day_number
 from warehouse.casting import literal, quoted
 from warehouse.clock import instant
-from warehouse.engine import connect
 from warehouse.errors import DataProblemError
 
 _KEY = ("entity_id", "target", "as_of")
@@ -20,11 +20,11 @@ _KEY = ("entity_id", "target", "as_of")
 def label_targets(source: Source) -> tuple[str, ...]:
     """The targets that the labels table speaks of, sorted."""
     found: set[str] = set()
-    with connect(source.folders, memory_limit=source.memory_limit) as connection:
+    with duckdb_engine(source) as engine:
         for part in source.parts():
-            _, origin = opened(connection, "labels", part.get("labels"))
-            if origin is not None:
-                found |= {row[0] for row in connection.execute(f"select distinct target from {origin}").fetchall()}
+            if (labels := part.get("labels")) is not None:
+                origin, _ = engine.scan("labels", labels, source.time_zone)
+                found |= set(engine.rows(f"select distinct target from {origin}")["target"].to_pylist())
     return tuple(sorted(found))
 
 
@@ -45,24 +45,26 @@ def labels_of(source: Source, target: str, as_of: date, known: date | None = Non
     )
     key = ", ".join(_KEY)
     parts = []
-    with connect(source.folders, memory_limit=source.memory_limit) as connection:
+    with duckdb_engine(source) as engine:
         for part in source.parts():
-            have, origin = opened(connection, "labels", part.get("labels"))
-            if origin is None or "y" not in have:
+            if (labels := part.get("labels")) is None:
+                continue
+            origin, have = engine.scan("labels", labels, source.time_zone)
+            if "y" not in have:
                 continue
             rows = f"(select * from {origin} where target = {literal(target)} and y is not null and ({seen}))"
-            clash = connection.execute(
+            clash = engine.rows(
                 f"select entity_id, as_of from {rows} group by {key}, recorded_at having count(distinct y) > 1"
                 " order by all limit 1"
-            ).fetchone()
-            if clash is not None:
-                raise _contradiction(target, *clash)
+            ).to_pylist()
+            if clash:
+                raise _contradiction(target, *clash[0].values())
             latest = f"row_number() over (partition by {key} order by recorded_at desc, source_line desc)"
             parts.append(
-                connection.sql(
+                engine.rows(
                     f"select entity_id, cast(day_number(local_at) as int) as day, y, source_line{beside}"
                     f" from {rows} as told qualify {latest} = 1"
-                ).to_arrow_table()
+                )
             )
     if not parts:
         return pa.table(

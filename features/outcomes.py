@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Literal
 
-import duckdb
 import pyarrow as pa
 
+from features.engines import Engine, engine_of
 from features.source import (
     Relation,
     Source,
@@ -19,7 +19,6 @@ from features.source import (
     register_window,
 )
 from features.statements import Statement, staging_for, statements
-from warehouse.engine import connect
 from warehouse.settings import TargetSettings
 
 Outcome = Literal["sale", "no_sale", "act", "no_act"]
@@ -43,15 +42,15 @@ def outcome_counts(
     of_events = outcome in ("act", "no_act") and act_statement(source) == "acts_of_events"
     statement = statements("outcomes")["event_hits" if of_events else "sale_hits"]
     last = as_of + timedelta(days=horizon)
-    with connect(source.folders, memory_limit=source.memory_limit) as connection:
-        values: dict[str, object] = {"every_event": register_acts(connection, source)}
-        register_items_for_labels(connection, source, last)
-        values |= _register_choices(connection, target_settings, as_of)
+    with engine_of(source) as engine:
+        values: dict[str, object] = {"every_event": register_acts(engine, source)}
+        register_items_for_labels(engine, source, last)
+        values |= register_choices(engine, target_settings, as_of)
         tables = []
-        for part in source.parts():
-            register_window(connection, source, part, as_of, last, known)
-            _stage(connection, statement, as_of)
-            tables.append(statement.table(connection, as_of, values))
+        for part in engine.parts(source):
+            register_window(engine, source, part, as_of, last, known)
+            _stage(engine, statement, as_of)
+            tables.append(statement.table(engine, as_of, values))
     return pa.concat_tables(tables).sort_by("entity_id").combine_chunks()
 
 
@@ -76,15 +75,15 @@ def _of_sales(
 ) -> Iterator[pa.Table]:
     """Rows of a statement over the sales before `as_of`, or over those from `as_of` until before `last`."""
     statement = statements("outcomes")[name]
-    with connect(source.folders, memory_limit=source.memory_limit) as connection:
-        for part in source.parts():
-            _register(connection, source, part, as_of, last, known)
-            _stage(connection, statement, as_of)
-            yield statement.table(connection, as_of)
+    with engine_of(source) as engine:
+        for part in engine.parts(source):
+            _register(engine, source, part, as_of, last, known)
+            _stage(engine, statement, as_of)
+            yield statement.table(engine, as_of)
 
 
 def _register(
-    connection: duckdb.DuckDBPyConnection,
+    engine: Engine,
     source: Source,
     part: Mapping[str, Relation],
     as_of: date,
@@ -92,19 +91,17 @@ def _register(
     known: date | None,
 ) -> None:
     if last is None:
-        register_visible(connection, source, part, as_of, ("orders",))
+        register_visible(engine, source, part, as_of, ("orders",))
     else:
-        register_window(connection, source, part, as_of, last, known)
+        register_window(engine, source, part, as_of, last, known)
 
 
-def _stage(connection: duckdb.DuckDBPyConnection, statement: Statement, as_of: date) -> None:
+def _stage(engine: Engine, statement: Statement, as_of: date) -> None:
     for staged in staging_for([statement], "acts_of_sales"):
-        staged.keep(connection, as_of)
+        staged.keep(engine, as_of)
 
 
-def _register_choices(
-    connection: duckdb.DuckDBPyConnection, settings: TargetSettings, as_of: date
-) -> dict[str, object]:
+def register_choices(engine: Engine, settings: TargetSettings, as_of: date) -> dict[str, object]:
     """Makes the tables of chosen items, categories and channels; returns the values that go with them."""
     for column, chosen in (
         ("item_id", settings.items),
@@ -112,8 +109,8 @@ def _register_choices(
         ("channel", settings.channels),
     ):
         name = {"item_id": "chosen_items", "category": "chosen_categories", "channel": "chosen_channels"}[column]
-        connection.register(name, pa.table({column: pa.array(chosen, pa.string())}))
-    statements("outcomes")["category_items"].keep(connection, as_of)
+        engine.give(name, pa.table({column: pa.array(chosen, pa.string())}))
+    statements("outcomes")["category_items"].keep(engine, as_of)
     return {
         "any_item": not settings.items,
         "any_category": not settings.categories,

@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from features.catalogue import Feature
+from features.engines import DuckDBEngine
 from features.lint import problems_in
 from features.own import OwnFile, family_of_file
 from features.relations import rows
@@ -116,21 +117,22 @@ def _bindless(statement: Statement) -> str:
 
 def _tried(connection: duckdb.DuckDBPyConnection, statement: Statement, shown: str) -> dict[str, str]:
     """Runs the file on empty tables; the kind of each column but `entity_id`."""
+    engine = DuckDBEngine(connection)
     for table in VIEWS:
         number = "* replace (cast(entity_id as int) as entity_id)" if CONTRACTS[table].entity else "*"
         key = ", cast(null as bigint) as item_key" if table == "items" else ""
-        empty = rows(connection, table, None, "UTC")
-        connection.execute(f"create or replace temp view {table} as select {number}{key} from {empty} as none_yet")
-    connection.register("act_events", pa.table({"event": pa.array([], pa.string())}))
-    connection.register("festival_days", festival_days())
+        empty = rows(engine, table, None, "UTC")
+        engine.view(table, f"select {number}{key} from {empty} as none_yet")
+    engine.give("act_events", pa.table({"event": pa.array([], pa.string())}))
+    engine.give("festival_days", festival_days())
     values = {"every_event": True}
     try:
         prices = statements("population")
-        connection.execute(f"create or replace temp table item_sums as {prices['item_sums'].body}")
-        prices["item_prices"].keep(connection, _ANY_DAY)
+        engine.keep("item_sums", prices["item_sums"].body)
+        prices["item_prices"].keep(engine, _ANY_DAY)
         for staged in staging_for([statement], "acts_of_sales"):
-            staged.keep(connection, _ANY_DAY, values)
-        schema = statement.table(connection, _ANY_DAY).schema
+            staged.keep(engine, _ANY_DAY, values)
+        schema = statement.table(engine, _ANY_DAY).schema
     except duckdb.Error as error:
         raise _engine(statement, shown, error) from error
     if "entity_id" not in schema.names:

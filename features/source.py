@@ -13,11 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.attributes import opened
+from features.engines import Engine, duckdb_engine, engine_of
 from features.own import NOTHING, Own
 from features.own_features import own_of
 from features.relations import Relation as Relation
@@ -25,9 +24,11 @@ from features.relations import columns, rows
 from features.statements import statements
 from warehouse.clock import instant
 from warehouse.contracts import CONTRACTS, EXTRA
-from warehouse.engine import connect
+from warehouse.spark import session
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from warehouse.store import Store
 
 Acts = Literal["sales", "events"] | tuple[str, ...]
@@ -56,21 +57,21 @@ class Source(Protocol):
     def folders(self) -> tuple[Path, ...]: ...
     @property
     def memory_limit(self) -> str: ...
+    @property
+    def spark(self) -> SparkSession | None:
+        """The session that counts these rows; DuckDB does where there is none."""
+
     def parts(self) -> Sequence[Mapping[str, Relation]]:
         """Rows of disjoint sets of people; together all of them."""
-        ...
 
     def items(self) -> Relation | None:
         """All versions of all items."""
-        ...
 
     def population_tables(self, as_of: date) -> dict[str, pa.Table]:
         """What is counted over everybody before `as_of`: `item_prices`."""
-        ...
 
     def given_population(self) -> dict[str, pa.Table]:
         """The part of it that was handed over and need not be counted."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class FramesSource:
     static: frozenset[str] = frozenset()
     memory_limit: str = "1GB"
     own: Own = NOTHING
+    spark: SparkSession | None = None
 
     @property
     def tables(self) -> frozenset[str]:
@@ -115,6 +117,14 @@ class StoreSource:
 
     store: Store
     part_rows: int = PART_ROWS
+    spark: SparkSession | None = None
+
+    @classmethod
+    def counted_as_set(cls, store: Store) -> StoreSource:
+        """The store's rows, counted by the engine that its workspace names."""
+        settings = store.workspace.settings
+        spark = None if settings.engine == "duckdb" else session(settings.engine, settings.memory_limit)
+        return cls(store, spark=spark)
 
     @property
     def time_zone(self) -> str:
@@ -186,19 +196,21 @@ def count_population(source: Source, as_of: date) -> dict[str, pa.Table]:
     """
     if "orders" not in source.tables:
         return {}
-    with connect(source.folders, memory_limit=source.memory_limit) as connection:
-        register_items(connection, source, as_of)
-        return {"item_prices": count_item_prices(connection, source, as_of)}
+    with engine_of(source) as engine:
+        register_items(engine, source, as_of)
+        return {"item_prices": count_item_prices(engine, source, as_of)}
 
 
-def count_item_prices(connection: duckdb.DuckDBPyConnection, source: Source, as_of: date) -> pa.Table:
-    """`item_prices` counted on a connection that has `items`."""
+def count_item_prices(engine: Engine, source: Source, as_of: date) -> pa.Table:
+    """`item_prices` counted on an engine that has `items`."""
     files = statements("population")
-    for k, part in enumerate(source.parts()):
-        register_visible(connection, source, part, as_of, ("orders",))
-        verb = "create or replace temp table item_sums as" if k == 0 else "insert into item_sums"
-        connection.execute(f"{verb} {files['item_sums'].body}")
-    return files["item_prices"].table(connection, as_of)
+    sums = []
+    for k, part in enumerate(engine.parts(source)):
+        register_visible(engine, source, part, as_of, ("orders",))
+        sums.append(f"item_sums_{k}")
+        engine.keep(sums[k], files["item_sums"].body)
+    engine.view("item_sums", " union all ".join(f"select * from {name}" for name in sums))
+    return files["item_prices"].table(engine, as_of)
 
 
 def act_statement(source: Source) -> str:
@@ -207,23 +219,23 @@ def act_statement(source: Source) -> str:
     return "acts_of_events" if wants_events and "events" in source.tables else "acts_of_sales"
 
 
-def register_acts(connection: duckdb.DuckDBPyConnection, source: Source) -> bool:
+def register_acts(engine: Engine, source: Source) -> bool:
     """Makes `act_events`, the names of the chosen events; returns whether every event is an act."""
     chosen = source.acts if isinstance(source.acts, tuple) else ()
-    connection.register("act_events", pa.table({"event": pa.array(chosen, pa.string())}))
+    engine.give("act_events", pa.table({"event": pa.array(chosen, pa.string())}))
     return not chosen
 
 
-def register_items(connection: duckdb.DuckDBPyConnection, source: Source, as_of: date) -> None:
+def register_items(engine: Engine, source: Source, as_of: date) -> None:
     """Makes `items`: one row per item in the version known at `as_of`."""
-    visible = _visible(connection, source, "items", source.items(), instant(as_of, source.time_zone))
-    connection.execute(f"create or replace temp table items as {_keyed(visible)}")
+    visible = _visible(engine, source, "items", source.items(), instant(as_of, source.time_zone))
+    engine.keep("items", _keyed(visible))
 
 
-def register_items_for_labels(connection: duckdb.DuckDBPyConnection, source: Source, last: date) -> None:
+def register_items_for_labels(engine: Engine, source: Source, last: date) -> None:
     """Makes `items`: one row per item in the version known at `last`, else the first there is."""
-    every = _versions(connection, source, "items", source.items(), instant(last, source.time_zone))
-    connection.execute(f"create or replace temp table items as {_keyed(every)}")
+    every = _versions(engine, source, "items", source.items(), instant(last, source.time_zone))
+    engine.keep("items", _keyed(every))
 
 
 def _keyed(items: str) -> str:
@@ -231,7 +243,7 @@ def _keyed(items: str) -> str:
 
 
 def register_visible(
-    connection: duckdb.DuckDBPyConnection,
+    engine: Engine,
     source: Source,
     part: Mapping[str, Relation],
     as_of: date,
@@ -241,48 +253,54 @@ def register_visible(
     """Makes views of tables about people, named `prefix` and the table, with only what is visible at `as_of`."""
     cutoff = instant(as_of, source.time_zone)
     for table in tables:
-        visible = _visible(connection, source, table, part.get(table), cutoff)
+        visible = _visible(engine, source, table, part.get(table), cutoff)
         # Versions are few and found by ranking: found once and kept. Other rows are read as they are needed.
-        kind = "table" if CONTRACTS[table].versioned else "view"
-        connection.execute(f"create or replace temp {kind} {prefix}{table} as {visible}")
+        make = engine.keep if CONTRACTS[table].versioned else engine.view
+        make(f"{prefix}{table}", visible)
 
 
-def register_part(
-    connection: duckdb.DuckDBPyConnection, source: Source, part: Mapping[str, Relation], as_of: date
-) -> pa.Array:
+def customers(engine: Engine, source: Source, part: Mapping[str, Relation], as_of: date, prefix: str = "") -> str:
+    """SQL of the ids of who is a customer: a person with a visible order or event, one whose registration was known, or
+    one with a label, or a row to be scored, of that date or an earlier one. `prefix` is that of the views it reads."""
+    return (
+        f"select entity_id as id from {prefix}orders union select entity_id as id from {prefix}events "
+        f"union select entity_id as id from {prefix}users where is_customer{_labelled(engine, source, part, as_of)}"
+    )
+
+
+def register_part(engine: Engine, source: Source, part: Mapping[str, Relation], as_of: date) -> pa.Array:
     """Makes the views that features read, customers being numbered; returns their ids, sorted: number n is the nth.
 
-    A customer is a person with a visible order or event, one whose registration was known, or one with a label, or a
-    row to be scored, of that date or an earlier one. Numbers instead of ids make every grouping about twice as fast.
+    Numbers instead of ids make every grouping about twice as fast.
     """
-    register_visible(connection, source, part, as_of, prefix="seen_")
-    connection.execute(
-        "create or replace temp table customers as "
-        "select id, cast(row_number() over (order by id) - 1 as int) as entity_id from ("
-        "select entity_id as id from seen_orders union select entity_id as id from seen_events "
-        f"union select entity_id as id from seen_users where is_customer{_labelled(connection, source, part, as_of)})"
+    register_visible(engine, source, part, as_of, prefix="seen_")
+    seen = customers(engine, source, part, as_of, "seen_")
+    engine.keep(
+        "customers",
+        f"select id, cast(row_number() over (order by id) - 1 as int) as entity_id from ({seen}) as seen",
     )
     for table in PEOPLE:
         others = ", ".join(f"seen.{name}" for name, _ in columns(table) if name != "entity_id")
-        connection.execute(
-            f"create or replace temp view {table} as select customers.entity_id, {others} from seen_{table} as seen "
-            "inner join customers on seen.entity_id = customers.id"
+        engine.view(
+            table,
+            f"select customers.entity_id, {others} from seen_{table} as seen "
+            "inner join customers on seen.entity_id = customers.id",
         )
-    ids = connection.sql("select id from customers order by entity_id").to_arrow_table()
+    ids = engine.rows("select id from customers order by entity_id")
     return ids["id"].combine_chunks()
 
 
-def _labelled(connection: duckdb.DuckDBPyConnection, source: Source, part: Mapping[str, Relation], as_of: date) -> str:
+def _labelled(engine: Engine, source: Source, part: Mapping[str, Relation], as_of: date) -> str:
     """The part of a union that names the persons of the labels table."""
-    have, origin = opened(connection, "labels", part.get("labels"))
-    if origin is None:
+    if (labels := part.get("labels")) is None:
         return ""
+    origin, have = engine.scan("labels", labels, source.time_zone)
     dated = f"as_of is null or as_of <= {_literal(instant(as_of, source.time_zone))}" if "as_of" in have else "true"
     return f" union select entity_id as id from {origin} where entity_id is not null and ({dated})"
 
 
 def register_window(
-    connection: duckdb.DuckDBPyConnection,
+    engine: Engine,
     source: Source,
     part: Mapping[str, Relation],
     first: date,
@@ -298,10 +316,11 @@ def register_window(
     recorded = "" if known is None else f" and recorded_at < {_literal(instant(known, source.time_zone))}"
     for table in ("orders", "events"):
         happened = CONTRACTS[table].happened
-        every = rows(connection, table, part.get(table), source.time_zone)
-        connection.execute(
-            f"create or replace temp view {table} as select * from {every} as all_rows "
-            f"where {happened} >= {start} and {happened} < {end} and entity_id is not null{recorded}"
+        every = rows(engine, table, part.get(table), source.time_zone)
+        engine.view(
+            table,
+            f"select * from {every} as all_rows "
+            f"where {happened} >= {start} and {happened} < {end} and entity_id is not null{recorded}",
         )
 
 
@@ -314,10 +333,10 @@ def versions(source: Source, table: Literal["users", "items", "tags"], as_of: da
     cutoff = as_of if isinstance(as_of, datetime) else instant(as_of, source.time_zone)
     relations = [source.items()] if table == "items" else [part.get(table) for part in source.parts()]
     found = []
-    with connect(source.folders, memory_limit=source.memory_limit) as connection:
+    with duckdb_engine(source) as engine:
         for relation in relations:
-            sql = _versions(connection, source, table, relation, cutoff, open_columns=True)
-            found.append(connection.sql(sql).to_arrow_table())
+            sql = _versions(engine, source, table, relation, cutoff, open_columns=True)
+            found.append(engine.rows(sql).drop_columns("version_rank"))
     return pa.concat_tables(found).sort_by([(name, "ascending") for name in _KEYS[table]])
 
 
@@ -337,7 +356,7 @@ def _known(source: Source, table: str, cutoff: datetime) -> str:
 
 
 def _versions(
-    connection: duckdb.DuckDBPyConnection,
+    engine: Engine,
     source: Source,
     table: str,
     relation: Relation | None,
@@ -352,23 +371,21 @@ def _versions(
         f"row_number() over (partition by {key} order by {known} desc, case when {known} then recorded_at end desc "
         f"nulls last, recorded_at nulls last, {rest})"
     )
-    every = rows(connection, table, relation, source.time_zone, open_columns)
+    every = rows(engine, table, relation, source.time_zone, open_columns)
     return (
-        f"select * exclude (version_rank) from (select *, {known} as point_in_time, {rank} as version_rank "
+        f"select * from (select *, {known} as point_in_time, {rank} as version_rank "
         f"from {every} as all_versions where {_KEYS[table][0]} is not null) as ranked where version_rank = 1"
     )
 
 
-def _visible(
-    connection: duckdb.DuckDBPyConnection, source: Source, table: str, relation: Relation | None, cutoff: datetime
-) -> str:
+def _visible(engine: Engine, source: Source, table: str, relation: Relation | None, cutoff: datetime) -> str:
     """SQL of the rows of a table that may be seen at the cutoff."""
     at = _literal(cutoff)
     if not CONTRACTS[table].versioned:
         happened = CONTRACTS[table].happened
-        every = rows(connection, table, relation, source.time_zone)
+        every = rows(engine, table, relation, source.time_zone)
         return f"select * from {every} as seen where {happened} < {at} and recorded_at < {at} and entity_id is not null"
-    known = f"select * from ({_versions(connection, source, table, relation, cutoff)}) as latest where point_in_time"
+    known = f"select * from ({_versions(engine, source, table, relation, cutoff)}) as latest where point_in_time"
     if table == "tags":
         return f"{known} and (expires_at is null or expires_at > {at})"
     if table == "users":

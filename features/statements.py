@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeAlias
 
-import duckdb
 import pyarrow as pa
 
+from features.engines import PARAMETER, Engine, Values
 from features.windows import parameters
 
 FOLDER = Path(__file__).parent / "sql"
-_PARAMETER = re.compile(r":([a-z_][a-z0-9_]*)")
 _COMMENT = re.compile(r"--[^\n]*")
 _NAME = re.compile(r"\b[a-z_][a-z0-9_]*\b")
 _QUERY = re.compile(r"^(?:with )?[a-z_][a-z0-9_]* as \($", re.MULTILINE)
 _READ = re.compile(r"\b(?:from|join)\s+([a-z_]+)")
-
-Values: TypeAlias = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class Statement:
     @cached_property
     def values(self) -> frozenset[str]:
         """Names of the values it is given."""
-        return frozenset(_PARAMETER.findall(self.body))
+        return frozenset(PARAMETER.findall(self.body))
 
     @cached_property
     def reads(self) -> frozenset[str]:
@@ -70,24 +66,21 @@ class Statement:
             text = text[:start] + _narrowed_select(text[start:end], later) + text[end:]
         return Statement(self.name, text)
 
-    def keep(self, connection: duckdb.DuckDBPyConnection, as_of: date, values: Values | None = None) -> None:
-        """Runs it as of a date and keeps the rows as a temporary table of its name."""
-        connection.execute(f"create or replace temp table {self.name} as {self._sql}", self._bound(as_of, values))
+    def keep(self, engine: Engine, as_of: date, values: Values | None = None) -> None:
+        """Runs it as of a date and keeps the rows as a table of its name."""
+        engine.keep(self.name, self.body, self.bound(as_of, values))
 
-    def table(self, connection: duckdb.DuckDBPyConnection, as_of: date, values: Values | None = None) -> pa.Table:
+    def table(self, engine: Engine, as_of: date, values: Values | None = None) -> pa.Table:
         """Its rows as of a date."""
-        return connection.sql(self._sql, params=self._bound(as_of, values)).to_arrow_table()
+        return engine.rows(self.body, self.bound(as_of, values))
 
-    def columns(self, connection: duckdb.DuckDBPyConnection, as_of: date, wanted: Sequence[str]) -> pa.Table:
+    def columns(self, engine: Engine, as_of: date, wanted: Sequence[str]) -> pa.Table:
         """These expressions of its columns as of a date."""
-        sql = f"select {', '.join(wanted)} from ({self._sql}) as {self.name}_rows"
-        return connection.sql(sql, params=self._bound(as_of, None)).to_arrow_table()
+        sql = f"select {', '.join(wanted)} from ({self.body}) as {self.name}_rows"
+        return engine.rows(sql, self.bound(as_of))
 
-    @cached_property
-    def _sql(self) -> str:
-        return _PARAMETER.sub(r"$\1", self.body)
-
-    def _bound(self, as_of: date, values: Values | None) -> dict[str, object]:
+    def bound(self, as_of: date, values: Values | None = None) -> dict[str, object]:
+        """The values it is given: those of the date, and what else it names."""
         further = values or {}
         return {**parameters(self.values, as_of), **{name: further[name] for name in self.values & further.keys()}}
 

@@ -19,6 +19,7 @@ from serving import drift
 from serving.complements import Complement, Key, Model
 from serving.holder import key_from_environment
 from serving.manifest import ReleaseError
+from serving.on_spark import score_on_spark
 from serving.publication import current_release, publish
 from serving.release import Release, ReleaseContents, open_release, write_release
 from serving.scoring import populations, score
@@ -69,7 +70,7 @@ def publish_release(
     if not models:
         raise NotReadyError("There is no model to score with.", hint="Run `reprise run`, or `reprise train` first.")
     features = snapshots.features(as_of)
-    scores = score(models, features, as_of=as_of, release=name)
+    scores = _scored(source, snapshots, models, features, as_of, name)
     suggested = suggestions.suggest_all(workspace, source, as_of, name, features.column("entity_id"), progress)
     known = cards(workspace, models)
     contents = ReleaseContents(
@@ -102,6 +103,20 @@ def publish_release(
     counts = {key: int(inside.sum()) for key, inside in populations(models, features).items()}
     rows = 0 if suggested.suggestions is None else suggested.suggestions.num_rows
     return Published(release, features.num_columns - 1, counts, rows, release.recommender, notes)
+
+
+def _scored(
+    source: StoreSource,
+    snapshots: Snapshots,
+    models: Mapping[Key, Model],
+    features: pa.Table,
+    as_of: date,
+    name: str,
+) -> pa.Table:
+    """Long scores of everyone, by the engine that counted them."""
+    if source.spark is None:
+        return score(models, features, as_of=as_of, release=name)
+    return score_on_spark(source.spark, models, snapshots.file(as_of), as_of=as_of, release=name)
 
 
 def _compared(

@@ -24,7 +24,7 @@ from serving.fallbacks import suggestion_ids
 from serving.schemas import POPULAR, SIMILAR_ITEMS, SUGGESTIONS
 from serving.shelf import not_for_sale
 from serving.wire import MAX_EXCLUDED, MAX_K
-from training.recommendation import TrainedRecommender
+from training.recommendation import TrainedRecommender, fit_of
 from training.recommender_runs import Inputs, train
 from warehouse.errors import RepriseError
 from warehouse.files import write_text
@@ -103,7 +103,7 @@ def suggest_all(
         )
     held = Interactions.from_table(_with_items(interactions(source, as_of)), as_of)
     fits = workspace.settings.recommend.fits()
-    model = recommenders.create(choice["name"], fits.get(choice["name"])).fit(held)
+    model = fit_of(source)(recommenders.create(choice["name"], fits.get(choice["name"])), held)
     items = versions(source, "items", as_of) if "items" in source.tables else None
     gone = not_for_sale(items, as_of, workspace.settings.time_zone)
     allowed = ~np.isin(np.array(held.item_ids.to_pylist(), dtype=object), list(gone)) if gone else None

@@ -138,7 +138,7 @@ def write_release(directory: Path, contents: ReleaseContents, key: bytes | None 
     if directory.exists():
         raise ReleaseError(f"The release {directory.name} is already there.", hint="A release is never changed.")
     with atomic_directory(directory) as folder:
-        _write_models(folder, contents)
+        write_models(folder, contents.models)
         for name, table in _tables_of(contents).items():
             path = folder / f"{name}.parquet"
             path.parent.mkdir(exist_ok=True)
@@ -224,9 +224,10 @@ def _golden(contents: ReleaseContents) -> pa.Table:
     return golden
 
 
-def _write_models(folder: Path, contents: ReleaseContents) -> None:
+def write_models(folder: Path, models: Mapping[Key, Model]) -> None:
+    """Writes the models of a release below its folder, as `load_models` reads them."""
     (folder / "models").mkdir()
-    for key, model in contents.models.items():
+    for key, model in models.items():
         place = folder / "models" / model_folder(key)
         if isinstance(model, Complement):
             place.mkdir()

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features import rules
 from features.building import build_features
@@ -28,6 +29,7 @@ TIE = 1e-9
 NO_ORDER = "no order yet"
 NO_ACT = "no act yet"
 OUTSIDE = "outside the population"
+_ORDER = [("user_id", "ascending"), ("target", "ascending"), ("horizon_days", "ascending")]
 _ORDERS = "order_count_lifetime"
 _ACTS = "days_since_last_act"
 
@@ -60,6 +62,21 @@ def percentile(probabilities: npt.NDArray[np.float64], among: npt.NDArray[np.flo
     if not among.size:
         return np.full(probabilities.shape, np.nan)
     return 100.0 * np.searchsorted(among, probabilities - TIE, side="left") / among.size
+
+
+def ranked(scores: pa.Table) -> pa.Table:
+    """Long scores that have no percentiles yet with those read against these very users, sorted as `score` sorts."""
+    percentiles = np.full(scores.num_rows, np.nan)
+    inside = np.asarray(scores["probability"].is_valid().to_numpy())
+    probabilities = scores["probability"].to_numpy()
+    questions = scores.select(["target", "horizon_days"])
+    for asked in questions.group_by(questions.column_names).aggregate([]).to_pylist():
+        of_target = pc.equal(questions["target"], asked["target"]).to_numpy()
+        rows = inside & of_target & pc.equal(questions["horizon_days"], asked["horizon_days"]).to_numpy()
+        percentiles[rows] = percentile(probabilities[rows], np.sort(probabilities[rows]))
+    place = SCORES.get_field_index("percentile")
+    column = pa.array(percentiles, pa.float64(), mask=np.isnan(percentiles))
+    return scores.set_column(place, SCORES.field(place), column).sort_by(_ORDER)
 
 
 def populations(models: Mapping[Key, Model], features: pa.Table) -> dict[Key, npt.NDArray[np.bool_]]:
@@ -99,8 +116,7 @@ def _long(parts: Sequence[Mapping[str, pa.Array]], features: pa.Table, as_of: da
         known["as_of"] = pa.repeat(pa.scalar(as_of, pa.date32()), len(users))
         known["release"] = pa.repeat(pa.scalar(release), len(users))
         tables.append(pa.table([known[name] for name in SCORES.names], schema=SCORES))
-    order = [("user_id", "ascending"), ("target", "ascending"), ("horizon_days", "ascending")]
-    return pa.concat_tables(tables).sort_by(order) if tables else SCORES.empty_table()
+    return pa.concat_tables(tables).sort_by(_ORDER) if tables else SCORES.empty_table()
 
 
 def _states(target: str, features: pa.Table) -> npt.NDArray[np.object_]:

@@ -1,12 +1,71 @@
-"""What tests of several packages share: a real PostgreSQL server."""
+"""What tests of several packages share: one Spark for all of them, since it takes half a minute to start; PostgreSQL."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
+import socket
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from warehouse.errors import NotReadyError
+from warehouse.spark import check_java, session
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+CLUSTER = "local-cluster[2,1,2048]"
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def spark_port() -> int:
+    """Where the cluster of `spark` also answers as a server of Spark Connect."""
+    return _free_port()
+
+
+@pytest.fixture(scope="session")
+def spark(spark_port: int) -> SparkSession:
+    """Two workers in processes of their own, which answer over the network too."""
+    pytest.importorskip("pyspark", reason="pyspark is not installed: pip install -e .[spark]")
+    try:
+        check_java()
+    except NotReadyError as error:
+        pytest.skip(f"no Spark without Java: {error.message} apt-get install openjdk-17-jre-headless")
+    given = os.environ.get("PYSPARK_SUBMIT_ARGS")
+    settings = {
+        "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": spark_port,
+        # What a server sets for itself: what a client sends belongs to its session alone.
+        "spark.sql.artifact.isolation.enabled": "true",
+        # To compile each of hundreds of small queries, or to plan it anew after each step, takes longer than to run it.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        "spark.sql.adaptive.enabled": "false",
+    }
+    told = " ".join(f"--conf {name}={value}" for name, value in settings.items())
+    os.environ["PYSPARK_SUBMIT_ARGS"] = f"{told} pyspark-shell"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            opened = session(CLUSTER)
+    finally:
+        if given is None:
+            del os.environ["PYSPARK_SUBMIT_ARGS"]
+        else:
+            os.environ["PYSPARK_SUBMIT_ARGS"] = given
+    return opened
 
 
 @pytest.fixture(scope="session")

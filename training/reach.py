@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+from features.engines import engine_of
 from features.source import Source, register_visible
-from warehouse.engine import connect
 from warehouse.errors import NotReadyError
 
 
@@ -17,13 +17,13 @@ def reach(source: Source, table: str, as_of: date) -> tuple[date, date]:
     """
     firsts: list[datetime] = []
     lasts: list[datetime] = []
-    with connect(source.folders, memory_limit=source.memory_limit) as connection:
-        for part in source.parts():
-            register_visible(connection, source, part, as_of, (table,))
-            found = connection.execute(f"select min(local_at), max(local_at) from {table}").fetchone()
-            if found is not None and found[0] is not None:
-                firsts.append(found[0])
-                lasts.append(found[1])
+    with engine_of(source) as engine:
+        for part in engine.parts(source):
+            register_visible(engine, source, part, as_of, (table,))
+            (found,) = engine.rows(f"select min(local_at) as first, max(local_at) as last from {table}").to_pylist()
+            if found["first"] is not None:
+                firsts.append(found["first"])
+                lasts.append(found["last"])
     if not firsts:
         raise NotReadyError(f"No row of {table} was known before {as_of}.", hint="It needs a later --as-of.")
     return min(firsts).date(), max(lasts).date() + timedelta(days=1)

@@ -11,7 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.source import Source
 from models import recommenders
+from models.recommenders.als import ALS
 from models.recommenders.interactions import Interactions
 from models.recommenders.ranking import Ranked
 from models.recommenders.recommender import Recommender
@@ -34,6 +36,22 @@ LARGEST_LOSS = 0.005
 
 TableAt = Callable[[date], pa.Table]
 Fits = Mapping[str, Mapping[str, float]]
+Fit = Callable[[Recommender, Interactions], Recommender]
+
+
+def fit_here(model: Recommender, interactions: Interactions) -> Recommender:
+    """The recommender, fitted in this process."""
+    return model.fit(interactions)
+
+
+def fit_of(source: Source) -> Fit:
+    """How recommenders are fitted by the engine of a source: Spark's own ML fits the factors of `als`."""
+    session = source.spark
+    if session is None:
+        return fit_here
+    from training.als_on_spark import fit_als
+
+    return lambda model, held: fit_als(session, model, held) if isinstance(model, ALS) else fit_here(model, held)
 
 
 @dataclass(frozen=True)
@@ -69,6 +87,7 @@ def evaluate_recommenders(
     draws: int = 1000,
     seed: int = 7,
     fits: Fits | None = None,
+    fit: Fit = fit_here,
 ) -> list[dict[str, Any]]:
     """One row per recommender (default: all): fitted on `interactions`, judged on `purchases` of the window after.
 
@@ -77,7 +96,7 @@ def evaluate_recommenders(
     most 5,000), `n_repeat`, `n_explore` (those with such test items), `unknown_users` (buyers without an earlier sale).
     `fits` holds the settings of a recommender's fit by its name, where they are not the defaults.
     """
-    return [judged.row for judged in judge_all(interactions, purchases, names, k, draws, seed, fits)]
+    return [judged.row for judged in judge_all(interactions, purchases, names, k, draws, seed, fits, fit)]
 
 
 def train_recommender(
@@ -91,6 +110,7 @@ def train_recommender(
     draws: int = 1000,
     seed: int = 7,
     fits: Fits | None = None,
+    fit: Fit = fit_here,
 ) -> TrainedRecommender:
     """Chooses a challenger on one closed window, judges it on the next, refits the winner on all sales.
 
@@ -100,6 +120,7 @@ def train_recommender(
     whether it is among `names` or not, only where the paired
     95 % interval of the difference lies above 0 in Recall@10 or NDCG@10 and the other's lower end is above −0.005.
     Too few customers to judge: popularity serves. No sales of items at all: no model, and `absent` says so.
+    `fit` fits a recommender.
     """
     table = _with_items(interactions_at(as_of))
     if not table.num_rows:
@@ -108,12 +129,12 @@ def train_recommender(
     windows = {"choose": judge - timedelta(days=horizon), "judge": judge}
     asked = None if names is None else list(dict.fromkeys([*names, BENCHMARK]))
     results = {
-        role: _judged_at(interactions_at, purchases_at, cutoff, asked, draws, seed, fits)
+        role: _judged_at(interactions_at, purchases_at, cutoff, asked, draws, seed, fits, fit)
         for role, cutoff in windows.items()
         if cutoff > first_day
     }
     name, why = _choice(results)
-    model = recommenders.create(name, (fits or {}).get(name)).fit(Interactions.from_table(table, as_of))
+    model = fit(recommenders.create(name, (fits or {}).get(name)), Interactions.from_table(table, as_of))
     metrics = [
         {"as_of": windows[role].isoformat(), "role": role, **judged.row}
         for role, rows in results.items()
@@ -143,12 +164,13 @@ def _judged_at(
     draws: int,
     seed: int,
     fits: Fits | None = None,
+    fit: Fit = fit_here,
 ) -> list[Judged]:
     table, purchases = _with_items(interactions_at(cutoff)), _with_items(purchases_at(cutoff))
     interactions = Interactions.from_table(table, cutoff)
     if len(read_test_items(interactions, purchases)) < FEWEST_JUDGED:
         return []
-    return judge_all(interactions, purchases, names, (10, 20), draws, seed, fits)
+    return judge_all(interactions, purchases, names, (10, 20), draws, seed, fits, fit)
 
 
 def judge_all(
@@ -159,11 +181,12 @@ def judge_all(
     draws: int,
     seed: int,
     fits: Fits | None = None,
+    fit: Fit = fit_here,
 ) -> list[Judged]:
     """As `evaluate_recommenders`, with the measures of each judged customer."""
     test = read_test_items(interactions, purchases, MOST_JUDGED, seed)
     lists = {
-        name: recommenders.create(name, (fits or {}).get(name)).fit(interactions).recommend(test.user_rows, max(ks))
+        name: fit(recommenders.create(name, (fits or {}).get(name)), interactions).recommend(test.user_rows, max(ks))
         for name in names or recommenders.names()
     }
     vectors = {name: _measures(interactions, test, shown, ks) for name, shown in lists.items()}

@@ -18,7 +18,7 @@ import numpy as np
 from features.outcomes import interactions, purchases
 from features.source import Source
 from models.recommenders.recommender import Recommender
-from training.recommendation import TrainedRecommender, train_recommender
+from training.recommendation import TrainedRecommender, fit_of, train_recommender
 from training.records import CARD, INPUTS
 from training.tracking import Record, Tracker
 from warehouse.errors import NotReadyError
@@ -67,6 +67,7 @@ def train(source: Source, asked: Inputs) -> TrainedRecommender:
         asked.bootstrap_draws,
         asked.seed,
         asked.fits,
+        fit_of(source),
     )
 
 

@@ -33,7 +33,7 @@ from features.outcomes import outcome_counts
 from features.source import Source
 from training import label_dates
 from training.targets import Target
-from warehouse.errors import NotReadyError
+from warehouse.errors import NotReadyError, RepriseError
 from warehouse.files import atomic_file
 from warehouse.progress import Progress, silent
 from warehouse.workspace import Workspace
@@ -163,6 +163,13 @@ class Snapshots:
                 with self._lock:
                     self._keep(as_of, found)
             return found
+
+    def file(self, as_of: date) -> Path:
+        """The Parquet file of `features(as_of)`; only with a workspace."""
+        self.features(as_of)
+        if self._folder is None:
+            raise RepriseError("Snapshots without a workspace have no files.")
+        return self._folder / f"{as_of.isoformat()}.parquet"
 
     def prepare(self, cutoffs: Iterable[date], threads: int) -> None:
         """Builds the features of several cutoffs, as many at once as there are threads; they are on disk then."""

@@ -58,7 +58,7 @@ class Trainer:
         self.workspace = workspace
         self.settings = workspace.settings
         self.store = store or Store(workspace)
-        self.source = StoreSource(self.store)
+        self.source = StoreSource.counted_as_set(self.store)
         self.snapshots = Snapshots(workspace, self.source, self.fingerprint, progress)
         self.registry = Registry(workspace)
         self.progress = progress

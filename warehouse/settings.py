@@ -22,6 +22,7 @@ from warehouse.settings_values import (
     Currency,
     Days,
     Encoding,
+    EngineName,
     Horizons,
     Memory,
     Name,
@@ -254,7 +255,9 @@ class Settings(_Section):
     entity: Literal["user", "seller", "device"] = Field(
         default="user", description="Who is scored: user, seller or device; another one rebuilds the store."
     )
-    engine: Literal["duckdb"] = Field(default="duckdb", description="The embedded engine; the only one so far.")
+    engine: EngineName = Field(
+        default="duckdb", description="What counts: duckdb, or Spark at sc://host:15002 or local-cluster[2,1,2048]."
+    )
     memory_limit: Memory = Field(default="1GB", description="Memory of the engine; beyond it works on disk.")
     buckets: int = Field(default=16, ge=1, le=1024, description="Parts the store is cut into, by a hash of the entity.")
     preset: PresetName | None = Field(default=None, description="The known shape of file this workspace was made from.")

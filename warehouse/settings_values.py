@@ -71,6 +71,12 @@ def _memory(text: str) -> str:
     return text
 
 
+def _engine(text: str) -> str:
+    if not re.fullmatch(r"duckdb|sc://[^\s/:;]+(:\d{1,5})?(/\S*)?|local-cluster\[[1-9]\d*,[1-9]\d*,[1-9]\d*\]", text):
+        raise ValueError(f"duckdb, sc://host:15002 or local-cluster[2,1,2048]{_meant(text, ('duckdb',))}")
+    return text
+
+
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(values)) < len(values):
         raise ValueError("a list that says each once")
@@ -97,6 +103,7 @@ Encoding = Annotated[str, AfterValidator(_encoding)]
 TimeFormat = Annotated[str, AfterValidator(_time_format)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Memory = Annotated[str, Field(pattern=r"^[0-9]+(MB|GB)$", examples=["1GB"]), AfterValidator(_memory)]
+EngineName = Annotated[str, AfterValidator(_engine)]
 PresetName = Annotated[str, AfterValidator(_preset)]
 TableName = Annotated[str, AfterValidator(_table)]
 """A table of the contract, or one of the user's own."""

@@ -55,6 +55,13 @@ class ALS(Recommender):
         self.item_factors: npt.NDArray[np.float64] = np.asarray(found, dtype=np.float64)
         return self
 
+    def take(self, interactions: Interactions, item_factors: npt.NDArray[np.float64]) -> Self:
+        """Takes item factors (items × factors) that were fitted elsewhere, under the same alpha and regularization."""
+        super().fit(interactions)
+        self.item_factors = np.asarray(item_factors, dtype=np.float64)
+        self.factors = self.item_factors.shape[1]
+        return self
+
     def _confidence(self, history: History) -> Any:
         taste = history.taste()
         taste.data = 1 + self.alpha * taste.data

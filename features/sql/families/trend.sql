@@ -21,8 +21,9 @@ with sums as (
 -- The least-squares slope over the six periods of 30 days, written with the sums of the windows that end at :as_of.
 select
     entity_id,
-    (order_count_30d + order_count_60d + order_count_90d + order_count_120d + order_count_150d
-        - 2.5 * order_count_180d) / 17.5 as order_count_slope_180d,
+    -- as double, since a quotient of decimals keeps few digits on Spark
+    cast(order_count_30d + order_count_60d + order_count_90d + order_count_120d + order_count_150d
+        - 2.5 * order_count_180d as double) / 17.5 as order_count_slope_180d,
     (amount_30d + amount_60d + amount_90d + amount_120d + amount_150d - 2.5 * amount_180d) / 17.5 as amount_slope_180d,
     2 * order_count_30d - order_count_60d as order_count_change_30d,
     2 * amount_30d - amount_60d as amount_change_30d,

@@ -1,0 +1,56 @@
+"""What is run to build features: which staging, which families, which columns come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from features.catalogue import Feature, available
+from features.families import FAMILIES
+from features.own import NOTHING
+from features.source import Source, act_statement
+from features.statements import Statement, staging_for, statements
+from warehouse.errors import NotReadyError, UsageError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run for every part: staging, then families."""
+
+    features: tuple[Feature, ...]
+    staging: tuple[Statement, ...]
+    families: tuple[Statement, ...]
+
+    @property
+    def needs_prices(self) -> bool:
+        """Whether the population's prices are read."""
+        return any("item_prices" in family.reads for family in self.families)
+
+    @property
+    def schema(self) -> pa.Schema:
+        kinds = {"number": pa.float64(), "category": pa.string()}
+        return pa.schema([("entity_id", pa.string()), *((f.name, kinds[f.kind]) for f in self.features)])
+
+
+def plan_for(source: Source, wanted: Iterable[str] | None = None) -> Plan:
+    """What builds the features of a source; `wanted` leaves out the other families."""
+    names = [family.name for family in FAMILIES]
+    chosen = names if wanted is None else list(wanted)
+    if unknown := sorted(set(chosen) - set(names)):
+        raise UsageError(f'There is no feature family "{unknown[0]}".', hint=f"There are: {', '.join(names)}.")
+    if not source.tables & {"orders", "events", "users", "labels"}:
+        raise NotReadyError("There are no orders, events or users to count.", hint="Name their files in reprise.toml.")
+    features = tuple(feature for feature in available(source.tables) if feature.family in chosen)
+    used = {feature.family for feature in features}
+    files = statements("families")
+    own = source.own if wanted is None else NOTHING
+    features += own.features
+    families = (*(files[name] for name in names if name in used), *(file.statement for file in own.files))
+    return Plan(features, tuple(staging_for(families, act_statement(source))), families)
+
+
+def typed(feature: Feature) -> str:
+    """A feature as every table of features holds it: numbers as float64, categories as text."""
+    return f"cast({feature.name} as {'string' if feature.kind == 'category' else 'double'}) as {feature.name}"

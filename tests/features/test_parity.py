@@ -1,0 +1,193 @@
+"""Every SQL file gives the same on DuckDB and on Spark, whose executors are processes of their own.
+
+The data hold ties, NULLs, midnight rows and rows exactly at the cutoff, in a zone with summer time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+
+from features.building import build_features
+from features.engines import Engine, duckdb_engine
+from features.on_spark import spark_engine
+from features.outcomes import interactions, outcome_counts, purchases, register_choices
+from features.seasons import festival_days
+from features.source import (
+    FramesSource,
+    count_item_prices,
+    register_acts,
+    register_items,
+    register_items_for_labels,
+    register_visible,
+    register_window,
+)
+from features.statements import FOLDER, Statement, statements
+from tests.features.conftest import differences, make_world
+from warehouse.settings import TargetSettings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# Nothing of ours passes through pandas on Spark: rows come and go as Arrow.
+pytestmark = pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas >= 3:FutureWarning")
+
+FILES = sorted(f"{path.parent.name}/{path.stem}" for path in FOLDER.rglob("*.sql"))
+HORIZON = 30
+NARROW = TargetSettings(
+    items=tuple(f"i{n}" for n in range(9)), categories=("c0", "c1", "c2"), channels=("app", "web"), min_amount=2.5
+)
+KEYS = ("order_key", "item_key", "session_key")
+"""Columns made by `key_of`, which groups and joins only: its numbers may differ between engines, the ids may not."""
+
+WORLD = make_world(4, users=60)
+Results = Mapping[str, list[pa.Table]]
+
+
+def source(acts: Any = ("search", "rating")) -> FramesSource:
+    return WORLD.source(acts=acts, static=frozenset({"tags"}))
+
+
+def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Table]]:
+    """What every SQL file gives, by its folder and name; several tables where it is asked in several ways."""
+    found: dict[str, list[pa.Table]] = {}
+
+    def run(kind: str, name: str, values: Mapping[str, object] | None = None, keep: str | None = None) -> None:
+        statement = statements(kind)[name]
+        found.setdefault(f"{kind}/{name}", []).append(named(engine, src, statement.table(engine, as_of, values)))
+        if keep is not None:
+            Statement(keep, statement.text).keep(engine, as_of, values)
+
+    (part,) = engine.parts(src)
+    engine.give("festival_days", festival_days())
+    register_items(engine, src, as_of)
+    register_visible(engine, src, part, as_of)
+    run("population", "item_sums")
+    engine.give("item_prices", count_item_prices(engine, src, as_of))
+    run("population", "item_prices")
+    acts = {"every_event": register_acts(engine, src)}
+    for name in ordered_staging():
+        run("staging", name, acts, keep="acts" if name == "acts_of_events" else name)
+    for name in statements("families"):
+        run("families", name, acts)
+    run("outcomes", "interactions")
+
+    last = as_of + timedelta(days=HORIZON)
+    register_items_for_labels(engine, src, last)
+    register_window(engine, src, part, as_of, last, known=as_of + timedelta(days=20))
+    statements("staging")["sale_lines"].keep(engine, as_of, acts)
+    for settings in (TargetSettings(), NARROW):
+        values = acts | register_choices(engine, settings, as_of)
+        run("outcomes", "category_items")
+        run("outcomes", "sale_hits", values)
+        run("outcomes", "event_hits", values)
+    run("outcomes", "purchases")
+    return found
+
+
+def ordered_staging() -> Iterator[str]:
+    """Names of the staging statements, each after those it reads."""
+    left = dict(statements("staging"))
+    while left:
+        for name, statement in list(left.items()):
+            if not (statement.reads - {name}) & left.keys():
+                yield name
+                del left[name]
+
+
+def named(engine: Engine, src: FramesSource, table: pa.Table) -> pa.Table:
+    """The table with ids in place of the numbers that `key_of` made of them."""
+    for column in set(KEYS) & set(table.column_names):
+        id_column = column.replace("_key", "_id")
+        ids = {i for rows in src.frames.values() if id_column in rows.column_names for i in rows[id_column].to_pylist()}
+        engine.give("ids", pa.table({"id": pa.array(sorted(ids - {None}), pa.string())}))
+        numbers = {row["k"]: row["id"] for row in engine.rows("select id, key_of(id) as k from ids").to_pylist()}
+        texts = pa.array(
+            [numbers.get(k, k if k is None else f"day {k}") for k in table[column].to_pylist()], pa.string()
+        )
+        table = table.set_column(table.column_names.index(column), column, texts)
+    return table
+
+
+@pytest.fixture(scope="module")
+def on_duckdb() -> Results:
+    with duckdb_engine(source()) as engine:
+        return ran(engine, source(), WORLD.as_of)
+
+
+@pytest.fixture(scope="module")
+def on_spark(spark: SparkSession) -> Results:
+    with spark_engine(spark) as engine:
+        return ran(engine, source(), WORLD.as_of)
+
+
+def rows_of(table: pa.Table) -> list[dict[str, Any]]:
+    """Rows in an order that does not depend on the engine: by the texts, then the numbers."""
+    texts = sorted(name for name in table.column_names if pa.types.is_string(table[name].type))
+    others = sorted(set(table.column_names) - set(texts))
+
+    def place(row: Mapping[str, Any]) -> Any:
+        told = [(row[name] is not None, row[name] or "") for name in texts]
+        return told + [(row[name] is not None, round(float(row[name] or 0), 6)) for name in others]
+
+    return sorted(table.to_pylist(), key=place)
+
+
+def same(a: Any, b: Any) -> bool:
+    """|a − b| ≤ 1e-9 × max(1, |a|); NULL equals NULL."""
+    if isinstance(a, (int, float, Decimal)) and isinstance(b, (int, float, Decimal)):
+        return abs(float(a) - float(b)) <= 1e-9 * max(1.0, abs(float(a)))
+    return bool(a == b)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_gives_the_same_on_both_engines(file: str, on_duckdb: Results, on_spark: Results) -> None:
+    assert len(on_duckdb[file]) == len(on_spark[file])
+    for one, other in zip(on_duckdb[file], on_spark[file], strict=True):
+        assert one.column_names == other.column_names
+        assert one.num_rows == other.num_rows
+        pairs = zip(rows_of(one), rows_of(other), strict=True)
+        wrong = [(a, b) for a, b in pairs if not all(same(a[name], b[name]) for name in a)]
+        assert not wrong, wrong[0]
+
+
+def test_the_data_reach_every_file(on_duckdb: Results) -> None:
+    assert set(on_duckdb) == set(FILES)
+    assert [file for file, tables in on_duckdb.items() if not any(table.num_rows for table in tables)] == []
+
+
+@pytest.mark.parametrize("acts", ["sales", "events", ("search", "rating")])
+def test_features_are_the_same(spark: SparkSession, acts: Any) -> None:
+    here = source(acts)
+    one, other = (build_features(src, WORLD.as_of) for src in (here, replace(here, spark=spark)))
+    assert one.num_rows > 50
+    assert differences(one, other, 1e-9) == []
+
+
+def test_labels_and_purchases_are_the_same(spark: SparkSession) -> None:
+    here = source()
+    there = replace(here, spark=spark)
+    for outcome in ("sale", "act"):
+        for settings in (TargetSettings(), NARROW):
+            one, other = (outcome_counts(src, WORLD.as_of, HORIZON, outcome, settings) for src in (here, there))
+            assert one.to_pylist() == other.to_pylist()
+    assert interactions(here, WORLD.as_of).to_pylist() == interactions(there, WORLD.as_of).to_pylist()
+    assert purchases(here, WORLD.as_of, HORIZON).to_pylist() == purchases(there, WORLD.as_of, HORIZON).to_pylist()
+
+
+def test_the_executors_are_processes_of_their_own(spark: SparkSession) -> None:
+    import os
+
+    def process(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for _ in batches:
+            yield pa.record_batch({"process": pa.array([os.getpid()], pa.int64())})
+
+    found = spark.range(0, 1000, 1, 4).mapInArrow(process, "process long").toArrow()["process"].to_pylist()
+    assert len(set(found)) > 1
+    assert os.getpid() not in found
