@@ -1,4 +1,4 @@
-"""What tests of several packages share: one Spark for all of them, since it takes half a minute to start; PostgreSQL."""
+"""What tests of several packages share: one Spark, since it takes half a minute to start, and a PostgreSQL server."""
 
 from __future__ import annotations
 
