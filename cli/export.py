@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
         ] = Format.long,
         raw: Annotated[bool, typer.Option(help="CSV for machines: texts exactly as they are.")] = False,
     ) -> None:
-        """Write a list of the current release to a file, or to a table of a database.
+        """Write a list of the current release to a file or a database.
 
         The table then holds exactly that list: rows are added, removed and changed in one transaction.
         """

@@ -59,7 +59,7 @@ def register(app: typer.Typer) -> None:
         horizon: Annotated[int | None, typer.Option(help="Days looked ahead; the target's first if absent.")] = None,
         as_of: Annotated[str | None, typer.Option(help="The cutoff; else the day after the last row.")] = None,
     ) -> None:
-        """Show what a target's ranking loses without each family of features."""
+        """What a target's ranking loses without each family."""
         from pipeline import experiments
 
         shell = session(context)

@@ -110,6 +110,8 @@ ERRORS = [
     (["audience", "build", "some", "--rule", "order_count_lifetime >= 1", "-w", "empty"], 4),
     (["models", "show", "nothing", "-w", "empty"], 4),
     (["serve", "-w", "empty"], 4),
+    (["erase", "nobody", "--reason", "asked", "-w", "empty"], 3),
+    (["erase", "--reason", "asked", "-w", "shop-workspace"], 2),
     (["models", "show", "nothing", "-w", "shop-workspace"], 2),
     (["models", "rollback", "nothing", "-w", "shop-workspace"], 2),
     (["models", "rollback", "churn", "--horizon", "31", "-w", "shop-workspace"], 2),
