@@ -42,15 +42,11 @@ TABLES = {
     "identities": "identities.csv",
 }
 QUICK = {"max_cutoffs": 2, "rounds": 40, "max_rows": 4000, "bootstrap_draws": 200}
-_SECTIONS = """\
-[targets.second_order]  # quick, too: 30 and 90 days are the default
-horizons = [30]
-
-[targets.win_back]
-horizons = [30]
-
-[training]  # quick, so that the demo ends in about a minute; the defaults are 12, 400, 100000 and 1000
-"""
+_TARGETS = ("repurchase", "churn", "second_order", "win_back")
+_SECTIONS = (
+    "".join(f"[targets.{name}]  # quick: 30 and 90 days are the default\nhorizons = [30]\n\n" for name in _TARGETS)
+    + "[training]  # quick, so that the demo ends in about a minute; the defaults are 12, 400, 100000 and 1000\n"
+)
 _CLIPPED = 300
 
 
