@@ -28,7 +28,7 @@ def test_the_settings_of_the_demo_read_as_if_written_by_hand(tmp_path: Path) -> 
     assert "assumed: currency" not in text
     assert Workspace.open(tmp_path).settings.training.max_cutoffs == 2
     assert f'non_products = "{shop.non_products}"  # Pattern' in text
-    assert "max_rows = 6000  # A fit" in text
+    assert "max_rows = 4000  # A fit" in text
     assert text.count("[training]") == 1
 
 
