@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from warehouse.errors import NotReadyError, RepriseError
+from warehouse.hidden import show
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -86,6 +87,7 @@ def _open(engine: str, memory_limit: str) -> SparkSession:
             f"The engine {_without_secrets(engine)} needs pyspark, which is not installed.",
             hint='Install the extra: pip install "reprise-crm[spark]"; or set engine = "duckdb".',
         )
+    show()
     # Nothing of ours passes through pandas on Spark: rows come and go as Arrow.
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas >= 3", FutureWarning)
     opened = _of_server(engine) if engine.startswith("sc://") else _of_cluster(engine, memory_limit)

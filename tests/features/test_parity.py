@@ -15,9 +15,11 @@ import pyarrow as pa
 import pytest
 
 from features.building import build_features
+from features.catalogue import Feature
 from features.engines import Engine, duckdb_engine
 from features.on_spark import spark_engine
 from features.outcomes import interactions, outcome_counts, purchases, register_choices
+from features.own import Own, OwnFile
 from features.seasons import festival_days
 from features.source import (
     FramesSource,
@@ -30,6 +32,8 @@ from features.source import (
 )
 from features.statements import FOLDER, Statement, statements
 from tests.features.conftest import differences, make_world
+from tests.features.test_own import own_source
+from warehouse.errors import DataProblemError
 from warehouse.settings import TargetSettings
 
 if TYPE_CHECKING:
@@ -168,6 +172,21 @@ def test_features_are_the_same(spark: SparkSession, acts: Any) -> None:
     one, other = (build_features(src, WORLD.as_of) for src in (here, replace(here, spark=spark)))
     assert one.num_rows > 50
     assert differences(one, other, 1e-9) == []
+
+
+def test_features_of_a_workspace_s_own_are_the_same(spark: SparkSession) -> None:
+    here, as_of = own_source(4, 4), make_world(4).as_of
+    one, other = (build_features(src, as_of) for src in (here, replace(here, spark=spark)))
+    assert {feature.name for feature in here.own.features} <= set(one.column_names)
+    assert differences(one, other, 1e-9) == []
+
+
+def test_two_rows_for_a_customer_are_refused_on_spark(spark: SparkSession) -> None:
+    lines = "-- one row per customer as of :as_of\nselect\n    entity_id,\n    day as some_day\nfrom order_days\n"
+    day = Feature("some_day", "extra_days", "number", "days", None, "a day", "某日")
+    own = Own(files=(OwnFile("days", lines, (day,)),))
+    with pytest.raises(DataProblemError, match=r"days.sql gives more than one row for the customer \"u"):
+        build_features(replace(WORLD.source(own=own), spark=spark), WORLD.as_of)
 
 
 def test_labels_and_purchases_are_the_same(spark: SparkSession) -> None:
