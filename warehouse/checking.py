@@ -104,7 +104,7 @@ class Checker:
         have = set(self.present(names))
         listed = ", ".join(names) or "none"
         fix = f'Name it in [tables.{self.contract.name}.columns]: ours = "theirs".'
-        fix += "" if have else " If titles stand above the header, set skip_rows."
+        fix += "" if have else _misread(names)
         lacking = [(name,) for name in self.contract.required if name not in have]
         if not sparse:
             lacking += [(column,) for column in self.policy.columns if self.theirs(column) not in names]
@@ -165,6 +165,15 @@ class Checker:
                 moved_times=judged.moved,
                 null_like_ids=judged.null_like_ids(),
             )
+
+
+def _misread(names: list[str]) -> str:
+    """What to try where a header has none of our columns: it is parted otherwise, or stands further down."""
+    mark = next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), None)
+    if mark:
+        shown = mark.replace("\t", "\\t")
+        return f' The columns seem to be parted otherwise: set separator = "{shown}".'
+    return " If titles stand above the header, set skip_rows."
 
 
 def _ragged(file: str, ragged: list[Ragged]) -> Problem:

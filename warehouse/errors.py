@@ -58,7 +58,8 @@ class Problem:
     def __str__(self) -> str:
         where = self.file if self.line is None else f"{self.file}, line {self.line}"
         what = f"{self.column} is {self.found}" if self.column else self.found
-        more = f" {self.count - 1} more lines have this problem." if self.count > 1 else ""
+        others = "1 more line has" if self.count == 2 else f"{self.count - 1:,} more lines have"
+        more = f" {others} this problem." if self.count > 1 else ""
         return f"{where}: {what}; expected {self.expected}. {self.fix}{more}".strip()
 
 

@@ -131,7 +131,7 @@ def stage(
             names, called = header(path, policy), label(path, policy)
         except DataProblemError as error:
             staged.problems += error.problems or [
-                Problem(path.name, None, None, error.message, "a readable file", error.hint or "")
+                Problem(path.name, None, None, error.message.rstrip("."), "a readable file", error.hint or "")
             ]
             continue
         checker = Checker(contract, policy, settings, given.loaded_at, called, connection)

@@ -13,6 +13,7 @@ from warehouse.files import write_text
 
 FORMAT = 1
 POINTER = "current.json"
+ANEW = "Delete the store folder and run `reprise check`: it is made anew from your files."
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class TableManifest:
         if raw.get("format") != FORMAT:
             raise RepriseError(
                 f"The store is of format {raw.get('format')}; this version reads format {FORMAT}.",
-                hint="Delete the store folder and run `reprise check`: it is made anew from your files.",
+                hint=ANEW,
             )
         day = {name: date.fromisoformat(raw[name]) if raw[name] else None for name in ("first_day", "observed_until")}
         sources = tuple(
@@ -111,9 +112,11 @@ class TableManifest:
 def read_pointer(store: Path) -> dict[str, str]:
     """The current version of each table."""
     try:
-        found: dict[str, str] = json.loads((store / POINTER).read_text(encoding="utf-8"))["tables"]
+        found: dict[str, str] = dict(json.loads((store / POINTER).read_text(encoding="utf-8"))["tables"])
     except FileNotFoundError:
         return {}
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(store / POINTER) from error
     return found
 
 
@@ -127,9 +130,11 @@ def kept_versions(store: Path) -> set[tuple[str, str]]:
     """The (table, version) pairs that the pointer names, now and before."""
     try:
         content = json.loads((store / POINTER).read_text(encoding="utf-8"))
+        return {pair for tables in (content["tables"], content["previous"]) for pair in tables.items()}
     except FileNotFoundError:
         return set()
-    return {pair for tables in (content["tables"], content["previous"]) for pair in tables.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(store / POINTER) from error
 
 
 def next_version(folder: Path) -> str:
@@ -140,4 +145,14 @@ def next_version(folder: Path) -> str:
 
 
 def read_manifest(folder: Path) -> TableManifest:
-    return TableManifest.from_json((folder / "manifest.json").read_text(encoding="utf-8"))
+    path = folder / "manifest.json"
+    try:
+        return TableManifest.from_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RepriseError(f"{path} is missing.", hint=ANEW) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> RepriseError:
+    return RepriseError(f"{path} is damaged.", hint=ANEW)

@@ -43,10 +43,8 @@ def kind_of(path: Path) -> str:
         return "csv"
     if name.endswith((".xlsx", ".xlsm")):
         return "excel"
-    raise DataProblemError(
-        f"{path.name} is of no known kind.",
-        hint="Known are .csv, .tsv, .txt, .jsonl (each also .gz), .parquet and .xlsx (save .xls as .xlsx).",
-    )
+    known = "a name that ends in .csv, .tsv, .txt, .jsonl (each also with .gz), .parquet or .xlsx"
+    raise broken(path.name, None, "of no known kind", known, "Save it as one of these; .xls as .xlsx.", "the file")
 
 
 def header(path: Path, settings: TableSettings) -> list[str]:
@@ -244,7 +242,9 @@ def _sums_up(record: str, settings: TableSettings) -> bool:
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key that occurs twice")
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in found if keys.count(key) > 1)
+        raise ValueError(f'the key "{twice}" occurs twice')
     return found
 
 
@@ -272,13 +272,7 @@ def _read_jsonl(path: Path, settings: TableSettings, _: frozenset[str], block: i
                     if not isinstance(found, dict):
                         raise ValueError("no object")
                 except (ValueError, RecursionError) as error:
-                    raise broken(
-                        path.name,
-                        line,
-                        f"not a JSON object ({error})",
-                        "one JSON object a line",
-                        "Mend or remove the line.",
-                    ) from error
+                    raise _no_object(path.name, line, text, error) from error
                 objects.append(found)
                 lines.append(line)
                 names.update(dict.fromkeys(found))
@@ -286,6 +280,18 @@ def _read_jsonl(path: Path, settings: TableSettings, _: frozenset[str], block: i
             checked_names(list(names), path.name)
             rows = pa.table({**columns, LINE: pa.array(lines, pa.int64())})
             yield Batch(rows, share=share_read(file, path))
+
+
+def _no_object(file: str, line: int, text: str, error: Exception) -> DataProblemError:
+    why = (
+        f"{error.msg.removesuffix(' starting at')} at character {error.pos + 1}"
+        if isinstance(error, json.JSONDecodeError)
+        else str(error)
+    )
+    fix = "Mend or remove the line."
+    if text.lstrip().startswith("["):
+        fix = "Write the entries of a list one a line, without the brackets and commas around them."
+    return broken(file, line, f"not a JSON object ({why})", "one JSON object a line", fix)
 
 
 @contextmanager

@@ -14,8 +14,9 @@ KEY = "source_key"
 MAX_ID = 128
 CLOCK_SKEW = timedelta(minutes=5)
 _MAY_LIE_AHEAD = {"expires_at", "retired_at", "launched_at"}
-# Control characters, and marks that turn the direction of the writing and so make two ids look alike.
-_UNSEEN = "[\\x{00}-\\x{1f}\\x{7f}-\\x{9f}\\x{200e}\\x{200f}\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}\\x{feff}]"
+# Control characters, blanks without width, and marks that turn the direction of writing: they make two ids look alike.
+_MARKS = "\\x{200b}\\x{200e}\\x{200f}\\x{202a}-\\x{202e}\\x{2060}\\x{2066}-\\x{2069}\\x{feff}"
+_UNSEEN = "[\\x{00}-\\x{1f}\\x{7f}-\\x{9f}" + _MARKS + "]"
 _BLANK_AROUND = "^[\\s\\x{a0}\\x{3000}]|[\\s\\x{a0}\\x{3000}]$"
 
 
@@ -103,9 +104,9 @@ def _of_column(
     elif column.kind == "time":
         found += _of_time(column, policy, loaded_at)
     elif column.kind not in ("id", "text"):
-        fix = {"money": "Write it like 1234.50, without a currency sign, or set numbers in reprise.toml."}.get(
-            column.kind, "Mend the value or leave it empty."
-        )
+        fix = "Mend the value or leave it empty."
+        if column.kind == "money":
+            fix = 'Write it like 1234.50, or say how it is written: numbers = "1.234,56", money_marks = ["$…"].'
         found.append(Rule(name, f"{text} is not null and {value} is null", casting.EXPECTED[column.kind], fix))
     if column.kind == "quantity":
         found.append(Rule(name, f"{value} = 0", casting.EXPECTED["quantity"], "Mend the value or leave it empty."))
@@ -137,7 +138,9 @@ def _of_time(column: Column, policy: TableSettings, loaded_at: datetime) -> list
     name, text, value = column.name, f"x_{column.name}", f"v_{column.name}"
     form = f"a time written as {policy.time_format}, or ISO 8601" if policy.time_format else casting.EXPECTED["time"]
     rules = [
-        Rule(name, f"{text} is not null and {value} is null", form, "Mend it, or set time_format in reprise.toml."),
+        Rule(name, f"{text} is not null and {value} is null", form,
+             "Mend it, or correct time_format in reprise.toml." if policy.time_format else
+             'Mend it, or set time_format in reprise.toml, such as "%d/%m/%Y" or epoch_ms.'),
         Rule(name, f"{value} < timestamp '1970-01-01'", "a time from 1970 on", "Mend the value or leave it empty."
              if not column.required else "Mend the value."),
     ]  # fmt: skip

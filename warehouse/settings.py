@@ -14,7 +14,7 @@ from warehouse.contracts import CONTRACTS
 from warehouse.databases import address_problem
 from warehouse.errors import SettingsError
 from warehouse.files import explained
-from warehouse.settings_problems import Wrong, sentence, sentences
+from warehouse.settings_problems import Wrong, no_toml, sentence, sentences
 from warehouse.settings_shapes import Section as _Section
 from warehouse.settings_shapes import Shape
 from warehouse.settings_values import (
@@ -283,7 +283,7 @@ def parse_settings(text: str, file: str = SETTINGS_FILE) -> Settings:
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file} is not valid TOML: {error}.") from error
+        raise SettingsError(no_toml(file, str(error))) from error
     try:
         # As JSON, because only there strict means: a list is a list, and "2" or true no number.
         settings = Settings.model_validate_json(json.dumps(raw, default=str), strict=True)

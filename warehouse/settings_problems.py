@@ -35,11 +35,20 @@ def sentence(text: str, file: str, wrong: Wrong) -> str:
     listed = any(isinstance(part, int) for part in wrong.path)
     near = f' Did you mean "{wrong.near}"?' if wrong.near else ""
     end = "" if wrong.allowed.endswith(("?", "^")) else "."
-    found = json.dumps(wrong.found, ensure_ascii=False, default=str)
+    found = "not set" if wrong.found is None else json.dumps(wrong.found, ensure_ascii=False, default=str)
     return (
         f'{_where(text, file, wrong.path)}: "{_dotted(wrong.path)}" {"holds" if listed else "is"} {found}; '
         f"allowed: {wrong.allowed}{end}{near}"
     )
+
+
+def no_toml(file: str, told: str) -> str:
+    """What the reader of TOML has told, its line in front as everywhere."""
+    said = re.sub(r"\(('[^()]*'),?\)", lambda names: "[" + names[1].replace("'", "").replace(", ", ".") + "]", told)
+    place = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", said, re.DOTALL)
+    if not place:
+        return f"{file} is not valid TOML: {said}."
+    return f"{file}, line {place[2]}: not valid TOML at column {place[3]}: {place[1]}."
 
 
 def sentences(text: str, file: str, schema: Node, problems: Sequence[Any]) -> list[str]:

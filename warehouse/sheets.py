@@ -123,13 +123,13 @@ def _chosen(book: Any, path: Path, sheet: str | None) -> Any:
     """The sheet of that name, else the first one that is shown."""
     if sheet is not None:
         if sheet not in book.sheetnames:
-            raise DataProblemError(
-                f'{path.name} has no sheet "{sheet}".', hint=f"There are: {', '.join(book.sheetnames)}. Set sheet = …"
-            )
+            there = f"one of its sheets: {', '.join(book.sheetnames)}"
+            raise broken(path.name, None, f'no sheet "{sheet}"', there, "Correct sheet in reprise.toml.")
         return book[sheet]
     shown = [each for each in book.worksheets if each.sheet_state == "visible"]
     if not shown:
-        raise DataProblemError(f"{path.name} has no sheet that is shown.", hint="Set sheet = … in reprise.toml.")
+        hidden = f"one that is shown, or one of these named: {', '.join(book.sheetnames)}"
+        raise broken(path.name, None, "no sheet that is shown", hidden, "Set sheet = … in reprise.toml.")
     return shown[0]
 
 

@@ -125,6 +125,13 @@ class Store:
             self._manifests[table] = read_manifest(folder)
         return self._manifests[table]
 
+    def damaged(self, table: str) -> list[str]:
+        """The files of a table that are not there with the bytes its manifest tells; each is read whole."""
+        contents, folder = self.manifest(table).contents, self._folder(table)
+        return [
+            name for name, told in contents.items() if not (folder / name).is_file() or sha256(folder / name) != told
+        ]
+
     def schema(self, table: str) -> pa.Schema:
         """The columns of a table in the store. Its files carry one more, last: the hash of the source row."""
         found = self.manifest(table).open_columns if table in self._current() else ()

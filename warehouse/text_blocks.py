@@ -121,13 +121,18 @@ class TextBlocks:
         if len(data.translate(None, _CONTROLS)) == len(data):
             return
         at = next(i for i in range(start, len(data)) if data[i] in _CONTROLS)
-        what = "a NUL byte" if data[at] == 0 else f"the control character 0x{data[at]:02x}"
+        what, fix = f"the control character 0x{data[at]:02x}", "Remove it."
+        if data[at] == 0:
+            what = "a NUL byte"
+            fix = (
+                'Remove it; if every second byte is NUL the file is UTF-16: set encoding = "utf-16-le" or "utf-16-be".'
+            )
         raise broken(
             self._name,
             line + data[:at].count(b"\n"),
             what,
             "text",
-            "Remove it; a NUL often means UTF-16 or a damaged file.",
+            fix,
         )
 
     def _record_ends(self, data: bytes) -> npt.NDArray[np.int64]:

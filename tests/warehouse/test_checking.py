@@ -253,7 +253,7 @@ def test_another_currency_is_never_added_up(check: Check) -> None:
         )
     )
     assert 'line 2: currency is "EUR", "USD"; expected GBP' in told
-    assert "1 more lines" in told
+    assert "1 more line has" in told
 
 
 def test_events_of_a_closed_list(check: Check) -> None:

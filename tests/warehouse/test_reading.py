@@ -81,7 +81,7 @@ def test_other_encodings(tmp_path: Path, encoding: str) -> None:
 BROKEN = {
     "latin-1": (b"a,b\n1,2\n3,caf\xe9\n", {}, "line 3: bytes that are no text", "gb18030"),
     "utf-16": ("a,b\n1,2\n".encode("utf-16"), {}, "line 1: bytes that are no text", "looks like UTF-16"),
-    "nul": (b"a,b\n1,2\n3,\x004\n", {}, "line 3: a NUL byte", "damaged file"),
+    "nul": (b"a,b\n1,2\n3,\x004\n", {}, "line 3: a NUL byte", "utf-16-le"),
     "control character": (b"a,b\n1,\x1b2\n", {}, "line 2: the control character 0x1b", "Remove it"),
     "unclosed quote": (b'a,b\n1,2\n3,"4\n5,6\n', {}, "line 3: a quote that is never closed", 'set quote = ""'),
     "stray quotes": (b'a,b\n5" pipe,2\n3" x,4\n', {}, "line 2: quotes or carriage returns", "twice"),
