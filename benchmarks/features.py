@@ -54,7 +54,7 @@ class Buckets:
         settings = SimpleNamespace(
             time_zone="UTC", memory_limit="1GB", activity=SimpleNamespace(acts="sales"), tables={}
         )
-        return SimpleNamespace(store=self.folder, settings=settings)
+        return SimpleNamespace(root=self.folder, store=self.folder, settings=settings)
 
     def bucket(self, table: str, k: int) -> Path:
         return self.folder / f"bucket-{k:04d}.parquet"
