@@ -69,7 +69,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         reason: Annotated[str | None, typer.Option(help="Why; it is kept, with who and when.")] = None,
     ) -> None:
-        """Make a version, or the model of a run, serve from the next score on."""
+        """Let a version, or a run's model, serve from the next score on."""
         shell = session(context)
         if (version is None) == (run is None):
             raise UsageError("Name a model version, or a run with --run.", hint="`reprise models list` shows versions.")
