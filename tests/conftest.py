@@ -6,11 +6,12 @@ import importlib.util
 import os
 import socket
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from warehouse.errors import NotReadyError
 from warehouse.spark import check_java, session
@@ -19,6 +20,33 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 CLUSTER = "local-cluster[2,1,2048]"
+JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""Code that runs for a minute is not worth the second compiler, nor a small heap the collector with threads."""
+
+FIRST = ("spark", "cli", "pipeline")
+"""Groups and folders whose tests take longest; begun last, one process would work on when the others are done."""
+
+# Two processes of tests share the machine with Spark's: how long one example takes tells nothing.
+settings.register_profile("reprise", deadline=None)
+settings.load_profile("reprise")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Says which tests one process has to run, where several do, so that what is dear to make is made once.
+
+    A file stays together, so do all that need Spark, and all that need the workspace of `tests/cli`.
+    """
+    spark = {item.path for item in items if "spark" in getattr(item, "fixturenames", ())}
+    groups = {path: _group(path, path in spark) for path in {item.path for item in items}}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("/".join(groups[item.path])))
+    items.sort(key=lambda item: min((FIRST.index(word) for word in groups[item.path] if word in FIRST), default=9))
+
+
+def _group(path: Path, needs_spark: bool) -> Sequence[str]:
+    folder = path.parent.name
+    return ("spark",) if needs_spark else ("cli",) if folder == "cli" else (folder, path.stem)
 
 
 def _free_port() -> int:
@@ -53,8 +81,10 @@ def spark(spark_port: int) -> SparkSession:
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.adaptive.enabled": "false",
+        "spark.driver.extraJavaOptions": JAVA,
+        "spark.executor.extraJavaOptions": JAVA,
     }
-    told = " ".join(f"--conf {name}={value}" for name, value in settings.items())
+    told = " ".join(f"--conf '{name}={value}'" for name, value in settings.items())
     os.environ["PYSPARK_SUBMIT_ARGS"] = f"{told} pyspark-shell"
     try:
         with warnings.catch_warnings():
