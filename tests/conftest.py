@@ -6,9 +6,10 @@ import importlib.util
 import os
 import socket
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -23,30 +24,44 @@ CLUSTER = "local-cluster[2,1,2048]"
 JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Code that runs for a minute is not worth the second compiler, nor a small heap the collector with threads."""
 
-FIRST = ("spark", "cli", "pipeline")
-"""Groups and folders whose tests take longest; begun last, one process would work on when the others are done."""
-
 # Two processes of tests share the machine with Spark's: how long one example takes tells nothing.
 settings.register_profile("reprise", deadline=None)
 settings.load_profile("reprise")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests one process has to run, where several do, so that what is dear to make is made once.
-
-    A file stays together, so do all that need Spark, and all that need the workspace of `tests/cli`.
-    """
-    spark = {item.path for item in items if "spark" in getattr(item, "fixturenames", ())}
-    groups = {path: _group(path, path in spark) for path in {item.path for item in items}}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("/".join(groups[item.path])))
-    items.sort(key=lambda item: min((FIRST.index(word) for word in groups[item.path] if word in FIRST), default=9))
+    """What takes longest goes first: begun last, one process would work on it when the others are done."""
+    first = ("spark", "tests/cli", "tests/pipeline")
+    groups = {item: _group(item.nodeid) for item in items}
+    items.sort(
+        key=lambda item: next((n for n, start in enumerate(first) if groups[item].startswith(start)), len(first))
+    )
 
 
-def _group(path: Path, needs_spark: bool) -> Sequence[str]:
-    folder = path.parent.name
-    return ("spark",) if needs_spark else ("cli",) if folder == "cli" else (folder, path.stem)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Several processes share the tests by `_group`, in the order of collection."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        _split_scope = staticmethod(_group)
+
+    config.option.loadscopereorder = False
+    return Groups(config, log)
+
+
+def _group(nodeid: str) -> str:
+    """Tests of one group are run by one process, so that what is dear to make is made once: those of a file, all that
+    need Spark, and all that need the workspace of `tests/cli`."""
+    file = nodeid.split("::")[0]
+    if file.startswith("tests/cli/"):
+        return "tests/cli"
+    return "spark" if _needs_spark(file) else file
+
+
+@cache
+def _needs_spark(file: str) -> bool:
+    return "SparkSession" in (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
 
 
 def _free_port() -> int:
