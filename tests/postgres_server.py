@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 _FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin")
-_INSTALLS = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", "postgresql")
+_INSTALLS = ("apt-get", "install", "-y", "-qq", "-o", "DPkg::Lock::Timeout=300", "--no-install-recommends", "postgresql")
 
 
 def programs() -> Path | None:
