@@ -42,12 +42,6 @@ pytestmark = [
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "online_retail"
 AS_OF = date(2011, 6, 11)
 QUICK = """
-[targets]
-repurchase.horizons = [30]
-churn.horizons = [30]
-second_order.horizons = [30]
-win_back.horizons = [30]
-
 [training]
 max_cutoffs = 2
 rounds = 20
