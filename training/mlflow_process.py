@@ -181,6 +181,7 @@ def _describe_model(folder: Path, files: Path, run_id: str) -> None:
     described.add_flavor(
         "python_function", loader_module="training.mlflow_model", data="data", env={"virtualenv": "python_env.yaml"}
     )
+    _show_example(described, folder, files / "example.json")
     described.save(str(folder / "MLmodel"))
     pins = [f"{name}=={version(name)}" for name in REQUIREMENTS]
     (folder / "requirements.txt").write_text("\n".join(pins) + "\n", encoding="utf-8")
@@ -199,6 +200,22 @@ def _signature(file: Path) -> Any:
     kinds = {name: "string" if name in schema["categories"] else "double" for name in schema["names"]}
     columns: list[Any] = [ColSpec(kind, name, required=False) for name, kind in kinds.items()]
     return ModelSignature(Schema(columns), Schema([ColSpec("double")]))
+
+
+def _show_example(described: Any, folder: Path, file: Path) -> None:
+    """The made-up row beside the model, in the form in which MLflow keeps an input example, and marked as made up."""
+    if not file.is_file():
+        return
+    example = json.loads(file.read_text(encoding="utf-8"))
+    names, values = list(example["row"]), list(example["row"].values())
+    split = {"columns": names, "data": [values]}
+    shown = {"input_example.json": split, "serving_input_example.json": {"dataframe_split": split}}
+    _write(folder, {name: json.dumps(told, ensure_ascii=False) for name, told in shown.items()})
+    described.saved_input_example_info = {
+        "artifact_path": "input_example.json", "serving_input_path": "serving_input_example.json",
+        "type": "dataframe", "pandas_orient": "split",
+    }  # fmt: skip
+    described.metadata = {**(described.metadata or {}), "input_example": example["made_up"]}
 
 
 def _describe_recipe(folder: Path, texts: dict[str, str], run_id: str) -> None:

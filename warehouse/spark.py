@@ -139,8 +139,12 @@ def _channel(engine: str) -> tuple[str, int]:
 
 
 def _no_spark(host: str, port: int, error: Exception) -> RepriseError:
+    import grpc
+
+    silent = isinstance(error, grpc.FutureTimeoutError)
+    told = f"no answer within {_ANSWER_SECONDS:.0f} seconds" if silent else _first_line(error)
     return RepriseError(
-        f"What answers at {host}:{port} is no Spark server we can use: {_first_line(error)}",
+        f"What answers at {host}:{port} is no Spark server we can use: {told}",
         hint="It must speak Spark Connect, version 4 or later; a token is given as sc://host:port/;token=….",
     )
 

@@ -26,6 +26,15 @@ from warehouse.workspace import Workspace
 LOADED = datetime(2026, 11, 1)
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is busy with tests is no server that is down."""
+    monkeypatch.setattr("training.mlflow_line.SECONDS_FOR_START", 900)
+    monkeypatch.setattr("training.mlflow_line.SECONDS_FOR_ANSWER", 300)
+    monkeypatch.setattr("training.tracking.SECONDS_FOR_SERVER", 30)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+
+
 @pytest.fixture(scope="module")
 def server(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if why := mlflow_server.absent():
@@ -89,7 +98,8 @@ def test_trials_are_nested_in_the_run_of_their_study(server: Server, workspace: 
 
 def test_training_without_its_server_ends_well_and_is_logged_later(server: Server, workspace: Workspace) -> None:
     lines: list[str] = []
-    with server.paused():
+    with server.paused(), pytest.MonkeyPatch.context() as patched:
+        patched.setattr("training.tracking.SECONDS_FOR_SERVER", 0.5)
         lesson = nightly.train_now(workspace, "repurchase", None, LOADED, silent, lines.append)
     waiting = Outbox(workspace.root).waiting()
     assert lesson.rows[0]["serves"]
