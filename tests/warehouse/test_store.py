@@ -55,7 +55,7 @@ def _text(rows: list[tuple[str, ...]]) -> str:
 
 
 @given(ROWS, st.sampled_from(["drop", "keep"]))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=5)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=5)
 def test_every_row_read_is_accounted_for(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], duplicates: str
 ) -> None:
@@ -96,7 +96,7 @@ def test_rejected_rows_of_two_files_of_one_name_are_both_kept(tmp_path: Path) ->
 
 
 @given(ROWS.map(lambda rows: [row for row in rows if row[1] != "soon" and row[3] != "x"]), st.integers(0, 30))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=4)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=4)
 def test_loading_in_pieces_equals_loading_at_once(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], cut: int
 ) -> None:
