@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hypothesis
 import pytest
 from hypothesis import settings
 
@@ -63,10 +62,6 @@ def _group(nodeid: str) -> str:
 @cache
 def _needs_spark(file: str) -> bool:
     return "SparkSession" in (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
-
-# How long an example takes says nothing on a machine that does other work besides.
-hypothesis.settings.register_profile("reprise", deadline=None)
-hypothesis.settings.load_profile("reprise")
 
 
 def _free_port() -> int:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import adbc_driver_postgresql.dbapi as postgresql
 import pytest
 
 from cli.main import call
@@ -39,7 +40,11 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 def server(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if why := mlflow_server.absent():
         pytest.skip(why)
-    with mlflow_server.running(postgres, tmp_path_factory.mktemp("mlflow") / "artifacts") as started:
+    # A database of its own: MLflow has tables such as `tags` too.
+    with postgresql.connect(postgres, autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.execute("create database mlflow")
+    database = postgres.rpartition("/")[0] + "/mlflow"
+    with mlflow_server.running(database, tmp_path_factory.mktemp("mlflow") / "artifacts") as started:
         yield started
 
 
