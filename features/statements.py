@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parent / "sql"
 _COMMENT = re.compile(r"--[^\n]*")
 _NAME = re.compile(r"\b[a-z_][a-z0-9_]*\b")
 _QUERY = re.compile(r"^(?:with )?[a-z_][a-z0-9_]* as \($", re.MULTILINE)
+_FROM = re.compile(r"\n *from\b")
 _READ = re.compile(r"\b(?:from|join)\s+([a-z_]+)")
 
 
@@ -149,7 +150,8 @@ def last_select(code: str) -> LastSelect:
         depth += character == "("
     flat = "".join(outer)
     start = flat.rfind("select") + len("select")
-    end = flat.find("\nfrom", start) if "\nfrom" in flat[start:] else len(flat)
+    found = _FROM.search(flat, start)
+    end = found.start() if found else len(flat)
     commas = [start - 1, *(n for n in range(start, end) if flat[n] == ","), end]
     items = tuple(code[a + 1 : b] for a, b in pairwise(commas))
     return LastSelect(code[:start], items, code[end:])

@@ -17,6 +17,7 @@ import pytest
 from features.building import build_features
 from features.catalogue import Feature
 from features.engines import Engine, duckdb_engine
+from features.lifecycle import Counting, give_lifecycle
 from features.on_spark import spark_engine
 from features.outcomes import interactions, outcome_counts, purchases, register_choices
 from features.own import Own, OwnFile
@@ -24,7 +25,6 @@ from features.seasons import festival_days
 from features.source import (
     FramesSource,
     count_item_prices,
-    register_acts,
     register_items,
     register_items_for_labels,
     register_visible,
@@ -75,12 +75,19 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
     run("population", "item_sums")
     engine.give("item_prices", count_item_prices(engine, src, as_of))
     run("population", "item_prices")
-    acts = {"every_event": register_acts(engine, src)}
+    acts = {**Counting(src, as_of, "month").values, **give_lifecycle(engine, src, 2)}
     for name in ordered_staging():
         run("staging", name, acts, keep="acts" if name == "acts_of_events" else name)
     for name in statements("families"):
         run("families", name, acts)
     run("outcomes", "interactions")
+    for grain in ("month", "week"):
+        values = Counting(src, as_of, grain).values | acts
+        for name in ordered_staging():
+            if {"weekly", "lapsed_after"} & statements("staging")[name].values:
+                run("staging", name, values, keep=name)
+        for name in statements("lifecycle"):
+            run("lifecycle", name, values)
 
     last = as_of + timedelta(days=HORIZON)
     register_items_for_labels(engine, src, last)

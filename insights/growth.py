@@ -1,0 +1,123 @@
+"""The growth of the business: how many customers are new, stay, come back and leave, period by period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.lifecycle import GROUPS, Counting, with_the_lapsed
+from features.periods import Grain, Period, periods
+from features.source import Source, act_statement
+from insights.groups import NAMES, GroupCounts, counts, never_active
+from warehouse.errors import NotReadyError
+from warehouse.progress import Progress, silent
+
+Language = Literal["en", "zh"]
+
+SHOWN = 13
+"""Periods shown on a terminal, the latest ones; JSON has all."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a reader of the numbers must know."""
+
+    code: str
+    en: str
+    zh: str
+
+    def payload(self) -> dict[str, str]:
+        return {"code": self.code, "en": self.en, "zh": self.zh}
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The ledger of a business by months or weeks, and what is read from it."""
+
+    as_of: date
+    grain: Grain
+    lapsed_after: int
+    acts: str
+    first_day: date
+    counts: Sequence[GroupCounts]
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[Note] = ()
+
+    def payload(self) -> dict[str, Any]:
+        """All of it as JSON tells it; rates unrounded, unknown values None."""
+        return {
+            "as_of": self.as_of,
+            "grain": self.grain,
+            "lapsed_after": self.lapsed_after,
+            "acts": self.acts,
+            "first_day": self.first_day,
+            "periods": [each.payload() for each in self.counts],
+            **self.sections,
+            "notes": [note.payload() for note in self.notes],
+        }
+
+    def lines(self, language: Language = "en") -> Iterator[str]:
+        """The latest periods for people to read."""
+        chinese = language == "zh"
+        head = ["周期", "全体", "活跃"] if chinese else ["period", "ever seen", "active users"]
+        yield "\t".join([*head, *(NAMES[group][chinese] for group in GROUPS)])
+        for each in self.counts[-SHOWN:]:
+            open_ = "" if each.period.complete else "*"
+            numbers = [each.ever_seen, each.active_users, *(each.groups[group] for group in GROUPS)]
+            yield "\t".join([each.period.name + open_, *(f"{number:,}" for number in numbers)])
+        yield ""
+        for note in self.notes:
+            yield note.zh if chinese else note.en
+
+
+def growth(
+    source: Source,
+    as_of: date,
+    grain: Grain = "month",
+    lapsed_after: int = 2,
+    *,
+    observed_until: date | None = None,
+    progress: Progress = silent,
+) -> Growth:
+    """The growth ledger of a source until a cutoff, by months or ISO weeks of its business zone.
+
+    `lapsed_after` is the number of silent periods after which a customer has lapsed. `observed_until` is the start of
+    the day after the last row of the table that holds the acts. `NotReadyError` where nobody has acted.
+    """
+    counting = Counting(source, as_of, grain, lapsed_after)
+    found = counting.tables(["first_acts", "steps", "registrations"], progress=progress)
+    if not found["first_acts"].num_rows:
+        raise NotReadyError(f"Nobody has acted before {as_of}.", hint="Check [activity] acts, or give a later --as-of.")
+    first = date(1970, 1, 1) + timedelta(days=pc.min(found["first_acts"]["day"]).as_py())
+    spans = periods(first, as_of, grain, observed_until)
+    stock = never_active(found["registrations"], spans) if "users" in source.tables else None
+    return Growth(
+        as_of,
+        grain,
+        lapsed_after,
+        "events" if act_statement(source) == "acts_of_events" else "sales",
+        first,
+        counts(with_the_lapsed(found["steps"], counting.last_period), spans, stock),
+        notes=list(_notes(found["steps"], spans, first)),
+    )
+
+
+def _notes(steps: pa.Table, spans: Sequence[Period], first: date) -> Iterator[Note]:
+    opening = spans[0]
+    yield Note(
+        "left_edge",
+        f"The data begin on {first}: who is new in {opening.name} and soon after is only first seen then.",
+        f"数据从 {first} 开始：{opening.name} 及其后不久的“新”只表示首次被观测到。",
+    )
+    if not spans[-1].complete:
+        names = ", ".join(span.name for span in spans if not span.complete)
+        yield Note(
+            "incomplete",
+            f"Not complete (marked *): {names}. Do not compare them with whole periods.",
+            f"未完整的周期（标 *）：{names}，不可与完整周期比较。",
+        )
