@@ -48,8 +48,9 @@ def build_features(
 ) -> pa.Table:
     """One row per customer seen before `as_of`, sorted by `entity_id`: numbers float64, categories text.
 
-    `families` leaves out the others. A family whose tables are absent is left out. A number that cannot be told is
-    NULL, never NaN. `NotReadyError` where there is nothing to count, `UsageError` for an unknown family.
+    `families` leaves out the others, the workspace's own among them. A family whose tables are absent is left out. A
+    number that cannot be told is NULL, never NaN. `NotReadyError` where there is nothing to count, `UsageError` for an
+    unknown family.
     """
     plan = plan_for(source, families)
     if source.spark is not None:

@@ -19,6 +19,8 @@ class Family:
     needs: frozenset[str]
     lines: str
     any_of: frozenset[str] = frozenset()
+    modelled: bool = True
+    """Whether models read it. Training neither builds nor reads the others; rules, releases and exports have them."""
 
     def possible(self, tables: frozenset[str]) -> bool:
         """Whether these tables are enough."""

@@ -69,7 +69,7 @@ def publish_release(
     models = serving_models(workspace)
     if not models:
         raise NotReadyError("There is no model to score with.", hint="Run `reprise run`, or `reprise train` first.")
-    features = snapshots.features(as_of)
+    features = snapshots.everything(as_of)
     scores = _scored(source, snapshots, models, features, as_of, name)
     suggested = suggestions.suggest_all(workspace, source, as_of, name, features.column("entity_id"), progress)
     known = cards(workspace, models)
