@@ -21,11 +21,11 @@ from features.catalogue import FEATURES, Feature
 from features.engines import Engine, duckdb_engine
 from features.own_features import refuse_repeated
 from features.planning import Plan, plan_for, typed
+from features.population import count_tables
 from features.seasons import festival_days
 from features.source import (
     Relation,
     Source,
-    count_item_prices,
     register_acts,
     register_items,
     register_part,
@@ -99,15 +99,16 @@ def _built(plan: Plan, source: Source, as_of: date, progress: Progress) -> Itera
     progress("features", 0, len(parts))
     with ExitStack() as stack:
         free: SimpleQueue[Engine] = SimpleQueue()
-        prices = source.given_population().get("item_prices")
+        population: dict[str, pa.Table] | None = None
         for _ in range(workers):
             # A second thread inside a connection costs half as much again and saves nothing on parts of this size.
             engine = stack.enter_context(duckdb_engine(source, threads=1))
             engine.give("festival_days", festival_days())
             register_items(engine, source, as_of)
-            if plan.needs_prices:
-                prices = count_item_prices(engine, source, as_of) if prices is None else prices
-                engine.give("item_prices", prices)
+            if population is None:
+                population = count_tables(engine, source, as_of, plan.populations)
+            for name, table in population.items():
+                engine.give(name, table)
             free.put(engine)
         pool = stack.enter_context(ThreadPoolExecutor(workers))
 

@@ -23,14 +23,13 @@ from features.own import Own, OwnFile
 from features.seasons import festival_days
 from features.source import (
     FramesSource,
-    count_item_prices,
     register_acts,
     register_items,
     register_items_for_labels,
     register_visible,
     register_window,
 )
-from features.statements import FOLDER, Statement, statements
+from features.statements import FOLDER, POPULATION, Statement, statements
 from tests.features.conftest import differences, make_world
 from tests.features.test_own import own_source
 from warehouse.errors import DataProblemError
@@ -72,12 +71,12 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
     engine.give("festival_days", festival_days())
     register_items(engine, src, as_of)
     register_visible(engine, src, part, as_of)
-    run("population", "item_sums")
-    engine.give("item_prices", count_item_prices(engine, src, as_of))
-    run("population", "item_prices")
     acts = {"every_event": register_acts(engine, src)}
     for name in ordered_staging():
-        run("staging", name, acts, keep="acts" if name == "acts_of_events" else name)
+        chosen = {"acts_of_events": "acts", "rfm_values_of_sales": "rfm_values"}
+        run("staging", name, acts, keep=chosen.get(name, name))
+    for name in sorted(statements("population"), key=POPULATION.__contains__):
+        run("population", name, acts, keep=name)
     for name in statements("families"):
         run("families", name, acts)
     run("outcomes", "interactions")
