@@ -22,6 +22,9 @@ def register(app: typer.Typer) -> None:
         lapsed_after: Annotated[
             int | None, typer.Option(min=1, help="Silent periods until lapsed; the workspace's if absent.")
         ] = None,
+        split: Annotated[
+            str | None, typer.Option(help="A rule; JSON then tells the two sides of it too: order_count_90d >= 2.")
+        ] = None,
         language: Annotated[str | None, typer.Option(help="en or zh; the workspace's if absent.")] = None,
     ) -> None:
         """Who is new, stays, comes back and leaves, by month or week."""
@@ -30,5 +33,5 @@ def register(app: typer.Typer) -> None:
         shell = session(context)
         workspace = shell.workspace()
         day = parse_day(as_of) if as_of else None
-        found = growth_at(workspace, day, grain, lapsed_after, now(), shell.progress)
+        found = growth_at(workspace, day, grain, lapsed_after, split, now(), shell.progress)
         shell.answer(found.payload(), found.lines("zh" if (language or workspace.settings.language) == "zh" else "en"))

@@ -7,11 +7,12 @@ the acts and not with customers times periods.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.engines import Engine, engine_of
 from features.periods import YEAR, Grain, calendar, last_number
@@ -19,8 +20,10 @@ from features.relations import Relation
 from features.source import (
     PEOPLE,
     Source,
-    act_statement,
+    chosen_staging,
+    customers,
     register_acts,
+    register_anonymous,
     register_items,
     register_part,
     register_visible,
@@ -65,18 +68,19 @@ class Counting:
         self,
         names: Iterable[str],
         beside: Mapping[str, pa.Table] | None = None,
+        values: Mapping[str, object] | None = None,
         progress: Progress = silent,
     ) -> dict[str, pa.Table]:
         """The rows of files of `features/sql/lifecycle`, by name, added up over everybody.
 
-        `beside` are further tables that they read.
+        `beside` are further tables that they read, `values` further values that they name.
         """
         files = [statements("lifecycle")[name] for name in names]
-        staging = staging_for(files, act_statement(self.source))
+        staging = staging_for(files, *chosen_staging(self.source))
         found: dict[str, list[pa.Table]] = {file.name: [] for file in files}
         with engine_of(self.source) as engine:
             register_items(engine, self.source, self.as_of)
-            values = self.values | give_lifecycle(engine, self.source, self.lapsed_after)
+            bound = self.values | dict(values or {}) | give_lifecycle(engine, self.source, self.lapsed_after)
             for name, table in (beside or {}).items():
                 engine.give(name, table)
             parts = engine.parts(self.source)
@@ -84,12 +88,46 @@ class Counting:
                 progress("growth", done, len(parts))
                 self._register(engine, part)
                 for staged in staging:
-                    staged.keep(engine, self.as_of, values)
+                    staged.keep(engine, self.as_of, bound)
                 for file in files:
-                    found[file.name].append(file.table(engine, self.as_of, values))
+                    found[file.name].append(file.table(engine, self.as_of, bound))
                 for staged in staging:
                     engine.drop(staged.name)
         return {name: added_up(tables) for name, tables in found.items()}
+
+    def steps_by_answer(self, answers: Iterable[tuple[int, pa.Array]]) -> Iterator[tuple[int, pa.Table]]:
+        """The steps into each period, by who was chosen at its end and at the end of the one before.
+
+        `answers` are the ids of the chosen at the ends of consecutive periods, the first of which only says who was
+        chosen before. Columns `group_before`, `group_after`, `was_chosen`, `is_chosen` (0 or 1), `users`.
+        """
+        with engine_of(self.source) as engine:
+            self._everybody_active(engine)
+            before: pa.Array | None = None
+            for period, chosen in answers:
+                if before is not None:
+                    engine.give("chosen_before", pa.table({"id": before}))
+                    engine.give("chosen_now", pa.table({"id": chosen}))
+                    values = {"period": period, "lapsed_after": self.lapsed_after}
+                    yield period, statements("split")["steps_of_period"].table(engine, self.as_of, values)
+                before = chosen
+
+    def _everybody_active(self, engine: Engine) -> None:
+        """Makes `everybody_active`: the rows of `active_groups` of all parts, by the ids of the customers."""
+        register_items(engine, self.source, self.as_of)
+        values = self.values | give_lifecycle(engine, self.source, self.lapsed_after)
+        active = statements("split")["active_of_part"]
+        staging = staging_for([active], *chosen_staging(self.source))
+        kept = []
+        for k, part in enumerate(engine.parts(self.source)):
+            self._register(engine, part)
+            for staged in staging:
+                staged.keep(engine, self.as_of, values)
+            kept.append(f"everybody_active_{k}")
+            engine.keep(kept[k], active.body)
+            for staged in staging:
+                engine.drop(staged.name)
+        engine.view("everybody_active", " union all ".join(f"select * from {one}" for one in kept))
 
     def _register(self, engine: Engine, part: Mapping[str, Relation]) -> None:
         if self.source.spark is None:
@@ -97,6 +135,18 @@ class Counting:
         else:
             # To number everybody would put every row in one place.
             register_visible(engine, self.source, part, self.as_of, PEOPLE)
+            seen = customers(engine, self.source, part, self.as_of)
+            engine.view("customers", f"select id, id as entity_id from ({seen}) as seen")
+
+    def devices_never_signed_in(self, signed_in: pa.Table) -> pa.Table:
+        """Days on which devices acted first, one row each, of devices on which nobody was ever signed in.
+
+        `signed_in` has the `device_id` of the others.
+        """
+        with engine_of(self.source) as engine:
+            register_anonymous(engine, self.source, self.as_of)
+            seen = statements("anonymous")["first_days"].table(engine, self.as_of)
+        return seen.filter(pc.invert(pc.is_in(seen["device_id"], value_set=signed_in["device_id"]))).select(["day"])
 
 
 def give_lifecycle(engine: Engine, source: Source, lapsed_after: int) -> dict[str, object]:

@@ -60,8 +60,8 @@ class _WrongFileError(DataProblemError):
 
 def readable() -> tuple[str, ...]:
     """The tables that a file may read: views cut at the cutoff, and what ours are staged in."""
-    staged = {name for name in statements("staging") if not name.startswith("acts_of")}
-    return (*VIEWS, *_OF_POPULATION, *sorted(staged | {"acts"}))
+    staged = {re.sub(r"^(acts|rfm_values)_of_.*", r"\1", name) for name in statements("staging")}
+    return (*VIEWS, *_OF_POPULATION, *sorted(staged))
 
 
 def _checked(connection: duckdb.DuckDBPyConnection, path: Path) -> OwnFile:
@@ -130,7 +130,7 @@ def _tried(connection: duckdb.DuckDBPyConnection, statement: Statement, shown: s
         prices = statements("population")
         engine.keep("item_sums", prices["item_sums"].body)
         prices["item_prices"].keep(engine, _ANY_DAY)
-        for staged in staging_for([statement], "acts_of_sales"):
+        for staged in staging_for([statement], "acts_of_sales", "rfm_values_of_sales"):
             staged.keep(engine, _ANY_DAY, values)
         schema = statement.table(engine, _ANY_DAY).schema
     except duckdb.Error as error:

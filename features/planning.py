@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from features.catalogue import Feature, available
 from features.families import FAMILIES
-from features.source import Source, act_statement
-from features.statements import Statement, staging_for, statements
+from features.source import Source, chosen_staging
+from features.statements import POPULATION, Statement, staging_for, statements
 from warehouse.errors import NotReadyError, UsageError
 
 
@@ -23,9 +23,9 @@ class Plan:
     families: tuple[Statement, ...]
 
     @property
-    def needs_prices(self) -> bool:
-        """Whether the population's prices are read."""
-        return any("item_prices" in family.reads for family in self.families)
+    def populations(self) -> tuple[str, ...]:
+        """The tables of the population that are read."""
+        return tuple(sorted(POPULATION & frozenset[str]().union(*(s.reads for s in (*self.staging, *self.families)))))
 
     @property
     def schema(self) -> pa.Schema:
@@ -47,7 +47,7 @@ def plan_for(source: Source, wanted: Iterable[str] | None = None) -> Plan:
     features += tuple(feature for feature in source.own.features if feature.family in chosen)
     own = (file.statement for file in source.own.files if file.statement.name in chosen)
     families = (*(files[name] for name in names if name in used), *own)
-    return Plan(features, tuple(staging_for(families, act_statement(source))), families)
+    return Plan(features, tuple(staging_for(families, *chosen_staging(source))), families)
 
 
 def typed(feature: Feature) -> str:

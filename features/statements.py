@@ -92,18 +92,26 @@ def statements(kind: str) -> dict[str, Statement]:
     return {path.stem: Statement(path.stem, path.read_text("utf-8")) for path in sorted((FOLDER / kind).glob("*.sql"))}
 
 
-def staging_for(wanted: Iterable[Statement], acts: str) -> Sequence[Statement]:
+POPULATION = frozenset(
+    name
+    for name, statement in statements("population").items()
+    if statement.reads & statements("population").keys() - {name}
+)
+"""The tables counted over everybody; what they read is counted over each part."""
+
+
+def staging_for(wanted: Iterable[Statement], *chosen: str) -> Sequence[Statement]:
     """The staging statements that `wanted` read, each after those it reads itself.
 
-    `acts` is the name of the statement that makes the table `acts`.
+    `chosen` are statements of which a source takes one or the other: `acts_of_sales` makes the table `acts`.
     """
-    return _staging_for(tuple(wanted), acts)
+    return _staging_for(tuple(wanted), chosen)
 
 
 @cache
-def _staging_for(readers: tuple[Statement, ...], acts: str) -> tuple[Statement, ...]:
+def _staging_for(readers: tuple[Statement, ...], chosen: tuple[str, ...]) -> tuple[Statement, ...]:
     known = dict(statements("staging"))
-    known["acts"] = known[acts]
+    known |= {name.partition("_of_")[0]: known[name] for name in chosen}
     ordered: dict[str, Statement] = {}
 
     def visit(name: str) -> None:

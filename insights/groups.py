@@ -107,6 +107,11 @@ class GroupCounts:
         }
 
 
+def bases_over(groups: Mapping[str, int]) -> dict[str, int]:
+    """What the rates of the next period are taken over, from the groups of one."""
+    return {name: sum(groups[group] for group in over) for name, (_, over) in RATES.items()}
+
+
 def counts(
     ledger: pa.Table, periods: Sequence[Period], never_active: Mapping[int, int] | None = None
 ) -> list[GroupCounts]:
@@ -121,7 +126,7 @@ def counts(
     found = []
     for period in periods:
         earlier = groups.get(period.number - 1, dict.fromkeys(GROUPS, 0))
-        bases = {name: sum(earlier[group] for group in over) for name, (_, over) in RATES.items()}
+        bases = bases_over(earlier)
         stock = None if never_active is None else never_active[period.number]
         found.append(GroupCounts(period, groups[period.number], steps[period.number], bases, stock))
     return found

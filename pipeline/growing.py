@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from features import rules
 from features.periods import Grain
 from features.source import act_statement
 from insights.growth import Growth, growth
@@ -17,6 +18,7 @@ def growth_at(
     as_of: date | None,
     grain: Grain,
     lapsed_after: int | None,
+    split: str | None,
     loaded_at: datetime,
     progress: Progress,
 ) -> Growth:
@@ -29,7 +31,8 @@ def growth_at(
             source,
             loaded.as_of,
             grain,
-            lapsed_after or workspace.settings.lifecycle.lapsed_after_periods,
+            lapsed_after,
+            rules.read(split) if split else None,
             observed_until=loaded.store.observed_until(acted),
             progress=progress,
         )

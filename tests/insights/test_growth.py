@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -9,12 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from features import rules
+from features.building import build_features
+from features.catalogue import available, fields
 from features.lifecycle import ACTIVE_GROUPS, GROUPS
 from features.periods import Grain, name_of, number_of, periods
 from features.source import FramesSource
 from insights.growth import growth
-from tests.features.conftest import PartedSource, sale, stored, utc
-from tests.insights.conftest import BASES, RATED, act_days, history, retold
+from tests.features.conftest import PartedSource, World, sale, stored, utc
+from tests.insights.conftest import BASES, RATED, act_days, group_at, history, named, retold
 from warehouse.errors import NotReadyError
 
 LAWS = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
@@ -124,8 +128,6 @@ def test_weeks_are_iso_weeks_over_the_turn_of_a_year() -> None:
 @settings(LAWS)
 @given(st.dates(date(1970, 1, 1), date(2100, 12, 31)), GRAINS)
 def test_numbers_and_names_of_periods_agree_with_the_calendar(day: date, grain: Grain) -> None:
-    from tests.insights.conftest import named
-
     number = number_of(day, grain)
     span = periods(day, day + timedelta(days=1), grain)[0]
     assert (span.number, span.name) == (number, named(day, grain))
@@ -165,3 +167,53 @@ def test_nobody_has_acted() -> None:
     source = FramesSource({"orders": stored("orders", [sale("u", datetime(2024, 1, 1), -1)], "UTC")}, "UTC")
     with pytest.raises(NotReadyError, match="Nobody has acted before 2024-02-01"):
         growth(source, date(2024, 2, 1))
+
+
+def answered(world: World, text: str, end: date) -> set[str]:
+    """Who answers the rule as of a day, by the whole feature table of that day."""
+    table = build_features(world.source(), end)
+    rule = rules.check(rules.parse(text), fields(available(world.source().tables)))
+    chosen = rules.evaluate(rule, table)
+    return {who for who, yes in zip(table["entity_id"].to_pylist(), chosen, strict=True) if yes}
+
+
+def path_of(days: set[date], names: list[str], lapsed_after: int) -> list[str | None]:
+    active = sorted({names.index(named(day, "month")) for day in days})
+    return [group_at(active, t, lapsed_after) for t in range(len(names))]
+
+
+@pytest.mark.parametrize(
+    ("seed", "text", "lapsed_after"),
+    [(11, "amount_lifetime in top 30 %", 2), (12, 'days_since_registration <= 60 or buyer_type = "复购客"', 3)],
+)
+def test_both_sides_of_a_rule_keep_the_identities(seed: int, text: str, lapsed_after: int) -> None:
+    world = history(seed, users=15, weeks=16)
+    told = growth(world.source(), world.as_of, "month", lapsed_after, rules.parse(text)).payload()
+    whole, split = told["periods"], told["split"]
+    names = [period["period"] for period in whole]
+    ends = [whole[0]["start"], *(min(p.end, world.as_of) for p in periods(whole[0]["start"], world.as_of, "month"))]
+    chosen = [answered(world, text, end) for end in ends]
+    paths = {who: path_of(days, names, lapsed_after) for who, days in act_days(world).items()}
+    for side, wanted in (("yes", True), ("no", False)):
+        earlier = dict.fromkeys(GROUPS, 0)
+        for t, period in enumerate(split[side]):
+            now = Counter(path[t] for who, path in paths.items() if (who in chosen[t + 1]) == wanted and path[t])
+            assert period["groups"] == {group: now[group] for group in GROUPS}
+            # Identity 1, by the answer at the end of the period.
+            assert period["ever_seen"] == sum(period["groups"].values())
+            assert period["active_users"] == sum(period["groups"][g] for g in ACTIVE_GROUPS)
+            # Identity 2, by the answer at the end of the period before.
+            before = period["of_side_before"]
+            assert before["bases"] == {rate: sum(earlier[g] for g in over) for rate, over in BASES.items()}
+            rated = {rate: round(base * before["rates"][rate]) if base else 0 for rate, base in before["bases"].items()}
+            assert rated == {rate: before["groups"][RATED[rate]] for rate in BASES}
+            assert before["active_users"] == before["new"] + sum(rated.values())
+            assert before["active_before"] == sum(earlier[g] for g in ACTIVE_GROUPS)
+            gained = before["new"] + before["resurrected"] - before["left"]
+            assert before["active_users"] - before["active_before"] == gained
+            earlier = period["groups"]
+    for yes, no, both in zip(split["yes"], split["no"], whole, strict=True):
+        for group in GROUPS:
+            assert yes["groups"][group] + no["groups"][group] == both["groups"][group]
+            sides = [each["of_side_before"]["groups"][group] for each in (yes, no)]
+            assert sum(sides) == both["groups"][group]
