@@ -21,6 +21,7 @@ from features.attributes import known
 from features.catalogue import FEATURES, Feature
 from features.engines import Engine, duckdb_engine
 from features.own_features import refuse_repeated
+from features.periods import calendar
 from features.planning import Plan, plan_for, typed
 from features.population import count_tables
 from features.seasons import festival_days
@@ -112,6 +113,7 @@ def _built(plan: Plan, source: Source, as_of: date, progress: Progress) -> Itera
             # A second thread inside a connection costs half as much again and saves nothing on parts of this size.
             engine = stack.enter_context(duckdb_engine(source, threads=1))
             engine.give("festival_days", festival_days())
+            engine.give("calendar", calendar())
             register_items(engine, source, as_of)
             if population is None:
                 population = count_tables(engine, source, as_of, plan.populations)
@@ -143,7 +145,7 @@ def _in_order(pool: ThreadPoolExecutor, ahead: int, work: Callable[[T], U], task
 
 
 def _build_part(engine: Engine, plan: Plan, source: Source, part: Mapping[str, Relation], as_of: date) -> pa.Table:
-    values = {"every_event": register_acts(engine, source)}
+    values = {"every_event": register_acts(engine, source), "lapsed_after": source.lapsed_after}
     customers = register_part(engine, source, part, as_of)
     for staged in plan.staging:
         staged.keep(engine, as_of, values)

@@ -316,6 +316,43 @@ discount | mostly at a discount | 折扣
 """,
     ),
     Family(
+        "lifecycle",
+        frozenset(),
+        any_of=_ORDERS | _EVENTS,
+        lines="""
+lifecycle_group | . | * | ? | lifecycle group in the month that holds the day before the cutoff | 截止日前一天所在自然月的生命周期分组
+new | new | 新
+last_new | new last period | 上期新
+active | active | 活跃
+awakened | awakened | 唤醒
+returned | returned | 回流
+dormant | dormant | 休眠
+lapsed | lapsed | 流失
+lifecycle_group_week | . | * | ? | lifecycle group in the ISO week that holds the day before the cutoff | 截止日前一天所在自然周的生命周期分组
+new | new | 新
+last_new | new last period | 上期新
+active | active | 活跃
+awakened | awakened | 唤醒
+returned | returned | 回流
+dormant | dormant | 休眠
+lapsed | lapsed | 流失
+lifecycle_group_complete | . | * | ? | lifecycle group in the last month that was over at the cutoff | 截止日前最后一个完整自然月的生命周期分组
+new | new | 新
+last_new | new last period | 上期新
+active | active | 活跃
+awakened | awakened | 唤醒
+returned | returned | 回流
+dormant | dormant | 休眠
+lapsed | lapsed | 流失
+concentration_group | . | * | potential | never acted; acted, but not in the last 30 days; acted in them; and of these the head: the fewest customers who hold 80 % of the value of the last 365 days | 从未活跃；活跃过但近30天未活跃；近30天活跃；其中头部（合计占近365天价值80%的最少客户）
+potential | never acted | 潜在
+ordinary | not active | 普通
+active | active | 活跃
+core | active and in the head | 核心
+""",
+        modelled=False,
+    ),
+    Family(
         "rfm",
         frozenset(),
         any_of=_ORDERS | _EVENTS,

@@ -19,6 +19,7 @@ from features.attributes import known
 from features.catalogue import Feature
 from features.engines import Values, duckdb_engine
 from features.own_features import refuse_repeated
+from features.periods import calendar
 from features.planning import Plan, typed
 from features.population import count_tables
 from features.relations import Relation
@@ -160,9 +161,10 @@ def register_everybody(engine: SparkEngine, plan: Plan, source: Source, as_of: d
     """Makes every table that families read."""
     (part,) = engine.parts(source)
     engine.give("festival_days", festival_days())
+    engine.give("calendar", calendar())
     register_items(engine, source, as_of)
     count_tables(engine, source, as_of, plan.populations)
-    values = {"every_event": register_acts(engine, source)}
+    values = {"every_event": register_acts(engine, source), "lapsed_after": source.lapsed_after}
     register_visible(engine, source, part, as_of, PEOPLE)
     engine.keep("customers", customers(engine, source, part, as_of))
     for staged in plan.staging:

@@ -221,7 +221,8 @@ def act_statement(source: Source) -> str:
 
 def chosen_staging(source: Source) -> tuple[str, ...]:
     """The staging statements of which a source takes one or the other; orders say more of value than events do."""
-    return act_statement(source), f"rfm_values_of_{'sales' if 'orders' in source.tables else 'events'}"
+    valued = "sales" if "orders" in source.tables else "events"
+    return act_statement(source), f"rfm_values_of_{valued}", f"worth_of_{valued}"
 
 
 def register_acts(engine: Engine, source: Source) -> bool:

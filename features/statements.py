@@ -110,7 +110,7 @@ def staging_for(wanted: Iterable[Statement], *chosen: str) -> Sequence[Statement
 
 @cache
 def _staging_for(readers: tuple[Statement, ...], chosen: tuple[str, ...]) -> tuple[Statement, ...]:
-    known = dict(statements("staging"))
+    known = statements("staging") | statements("periods")
     known |= {name.partition("_of_")[0]: known[name] for name in chosen}
     ordered: dict[str, Statement] = {}
 

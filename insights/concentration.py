@@ -53,7 +53,7 @@ def concentration(
     for each in counts[-ENDS:]:
         rows = values.filter(pc.equal(values["period"], each.period.number))
         told.append(_at_end(each, rows, devices.get(each.period.number)))
-    return {"value": "days with an act" if by_acts else "amount", "value_days": 365, "active_days": 30, "ends": told}
+    return {"value": "events" if by_acts else "amount", "value_days": 365, "active_days": 30, "ends": told}
 
 
 def _at_end(each: GroupCounts, rows: pa.Table, devices: int | None) -> dict[str, Any]:

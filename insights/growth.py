@@ -115,7 +115,7 @@ def growth(
     found = counting.tables(
         names,
         beside={"ends": ends(latest, as_of)},
-        values={"first_cohort": last - MOST_COHORTS[grain], "by_acts": by_acts},
+        values={"first_cohort": last - MOST_COHORTS[grain]},
         progress=progress,
     )
     if not found["first_acts"].num_rows:

@@ -76,8 +76,8 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
     register_items(engine, src, as_of)
     register_visible(engine, src, part, as_of)
     acts = {**Counting(src, as_of, "month").values, **give_lifecycle(engine, src, 2)}
-    for name in ordered_staging():
-        chosen = {"acts_of_events": "acts", "rfm_values_of_sales": "rfm_values"}
+    for name in ordered("staging"):
+        chosen = {"acts_of_events": "acts", "rfm_values_of_sales": "rfm_values", "worth_of_sales": "worth"}
         run("staging", name, acts, keep=chosen.get(name, name))
     for name in sorted(statements("population"), key=POPULATION.__contains__):
         run("population", name, acts, keep=name)
@@ -86,13 +86,12 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
     run("outcomes", "interactions")
     for grain in ("month", "week"):
         values = Counting(src, as_of, grain).values | acts
-        for name in ordered_staging():
-            if {"weekly", "lapsed_after"} & statements("staging")[name].values:
-                run("staging", name, values, keep=name)
+        for name in ordered("periods"):
+            run("periods", name, values, keep=name)
         spans = periods(as_of - timedelta(days=400), as_of, grain)
         engine.give("ends", ends(spans, as_of))
         for name in statements("lifecycle"):
-            run("lifecycle", name, values | {"first_cohort": spans[0].number, "by_acts": grain == "week"})
+            run("lifecycle", name, values | {"first_cohort": spans[0].number})
         engine.view("customers", f"select id, id as entity_id from ({customers(engine, src, part, as_of)}) as seen")
         run("split", "active_of_part", values, keep="everybody_active")
         for name in ("chosen_before", "chosen_now"):
@@ -114,9 +113,9 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
     return found
 
 
-def ordered_staging() -> Iterator[str]:
-    """Names of the staging statements, each after those it reads."""
-    left = dict(statements("staging"))
+def ordered(folder: str) -> Iterator[str]:
+    """Names of the statements of a folder, each after those it reads."""
+    left = dict(statements(folder))
     while left:
         for name, statement in list(left.items()):
             if not (statement.reads - {name}) & left.keys():

@@ -1,24 +1,13 @@
--- one row per end of a period and value of the 365 days before it, counted before :as_of: money, or where :by_acts days
--- with an act; with who acted in the 30 days before that end
-with worth as (
+-- one row per end of a period, value of the 365 days before it and act in the 30 days before it, all before :as_of
+with known as (
     select
         ends.period,
         days.entity_id,
         sum(days.amount) as amount,
         0 as is_active
-    from sale_amounts as days
+    from worth as days
     inner join ends on days.day >= ends.end_day - 365 and days.day < ends.end_day
     group by ends.period, days.entity_id
-    union all
-    select
-        ends.period,
-        acts.entity_id,
-        count(*) as amount,
-        0 as is_active
-    from acts
-    inner join ends on acts.day >= ends.end_day - 365 and acts.day < ends.end_day
-    where :by_acts
-    group by ends.period, acts.entity_id
     union all
     select
         ends.period,
@@ -37,7 +26,7 @@ of_customers as (
         -- in units of the fourth place, so that a million customers are a million whole numbers
         cast(cast(sum(amount) as decimal(18, 4)) * 10000 as bigint) as value_units,
         max(is_active) as is_active
-    from worth
+    from known
     group by period, entity_id
 )
 

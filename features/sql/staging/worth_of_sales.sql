@@ -1,4 +1,4 @@
--- one row per customer and day with a sale before :as_of
+-- one row per customer and day with a sale before :as_of, with what it is worth: money
 select
     entity_id,
     day,
