@@ -118,7 +118,8 @@ def ordered(folder: str) -> Iterator[str]:
     left = dict(statements(folder))
     while left:
         for name, statement in list(left.items()):
-            if not (statement.reads - {name}) & left.keys():
+            waiting = {other.partition("_of_")[0] for other in left}
+            if not (statement.reads - {name}) & waiting:
                 yield name
                 del left[name]
 

@@ -154,7 +154,9 @@ def test_money_and_purchases_are_those_of_plain_sql_over_the_raw_file(grain: Gra
     told = growth(source(), as_of, grain).payload()
     spans = calendar_of(told["first_day"], as_of, grain)
     given = {key: spans[key] for key in ("days", "of", "t")}
-    relation = duckdb.execute(MONEY.format(acts=acts.format(file=file)), given).to_arrow_table().to_pylist()
+    query = MONEY.format(acts=acts.format(file=file))
+    with duckdb.connect() as connection:
+        relation = connection.sql(query, params=given).to_arrow_table().to_pylist()
     money, bought = told["accounting"]["money"], told["purchasing"]["all"]
     rows = [row for row in relation if row["t"] < len(money)]
     assert len(rows) == len(money)
