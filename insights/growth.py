@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.lifecycle import GROUPS, Counting, with_the_lapsed
+from features.lifecycle import Counting, with_the_lapsed
 from features.periods import Grain, Period, first_day, number_of, periods
 from features.rules import Rule
 from features.source import Source, act_statement
@@ -19,9 +19,10 @@ from features.windows import day_number
 from insights.accounting import activity, of_money, of_users
 from insights.cohorts import MOST_COHORTS, triangles
 from insights.concentration import ENDS, concentration, ends
-from insights.groups import NAMES, GroupCounts, counts, never_active
+from insights.groups import GroupCounts, counts, never_active
 from insights.purchasing import by_period, conversion
 from insights.splitting import split as split_by
+from insights.telling import lines
 from warehouse.errors import NotReadyError
 from warehouse.progress import Progress, silent
 
@@ -33,9 +34,6 @@ SALES = ("spending", "purchases", "second_orders")
 DEVICES = ("signed_in_devices",)
 
 _EPOCH = date(1970, 1, 1)
-
-SHOWN = 13
-"""Periods shown on a terminal, the latest ones; JSON has all."""
 
 
 @dataclass(frozen=True)
@@ -78,16 +76,7 @@ class Growth:
 
     def lines(self, language: Language = "en") -> Iterator[str]:
         """The latest periods for people to read."""
-        chinese = language == "zh"
-        head = ["周期", "全体", "活跃"] if chinese else ["period", "ever seen", "active users"]
-        yield "\t".join([*head, *(NAMES[group][chinese] for group in GROUPS)])
-        for each in self.counts[-SHOWN:]:
-            open_ = "" if each.period.complete else "*"
-            numbers = [each.ever_seen, each.active_users, *(each.groups[group] for group in GROUPS)]
-            yield "\t".join([each.period.name + open_, *(f"{number:,}" for number in numbers)])
-        yield ""
-        for note in self.notes:
-            yield note.zh if chinese else note.en
+        return lines(self.payload(), language == "zh")
 
 
 def growth(
