@@ -1,4 +1,4 @@
-"""Growth told to people, in English or Chinese: the latest periods in columns, and a sentence for what they add up to."""
+"""Growth told to people, in English or Chinese: the latest periods in columns, and a sentence for the rest."""
 
 from __future__ import annotations
 
