@@ -9,7 +9,7 @@ demo: .venv/ready  ## the main job: a made-up shop, from orders to a served, sco
 	@$(BIN)/reprise demo --users $(DEMO_USERS) --seed $(DEMO_SEED)
 
 test: lint .venv/ready-for-tests  ## everything that must hold
-	$(BIN)/python -m pytest --durations=15
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --durations=15 --numprocesses logical --maxprocesses 4
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -7,10 +7,12 @@ import os
 import socket
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from warehouse.errors import NotReadyError
 from warehouse.spark import check_java, session
@@ -19,6 +21,47 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 CLUSTER = "local-cluster[2,1,2048]"
+JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""Code that runs for a minute is not worth the second compiler, nor a small heap the collector with threads."""
+
+# Two processes of tests share the machine with Spark's: how long one example takes tells nothing.
+settings.register_profile("reprise", deadline=None)
+settings.load_profile("reprise")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest goes first: begun last, one process would work on it when the others are done."""
+    first = ("spark", "tests/cli", "tests/pipeline")
+    groups = {item: _group(item.nodeid) for item in items}
+    items.sort(
+        key=lambda item: next((n for n, start in enumerate(first) if groups[item].startswith(start)), len(first))
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Several processes share the tests by `_group`, in the order of collection."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        _split_scope = staticmethod(_group)
+
+    config.option.loadscopereorder = False
+    return Groups(config, log)
+
+
+def _group(nodeid: str) -> str:
+    """Tests of one group are run by one process, so that what is dear to make is made once: those of a file, all that
+    need Spark, and all that need the workspace of `tests/cli`."""
+    file = nodeid.split("::")[0]
+    if file.startswith("tests/cli/"):
+        return "tests/cli"
+    return "spark" if _needs_spark(file) else file
+
+
+@cache
+def _needs_spark(file: str) -> bool:
+    return "SparkSession" in (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
 
 
 def _free_port() -> int:
@@ -53,8 +96,10 @@ def spark(spark_port: int) -> SparkSession:
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.adaptive.enabled": "false",
+        "spark.driver.extraJavaOptions": JAVA,
+        "spark.executor.extraJavaOptions": JAVA,
     }
-    told = " ".join(f"--conf {name}={value}" for name, value in settings.items())
+    told = " ".join(f"--conf '{name}={value}'" for name, value in settings.items())
     os.environ["PYSPARK_SUBMIT_ARGS"] = f"{told} pyspark-shell"
     try:
         with warnings.catch_warnings():

@@ -13,6 +13,7 @@ from tempfile import mkdtemp
 
 _FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin")
 _INSTALLS = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", "postgresql")
+_WAITS = ("-o", "DPkg::Lock::Timeout=300")
 
 
 def programs() -> Path | None:
@@ -28,7 +29,7 @@ def install() -> Path | None:
     if programs() is None and os.geteuid() == 0 and shutil.which("apt-get"):
         subprocess.run(["apt-get", "update", "-qq"], check=False, capture_output=True)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(_INSTALLS, check=False, capture_output=True, env=environment)
+        subprocess.run([*_INSTALLS, *_WAITS], check=False, capture_output=True, env=environment)
     return programs()
 
 

@@ -53,6 +53,9 @@ NARROW = TargetSettings(
 KEYS = ("order_key", "item_key", "session_key")
 """Columns made by `key_of`, which groups and joins only: its numbers may differ between engines, the ids may not."""
 
+OF_ACTS = ["activity"]
+"""The families that ask what an act is."""
+
 WORLD = make_world(4, users=60)
 Results = Mapping[str, list[pa.Table]]
 
@@ -185,12 +188,21 @@ def test_the_data_reach_every_file(on_duckdb: Results) -> None:
     assert [file for file, tables in on_duckdb.items() if not any(table.num_rows for table in tables)] == []
 
 
-@pytest.mark.parametrize("acts", ["sales", "events", ("search", "rating")])
-def test_features_are_the_same(spark: SparkSession, acts: Any) -> None:
+@pytest.mark.parametrize(("acts", "families"), [(("search", "rating"), None), ("sales", OF_ACTS), ("events", OF_ACTS)])
+def test_features_are_the_same(spark: SparkSession, acts: Any, families: list[str] | None) -> None:
     here = source(acts)
-    one, other = (build_features(src, WORLD.as_of) for src in (here, replace(here, spark=spark)))
+    one, other = (build_features(src, WORLD.as_of, families=families) for src in (here, replace(here, spark=spark)))
     assert one.num_rows > 50
     assert differences(one, other, 1e-9) == []
+
+
+def test_nothing_else_reads_acts() -> None:
+    """What an act is changes no other family, so these alone are asked about every kind of act."""
+    every = [WORLD.source(acts=acts) for acts in ("sales", "events", ("search", "rating"))]
+    families = [name for name in statements("families") if name not in OF_ACTS]
+    one, *others = (build_features(src, WORLD.as_of, families=families) for src in every)
+    assert all(differences(one, other) == [] for other in others)
+    assert {name for name, family in statements("families").items() if "acts" in family.reads} == set(OF_ACTS)
 
 
 def test_features_of_a_workspace_s_own_are_the_same(spark: SparkSession) -> None:

@@ -33,6 +33,7 @@ from warehouse.workspace import Workspace
 
 TOLERANCE = 1e-9
 USERS = 1_000
+ALONE = 3
 LOADED_AT = datetime(2026, 10, 2)
 ONLINE_RETAIL = Path(__file__).parents[2].parent / "shared" / "data" / "online_retail"
 QUICK = """
@@ -178,6 +179,14 @@ def _posts(case: Case, users: Sequence[str]) -> Iterator[list[str]]:
     yield group
 
 
+def _posted(case: Case, group: Sequence[str]) -> list[dict[str, Any]]:
+    """What one request of the raw lines of these customers answers."""
+    orders, events = (
+        [row for user in group for row in case.lines[user].get(name, [])] for name in ("orders", "events")
+    )
+    return score_lines(case.release, case.release.as_of, orders, events, LOADED_AT).to_pylist()
+
+
 def test_get_answers_what_the_release_holds(case: Case) -> None:
     written = _written(case.release)
     users = case.users()
@@ -196,11 +205,7 @@ def test_post_of_raw_lines_answers_what_the_release_holds(case: Case) -> None:
     users = case.users()
     found: dict[Entry, Answer] = {}
     for group in _posts(case, users):
-        sent = {
-            name: [row for user in group for row in case.lines[user].get(name, [])] for name in ("orders", "events")
-        }
-        rows = score_lines(case.release, case.release.as_of, sent["orders"], sent["events"], LOADED_AT)
-        found |= dict(_entry(row["user_id"], row) for row in rows.to_pylist())
+        found |= dict(_entry(row["user_id"], row) for row in _posted(case, group))
     # Lines of later dates only make nobody a customer of this date: everyone asked about is one.
     assert {user for user, _, _ in found} == set(users)
     _same(found, written)
@@ -221,13 +226,17 @@ def test_churn_is_one_minus_repurchase_on_its_own_population(case: Case) -> None
     for user in last:
         told = {(row["target"], row["horizon_days"]): row for row in answers.user_scores(release, user)["scores"]}
         _one_minus(told["churn", 30], told["repurchase", 30], user in asked, last[user])
-    some = next(_posts(case, [user for user in case.users() if user in asked][::9]))
-    some += next(_posts(case, [user for user in case.users() if user not in asked][::9]))
-    for user in some:
-        lines = case.lines[user]
-        rows = score_lines(release, release.as_of, lines.get("orders", []), lines.get("events", []), LOADED_AT)
-        told = {(row["target"], row["horizon_days"]): row for row in rows.to_pylist()}
-        _one_minus(told["churn", 30], told["repurchase", 30], user in asked, last[user])
+    # One request holds many customers; some are asked about alone as well.
+    for group in (
+        next(_posts(case, [u for u in case.users() if (u in asked) == known][::9])) for known in (True, False)
+    ):
+        for together in (group, *([user] for user in group[:ALONE])):
+            answered: dict[str, dict[tuple[str, int], Any]] = {}
+            for row in _posted(case, together):
+                answered.setdefault(row["user_id"], {})[row["target"], row["horizon_days"]] = row
+            assert answered.keys() == set(together)
+            for user, told in answered.items():
+                _one_minus(told["churn", 30], told["repurchase", 30], user in asked, last[user])
 
 
 def _one_minus(churn: Mapping[str, Any], repurchase: Mapping[str, Any], inside: bool, last: float | None) -> None:
