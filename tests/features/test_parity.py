@@ -53,7 +53,7 @@ NARROW = TargetSettings(
 KEYS = ("order_key", "item_key", "session_key")
 """Columns made by `key_of`, which groups and joins only: its numbers may differ between engines, the ids may not."""
 
-OF_ACTS = ["activity"]
+OF_ACTS = ["activity", "lifecycle"]
 """The families that ask what an act is."""
 
 WORLD = make_world(4, users=60)
