@@ -16,19 +16,19 @@ import pyarrow.compute as pc
 
 from features.engines import Engine, engine_of
 from features.periods import YEAR, Grain, calendar, last_number
-from features.relations import Relation
+from features.relations import Relation, rows
 from features.source import (
     PEOPLE,
     Source,
     chosen_staging,
     customers,
     register_acts,
-    register_anonymous,
     register_items,
     register_part,
     register_visible,
 )
 from features.statements import staging_for, statements
+from warehouse.clock import instant
 from warehouse.progress import Progress, silent
 
 GROUPS = ("new", "last_new", "active", "awakened", "returned", "dormant", "lapsed")
@@ -149,6 +149,14 @@ class Counting:
         return seen.filter(pc.invert(pc.is_in(seen["device_id"], value_set=signed_in["device_id"]))).select(["day"])
 
 
+def register_anonymous(engine: Engine, source: Source, as_of: date) -> None:
+    """Makes `anonymous_events`: what happened before `as_of`, and was recorded, and belongs to nobody."""
+    cutoff = f"timestamp '{instant(as_of, source.time_zone)}'"
+    every = rows(engine, "events", source.anonymous_events(), source.time_zone)
+    before = f"occurred_at < {cutoff} and recorded_at < {cutoff} and entity_id is null"
+    engine.keep("anonymous_events", f"select * from {every} as seen where {before}")
+
+
 def give_lifecycle(engine: Engine, source: Source, lapsed_after: int) -> dict[str, object]:
     """Makes the tables that the lifecycle reads beside the acts; returns the values that go with them."""
     engine.give("calendar", calendar())
@@ -178,20 +186,20 @@ def ledger(source: Source, as_of: date, grain: Grain = "month", lapsed_after: in
 
 def with_the_lapsed(steps: pa.Table, last_period: int) -> pa.Table:
     """The steps with those who stay lapsed: they are who had lapsed the period before and did not return."""
-    rows = [(r["period"], r["group_before"], r["group_after"], int(r["users"])) for r in steps.to_pylist()]
+    told = [(r["period"], r["group_before"], r["group_after"], int(r["users"])) for r in steps.to_pylist()]
     came: Counter[int] = Counter()
     left: Counter[int] = Counter()
-    for period, before, after, users in rows:
+    for period, before, after, users in told:
         came[period] += users * (after == "lapsed")
         left[period] += users * (before == "lapsed")
     lapsed = 0
     for period in range(min(came, default=last_period), last_period + 1):
         stayed = lapsed - left[period]
         if stayed:
-            rows.append((period, "lapsed", "lapsed", stayed))
+            told.append((period, "lapsed", "lapsed", stayed))
         lapsed = stayed + came[period]
     place = {None: -1} | {group: n for n, group in enumerate(GROUPS)}
-    rows.sort(key=lambda row: (row[0], place[row[1]], place[row[2]]))
-    columns = zip(*rows, strict=True) if rows else ([], [], [], [])
+    told.sort(key=lambda row: (row[0], place[row[1]], place[row[2]]))
+    columns = zip(*told, strict=True) if told else ([], [], [], [])
     names = {"period": pa.int32(), "previous_group": pa.string(), "group": pa.string(), "users": pa.int64()}
     return pa.table({name: pa.array(values, kind) for (name, kind), values in zip(names.items(), columns, strict=True)})

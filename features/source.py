@@ -51,9 +51,7 @@ class Source(Protocol):
     @property
     def static(self) -> frozenset[str]: ...
     @property
-    def lapsed_after(self) -> int:
-        """The silent months or weeks after which a customer has lapsed."""
-
+    def lapsed_after(self) -> int: ...
     @property
     def own(self) -> Own: ...
     @property
@@ -263,14 +261,6 @@ def register_visible(
         # Versions are few and found by ranking: found once and kept. Other rows are read as they are needed.
         make = engine.keep if CONTRACTS[table].versioned else engine.view
         make(f"{prefix}{table}", visible)
-
-
-def register_anonymous(engine: Engine, source: Source, as_of: date) -> None:
-    """Makes `anonymous_events`: what happened before `as_of`, and was recorded, and belongs to nobody."""
-    cutoff = _literal(instant(as_of, source.time_zone))
-    every = rows(engine, "events", source.anonymous_events(), source.time_zone)
-    before = f"occurred_at < {cutoff} and recorded_at < {cutoff} and entity_id is null"
-    engine.keep("anonymous_events", f"select * from {every} as seen where {before}")
 
 
 def customers(engine: Engine, source: Source, part: Mapping[str, Relation], as_of: date, prefix: str = "") -> str:

@@ -17,7 +17,7 @@ import pytest
 from features.building import build_features
 from features.catalogue import Feature
 from features.engines import Engine, duckdb_engine
-from features.lifecycle import Counting, give_lifecycle
+from features.lifecycle import Counting, give_lifecycle, register_anonymous
 from features.on_spark import spark_engine
 from features.outcomes import interactions, outcome_counts, purchases, register_choices
 from features.own import Own, OwnFile
@@ -26,7 +26,6 @@ from features.seasons import festival_days
 from features.source import (
     FramesSource,
     customers,
-    register_anonymous,
     register_items,
     register_items_for_labels,
     register_visible,
