@@ -7,21 +7,22 @@ version known at the cutoff. Everything after this room sees only views made her
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.engines import Engine, duckdb_engine, engine_of
+from features.engines import Engine, duckdb_engine
 from features.own import NOTHING, Own
 from features.own_features import own_of
 from features.relations import Relation as Relation
 from features.relations import columns, rows
-from features.statements import statements
+from features.statements import POPULATION
 from warehouse.clock import instant
 from warehouse.contracts import CONTRACTS, EXTRA
 from warehouse.spark import session
@@ -50,6 +51,8 @@ class Source(Protocol):
     @property
     def static(self) -> frozenset[str]: ...
     @property
+    def lapsed_after(self) -> int: ...
+    @property
     def own(self) -> Own: ...
     @property
     def tables(self) -> frozenset[str]: ...
@@ -67,8 +70,11 @@ class Source(Protocol):
     def items(self) -> Relation | None:
         """All versions of all items."""
 
+    def anonymous_events(self) -> Relation | None:
+        """Events that belong to nobody, such as those of devices on which nobody was signed in."""
+
     def population_tables(self, as_of: date) -> dict[str, pa.Table]:
-        """What is counted over everybody before `as_of`: `item_prices`."""
+        """What is counted over everybody before `as_of` (`features.population`)."""
 
     def given_population(self) -> dict[str, pa.Table]:
         """The part of it that was handed over and need not be counted."""
@@ -78,8 +84,8 @@ class Source(Protocol):
 class FramesSource:
     """Tables in memory, in the schema of the store; columns that are absent are taken as unknown.
 
-    A table `item_prices`, made by another source's `population_tables`, stands for the rest of the population, so
-    that a few customers alone get the features they have among all.
+    Tables made by another source's `population_tables` stand for the rest of the population, so that a few customers
+    alone get the features they have among all.
     """
 
     frames: Mapping[str, pa.Table]
@@ -89,6 +95,7 @@ class FramesSource:
     memory_limit: str = "1GB"
     own: Own = NOTHING
     spark: SparkSession | None = None
+    lapsed_after: int = 2
 
     @property
     def tables(self) -> frozenset[str]:
@@ -104,20 +111,27 @@ class FramesSource:
     def items(self) -> Relation | None:
         return self.frames.get("items")
 
+    def anonymous_events(self) -> Relation | None:
+        events = self.frames.get("events")
+        return None if events is None else events.filter(pc.is_null(events["entity_id"]))
+
     def population_tables(self, as_of: date) -> dict[str, pa.Table]:
-        return self.given_population() or count_population(self, as_of)
+        from features.population import count_population
+
+        return count_population(self, as_of)
 
     def given_population(self) -> dict[str, pa.Table]:
-        return {name: self.frames[name] for name in ("item_prices",) if name in self.frames}
+        return {name: self.frames[name] for name in sorted(POPULATION) if name in self.frames}
 
 
 @dataclass(frozen=True)
 class StoreSource:
-    """The bucketed store of a workspace."""
+    """The bucketed store of a workspace; `population` are tables of another date's, to be used as they are."""
 
     store: Store
     part_rows: int = PART_ROWS
     spark: SparkSession | None = None
+    population: Mapping[str, pa.Table] = field(default_factory=dict)
 
     @classmethod
     def counted_as_set(cls, store: Store) -> StoreSource:
@@ -138,6 +152,10 @@ class StoreSource:
     def static(self) -> frozenset[str]:
         declared = self.store.workspace.settings.tables.items()
         return frozenset(name for name, table in declared if table.static)
+
+    @property
+    def lapsed_after(self) -> int:
+        return self.store.workspace.settings.lifecycle.lapsed_after_periods
 
     @cached_property
     def own(self) -> Own:
@@ -176,11 +194,16 @@ class StoreSource:
     def items(self) -> Relation | None:
         return (self.store.whole("items"),) if "items" in self.tables else None
 
+    def anonymous_events(self) -> Relation | None:
+        return (self.store.anonymous("events"),) if "events" in self.tables else None
+
     def population_tables(self, as_of: date) -> dict[str, pa.Table]:
+        from features.population import count_population
+
         return count_population(self, as_of)
 
     def given_population(self) -> dict[str, pa.Table]:
-        return {}
+        return dict(self.population)
 
 
 def read_by_person(source: Source) -> tuple[str, ...]:
@@ -188,35 +211,16 @@ def read_by_person(source: Source) -> tuple[str, ...]:
     return (*PEOPLE, "labels", *sorted(name for name in source.tables if name.startswith(EXTRA)))
 
 
-def count_population(source: Source, as_of: date) -> dict[str, pa.Table]:
-    """`item_prices`: item_id, category, usual_price, price_percentile; one row per item sold before `as_of`.
-
-    `usual_price` is the list price of a unit; `price_percentile` is the share of the items of the same category that
-    cost no more. Sums are decimals, so that the parts and their order change nothing.
-    """
-    if "orders" not in source.tables:
-        return {}
-    with engine_of(source) as engine:
-        register_items(engine, source, as_of)
-        return {"item_prices": count_item_prices(engine, source, as_of)}
-
-
-def count_item_prices(engine: Engine, source: Source, as_of: date) -> pa.Table:
-    """`item_prices` counted on an engine that has `items`."""
-    files = statements("population")
-    sums = []
-    for k, part in enumerate(engine.parts(source)):
-        register_visible(engine, source, part, as_of, ("orders",))
-        sums.append(f"item_sums_{k}")
-        engine.keep(sums[k], files["item_sums"].body)
-    engine.view("item_sums", " union all ".join(f"select * from {name}" for name in sums))
-    return files["item_prices"].table(engine, as_of)
-
-
 def act_statement(source: Source) -> str:
     """The staging statement that says what an act is: sales, unless events are chosen or there are no orders."""
     wants_events = source.acts != "sales" or "orders" not in source.tables
     return "acts_of_events" if wants_events and "events" in source.tables else "acts_of_sales"
+
+
+def chosen_staging(source: Source) -> tuple[str, ...]:
+    """The staging statements of which a source takes one or the other; orders say more of value than events do."""
+    valued = "sales" if "orders" in source.tables else "events"
+    return act_statement(source), f"rfm_values_of_{valued}", f"worth_of_{valued}"
 
 
 def register_acts(engine: Engine, source: Source) -> bool:

@@ -250,7 +250,7 @@ def features_at(
     """Features of everyone as of a date."""
     with workspace.lock("run"):
         loaded, _ = load(workspace, as_of, loaded_at, progress)
-        return loaded.as_of, loaded.snapshots.features(loaded.as_of)
+        return loaded.as_of, loaded.snapshots.everything(loaded.as_of)
 
 
 def score_now(

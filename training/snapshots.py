@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 import features
 from features import rules
 from features.building import build_features, encodings
-from features.catalogue import by_name
+from features.catalogue import by_name, families_of, modelled_families
 from features.labels import labels_of
 from features.outcomes import outcome_counts
 from features.source import Source
@@ -40,6 +40,8 @@ from warehouse.workspace import Workspace
 
 KEPT_BYTES = 512 * 2**20
 FOLDS = 5
+_Key = tuple[date, frozenset[str] | None]
+"""A cutoff and the families that were built as of it; None for all there are."""
 COUNTED_BY = {"items", "categories", "channels", "min_amount"}
 """The settings of a target that decide what is counted; targets that differ in others share their labels."""
 
@@ -132,12 +134,12 @@ class Snapshots:
         self.fingerprint = fingerprint
         self.progress = progress
         self._folder = self._fresh_folder(workspace.snapshots, fingerprint) if workspace else None
-        self._tables: dict[date, pa.Table] = {}
+        self._tables: dict[_Key, pa.Table] = {}
         self.known: date | None = None
         self._hits: dict[tuple[date | None, date, int, str, str], pa.ChunkedArray] = {}
         self._samples: dict[tuple[date | None, date, int, Target], Sample] = {}
         self._lock = RLock()
-        self._building: dict[date, Lock] = {}
+        self._building: dict[_Key, Lock] = {}
 
     @staticmethod
     def _fresh_folder(root: Path, fingerprint: str) -> Path:
@@ -151,25 +153,39 @@ class Snapshots:
         return folder
 
     def features(self, as_of: date) -> pa.Table:
-        """One row per entity seen before `as_of`, sorted by `entity_id`; built once."""
+        """What models may read of each entity seen before `as_of`, a row each, sorted by `entity_id`; built once."""
+        return self._built(as_of, frozenset({*modelled_families(), *self.source.own.families}))
+
+    def everything(self, as_of: date) -> pa.Table:
+        """The same rows with every feature there is, those that models do not read among them."""
+        return self._built(as_of, None)
+
+    def _built(self, as_of: date, families: frozenset[str] | None) -> pa.Table:
+        key = (as_of, families)
         with self._lock:
-            if as_of in self._tables:
-                return self._tables[as_of]
-            building = self._building.setdefault(as_of, Lock())
+            if key in self._tables:
+                return self._tables[key]
+            building = self._building.setdefault(key, Lock())
         with building:
-            found = self._tables.get(as_of)
+            found = self._tables.get(key)
             if found is None:
-                found = self._read_or_build(as_of)
+                found = self._read_or_build(key)
                 with self._lock:
-                    self._keep(as_of, found)
+                    self._keep(key, found)
             return found
 
     def file(self, as_of: date) -> Path:
-        """The Parquet file of `features(as_of)`; only with a workspace."""
-        self.features(as_of)
-        if self._folder is None:
+        """The Parquet file of `everything(as_of)`; only with a workspace."""
+        self.everything(as_of)
+        path = self._path((as_of, None))
+        if path is None:
             raise RepriseError("Snapshots without a workspace have no files.")
-        return self._folder / f"{as_of.isoformat()}.parquet"
+        return path
+
+    def _path(self, key: _Key) -> Path | None:
+        as_of, families = key
+        told = "all" if families is None else hashlib.sha256(" ".join(sorted(families)).encode()).hexdigest()[:8]
+        return self._folder / f"{as_of.isoformat()}-{told}.parquet" if self._folder else None
 
     def prepare(self, cutoffs: Iterable[date], threads: int) -> None:
         """Builds the features of several cutoffs, as many at once as there are threads; they are on disk then."""
@@ -177,21 +193,22 @@ class Snapshots:
             for _ in workers.map(self.features, sorted(set(cutoffs))):
                 pass
 
-    def _read_or_build(self, as_of: date) -> pa.Table:
-        path = self._folder / f"{as_of.isoformat()}.parquet" if self._folder else None
+    def _read_or_build(self, key: _Key) -> pa.Table:
+        as_of, families = key
+        path = self._path(key)
         if path is not None and path.exists():
             return pq.read_table(path)
         self.progress(f"features as of {as_of}", 0)
-        table = build_features(self.source, as_of)
+        table = build_features(self.source, as_of, families=families)
         if path is not None:
             with atomic_file(path) as temporary:
                 pq.write_table(table, temporary, compression="zstd", **encodings(table.column_names))
         return table
 
-    def _keep(self, as_of: date, table: pa.Table) -> None:
+    def _keep(self, key: _Key, table: pa.Table) -> None:
         while self._tables and sum(t.nbytes for t in self._tables.values()) + table.nbytes > KEPT_BYTES:
             self._tables.pop(next(iter(self._tables)))
-        self._tables[as_of] = table
+        self._tables[key] = table
 
     def _with_outcome(self, target: Target, horizon: int, as_of: date) -> pa.ChunkedArray:
         narrowed = target.settings.model_dump_json(include=COUNTED_BY)
@@ -204,7 +221,17 @@ class Snapshots:
     def population(self, target: Target, horizon: int, as_of: date) -> pa.Table:
         """The rows of features of those the question is asked about on that day."""
         table = self.features(as_of)
-        return table.filter(pa.array(rules.evaluate(rules.parse(target.population(horizon)), table)))
+        rule = rules.parse(target.population(horizon))
+        return table.filter(pa.array(rules.evaluate(rule, self._asked(table, as_of, rules.fields_of(rule)))))
+
+    def _asked(self, table: pa.Table, as_of: date, names: Iterable[str]) -> pa.Table:
+        """The features of a cutoff, and beside them those that only a rule reads; their families are built for it."""
+        absent = [name for name in names if name not in table.column_names]
+        if families := frozenset(families_of(absent)):
+            beside = self._built(as_of, families)
+            for name in set(absent) & set(beside.column_names):
+                table = table.append_column(name, beside[name])
+        return table
 
     def as_known(self, day: date) -> Snapshots:
         """The same customers, with labels as far as they had been recorded before that day."""
