@@ -23,7 +23,7 @@ EPILOG = (
 )
 COMMANDS = (
     "init", "check", "run", "features", "train", "tune", "compare", "backtest", "models", "score", "export",
-    "recommend", "explain", "audience", "erase", "serve", "doctor", "demo",
+    "recommend", "explain", "cycles", "audience", "erase", "serve", "doctor", "demo",
 )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from warehouse.progress import Progress, silent
 By = Literal["category", "item"]
 
 MOST_THINGS = 300
-"""So many things, the most bought, are paired: of more, nearly all pairs would hold too few customers to say anything."""
+"""So many things, the most bought, are paired: beyond, nearly all pairs hold too few customers to say anything."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def refuse_without_items(source: Source) -> None:
 
 def interval_counts(source: Source, as_of: date, until: date, by: By, progress: Progress = silent) -> pa.Table:
     """Intervals between purchases of a thing by one customer: thing, days, returned (0: still open at `until`),
-    interval_count, customer_count, repeat_customer_count, weight, repeat_weight; sorted by thing, days, returned.
+    interval_count, customer_count, repeat_customer_count, weight, repeat_weight and their squares; sorted.
 
     A customer's intervals weigh 1 together, in `repeat_weight` those that begin with a second or later purchase do.
     `customer_count` is told at each customer's first interval, `repeat_customer_count` at the second.
@@ -69,27 +69,29 @@ def interval_counts(source: Source, as_of: date, until: date, by: By, progress: 
     return _summed(parts, ("thing", "days", "returned"))
 
 
-def clock_sums(source: Source, as_of: date, until: date, progress: Progress = silent) -> pa.Table:
-    """Sums over the pairs of a customer and an item bought on two days or more, a row per item with its category.
+def clock_counts(source: Source, as_of: date, until: date, progress: Progress = silent) -> tuple[pa.Table, pa.Table]:
+    """What a replenishment clock is fitted to, and what it is asked of.
 
-    Of the logs of gaps and of the quantities they began with: totals, squares, products, and the same of each
-    pair's sums divided by its number of gaps (`…_between`). Sorted by thing.
+    First, a row per item with its category: sums over its pairs with a customer who bought it on two days or more, of
+    the logs of gaps and of the quantities they began with: totals, squares, products, and the same of each pair's
+    sums divided by its number of gaps (`…_between`). Sorted by thing.
+    Second, a row per pair: entity_id, thing, last_day, last_quantity (log), gap_count, gap_sum, quantity_sum (of logs).
     """
-    parts = []
+    values = {"until": day_number(until)}
+    sums, pairs = [], []
     with _engine(source, as_of) as engine:
-        for _ in _pairs(engine, source, as_of, until, progress):
-            parts.append(statements("cycles")["clock_sums"].table(engine, as_of))
-    return _summed(parts, ("thing", "category"))
+        for _ in _bought(engine, source, as_of, "item", values, progress):
+            _keep(engine, "intervals", as_of, values)
+            _keep(engine, "clock_pairs", as_of, values)
+            sums.append(statements("cycles")["clock_sums"].table(engine, as_of))
+            pairs.append(engine.rows(f"select {_OF_PAIRS} from clock_pairs"))
+    return _summed(sums, ("thing", "category")), pa.concat_tables(pairs)
 
 
-def clock_pairs(source: Source, as_of: date, until: date, progress: Progress = silent) -> Iterator[pa.Table]:
-    """The pairs of a customer and an item bought on two days or more, a part of the customers at a time.
-
-    Columns: entity_id, thing, last_day, last_quantity (log), gap_count, gap_sum and quantity_sum (of logs), ….
-    """
-    with _engine(source, as_of) as engine:
-        for _ in _pairs(engine, source, as_of, until, progress):
-            yield engine.rows("select * from clock_pairs").sort_by([("entity_id", "ascending"), ("thing", "ascending")])
+_OF_PAIRS = (
+    "entity_id, thing, last_day, cast(gap_count as int) as gap_count, cast(last_quantity as double) as last_quantity, "
+    "cast(gap_sum as double) as gap_sum, cast(quantity_sum as double) as quantity_sum"
+)
 
 
 def successions(
@@ -147,17 +149,6 @@ def _bought(
         yield part
 
 
-def _pairs(
-    engine: Engine, source: Source, as_of: date, until: date, progress: Progress
-) -> Iterator[Mapping[str, Relation]]:
-    """Makes `clock_pairs` of one part of the customers after the other."""
-    values = {"until": day_number(until)}
-    for part in _bought(engine, source, as_of, "item", values, progress):
-        _keep(engine, "intervals", as_of, values)
-        _keep(engine, "clock_pairs", as_of, values)
-        yield part
-
-
 def _keep(engine: Engine, name: str, as_of: date, values: Values) -> None:
     statements("cycles")[name].keep(engine, as_of, values)
 
@@ -167,5 +158,7 @@ def _summed(parts: Sequence[pa.Table], keys: Sequence[str]) -> pa.Table:
     every = pa.concat_tables(parts, promote_options="permissive")
     others = [name for name in every.column_names if name not in keys]
     added = every.group_by(list(keys)).aggregate([(name, "sum") for name in others])
-    named = added.rename_columns([name.removesuffix("_sum") if name not in keys else name for name in added.column_names])
+    named = added.rename_columns(
+        [name.removesuffix("_sum") if name not in keys else name for name in added.column_names]
+    )
     return named.select(every.column_names).sort_by([(key, "ascending") for key in keys])

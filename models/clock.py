@@ -57,7 +57,7 @@ class Clock:
 
     @classmethod
     def fit(cls, sums: pa.Table) -> Clock | None:
-        """The clock of `features.cycles.clock_sums`; None where nobody bought anything twice."""
+        """The clock of the sums of `features.cycles.clock_counts`; None where nobody bought anything twice."""
         if not sums.num_rows:
             return None
         columns = {name: _numbers(sums[name]) for name in sums.column_names if name not in ("thing", "category")}
@@ -82,7 +82,7 @@ class Clock:
         return cls(rhythms, items.sort_by("thing"))
 
     def due(self, pairs: pa.Table) -> pa.Table:
-        """When each pair of `features.cycles.clock_pairs` is due: entity_id, item_id, last_day, gap_days, due_day.
+        """When the pairs of `features.cycles.clock_counts` are due: entity_id, item_id, last_day, gap_days, due_day.
 
         `gap_days` is how long the last purchase lasts this customer, `due_day` the day it has lasted, as whole days.
         """

@@ -57,7 +57,7 @@ class Curve:
         if not w.sum() > 0:
             return None
         size = int(length.max()) + 1
-        watched = np.cumsum(np.bincount(length, w, size)[::-1])[::-1]
+        watched = np.cumsum(np.bincount(length, w, size)[::-1])[::-1].astype(np.float64)
         back = np.bincount(length[ended], w[ended], size)
         back_squares = np.bincount(length[ended], w2[ended], size)
         horizon = _horizon(watched, length, least_watched)
@@ -68,7 +68,8 @@ class Curve:
         surviving = np.cumprod(step)
         left = np.maximum(watched[at] - back[at], 0.0)
         safe = np.where(step > 0, watched[at] * np.maximum(left, 1e-12), np.inf)
-        return cls(at, surviving, np.cumsum(back_squares[at] / safe), horizon)
+        variance = np.cumsum(back_squares[at] / safe)
+        return cls(at, surviving.astype(np.float64), variance.astype(np.float64), horizon)
 
     def at(self, day: float) -> float:
         """The share that has not bought again `day` days after a purchase."""
@@ -110,22 +111,19 @@ class Curve:
         best = int(starts[np.argmin(lasts)])
         return int(self.days[best]), int(self.days[until[best]])
 
-    def interval(self, share: float, z: float = 1.959964) -> tuple[int | None, int | None]:
-        """Days between which the day by which `share` of all are back lies (Brookmeyer and Crowley 1982, log-log).
+    def interval_of_returning(self, share: float, z: float = 1.959964) -> tuple[int | None, int | None]:
+        """Days between which `day_by_of_returning` lies at the confidence of z, the share that returns taken as known.
 
-        None where the curve's own limits do not reach it.
+        From the limits of the curve on the scale of log −log (Brookmeyer and Crowley 1982, "A confidence interval for
+        the median survival time", Biometrics 38); intervals of one customer count as independent. None where a
+        limit does not reach the level within the horizon.
         """
-        if not len(self.days):
-            return None, None
-        level = 1 - share
+        level = 1 - share * (1 - self.never_returning)
         inside = (self.surviving > 0) & (self.surviving < 1)
-        s = self.surviving[inside]
-        theta = np.log(-np.log(s))
-        spread = z * np.sqrt(self.variance[inside]) / np.abs(np.log(s))
-        low, high = np.exp(-np.exp(theta + spread)), np.exp(-np.exp(theta - spread))
-        days = self.days[inside]
-        first = days[low <= level + 1e-9]
-        last = days[high <= level + 1e-9]
+        logs = np.log(self.surviving[inside])
+        spread = z * np.sqrt(self.variance[inside]) / -logs
+        limits = [np.exp(logs * np.exp(sign * spread)) for sign in (1, -1)]
+        first, last = (self.days[inside][limit <= level + 1e-9] for limit in limits)
         return (int(first[0]) if len(first) else None), (int(last[0]) if len(last) else None)
 
 
