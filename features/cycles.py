@@ -23,7 +23,7 @@ from warehouse.progress import Progress, silent
 
 By = Literal["category", "item"]
 
-MOST_THINGS = 300
+MOST_THINGS = 200
 """So many things, the most bought, are paired: beyond, nearly all pairs hold too few customers to say anything."""
 
 
@@ -69,23 +69,28 @@ def interval_counts(source: Source, as_of: date, until: date, by: By, progress: 
     return _summed(parts, ("thing", "days", "returned"))
 
 
-def clock_counts(source: Source, as_of: date, until: date, progress: Progress = silent) -> tuple[pa.Table, pa.Table]:
-    """What a replenishment clock is fitted to, and what it is asked of.
+def clock_counts(
+    source: Source, as_of: date, until: date, progress: Progress = silent, by: By = "item"
+) -> tuple[pa.Table, pa.Table]:
+    """What a replenishment clock is fitted to, and what it is asked of; of items, or of whole categories.
 
-    First, a row per item with its category: sums over its pairs with a customer who bought it on two days or more, of
-    the logs of gaps and of the quantities they began with: totals, squares, products, and the same of each pair's
-    sums divided by its number of gaps (`…_between`). Sorted by thing.
+    First, a row per item with its category (a category is its own): sums over its pairs with a customer who bought it
+    on two days or more, of the logs of gaps and of the quantities they began with: totals, squares, products, and the
+    same of each pair's sums divided by its number of gaps (`…_between`). Sorted by thing.
     Second, a row per pair: entity_id, thing, last_day, last_quantity (log), gap_count, gap_sum, quantity_sum (of logs).
     """
     values = {"until": day_number(until)}
     sums, pairs = [], []
     with _engine(source, as_of) as engine:
-        for _ in _bought(engine, source, as_of, "item", values, progress):
+        for _ in _bought(engine, source, as_of, by, values, progress):
             _keep(engine, "intervals", as_of, values)
             _keep(engine, "clock_pairs", as_of, values)
             sums.append(statements("cycles")["clock_sums"].table(engine, as_of))
             pairs.append(engine.rows(f"select {_OF_PAIRS} from clock_pairs"))
-    return _summed(sums, ("thing", "category")), pa.concat_tables(pairs)
+    added = _summed(sums, ("thing", "category"))
+    if by == "category":
+        added = added.set_column(1, "category", added["thing"])
+    return added, pa.concat_tables(pairs)
 
 
 _OF_PAIRS = (

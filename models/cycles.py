@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-LEAST_WATCHED = 20.0
+LEAST_WATCHED = 10.0
 """A curve is read as far as so much weight (customers) is still watched: beyond, single people make its steps."""
 
 EVEN = math.log(4) / math.log(4 / 3)
@@ -98,8 +98,8 @@ class Curve:
     def reminder_window(self) -> tuple[int, int] | None:
         """First and last day of the shortest stretch that holds half of all returns; the first such of equals.
 
-        None where returns spread at least as widely as chance alone would spread them (`EVEN`): no day is then better
-        for a reminder than another.
+        None where returns spread at least as widely as chance alone would spread them (`EVEN`), or where no stretch
+        holds them closer than the very first days do: no day is then better for a reminder than an earlier one.
         """
         quarter, most = self.day_by_of_returning(0.25), self.day_by_of_returning(0.75)
         if quarter is None or most is None or most >= EVEN * quarter:
@@ -109,7 +109,7 @@ class Curve:
         starts = np.flatnonzero(until < len(self.days))
         lasts = self.days[until[starts]] - self.days[starts]
         best = int(starts[np.argmin(lasts)])
-        return int(self.days[best]), int(self.days[until[best]])
+        return (int(self.days[best]), int(self.days[until[best]])) if best > 0 else None
 
     def interval_of_returning(self, share: float, z: float = 1.959964) -> tuple[int | None, int | None]:
         """Days between which `day_by_of_returning` lies at the confidence of z, the share that returns taken as known.

@@ -41,14 +41,23 @@ class Cycle:
     repeated: Curve | None
 
     @property
+    def told(self) -> Curve | None:
+        """The curve that the cycle is read from.
+
+        None where fewer than `LEAST_REPEATED` bought twice, or where fewer than half of them were seen to go on: the
+        median of those who did would then say how long was watched, not how long they take.
+        """
+        enough = self.repeated is not None and self.repeat_customers >= LEAST_REPEATED
+        return self.repeated if enough and self.repeated and self.repeated.day_by(0.5) is not None else None
+
+    @property
     def days(self) -> int | None:
-        """The cycle: of those who go on buying, half have bought again by then; None where too few do."""
-        told = self.repeated if self.repeat_customers >= LEAST_REPEATED else None
-        return told.day_by_of_returning(0.5) if told else None
+        """The cycle: of those who go on buying, half have bought again by then."""
+        return self.told.day_by_of_returning(0.5) if self.told else None
 
     def payload(self, curve: bool = False) -> dict[str, Any]:
         """As JSON, days whole, unknown null; `curve` adds the share back by each day."""
-        told = self.repeated if self.repeat_customers >= LEAST_REPEATED else None
+        told, repeated = self.told, self.repeated
         window = told.reminder_window if told else None
         found: dict[str, Any] = {
             "thing": self.thing,
@@ -64,14 +73,18 @@ class Cycle:
             "repeat": {
                 "customers": self.repeat_customers,
                 "quartile_days": {_percent(q): told.day_by_of_returning(q) if told else None for q in QUARTILES},
-                "never_returning": told.never_returning if told else None,
-                "horizon_days": told.horizon if told else None,
+                "never_returning": repeated.never_returning if repeated else None,
+                "horizon_days": repeated.horizon if repeated else None,
             },
             "reminder_window": {"from_day": window[0], "to_day": window[1]} if window else None,
         }
         if curve:
             found["curve"] = [
-                {"day": day, "returned": 1 - self.every.at(day), "repeat_returned": 1 - told.at(day) if told else None}
+                {
+                    "day": day,
+                    "returned": 1 - self.every.at(day),
+                    "repeat_returned": 1 - repeated.at(day) if repeated else None,
+                }
                 for day in range(1, self.every.horizon + 1)
             ]
         return found

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, get_args
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from audiences.exports import export_table

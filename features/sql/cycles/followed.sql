@@ -1,20 +1,48 @@
 -- one row per pair of things bought before :as_of, one after the other, and the days from one to the other
-with met as (
+-- what lies within the days after a purchase is in its block of so many days or in the next: only those are compared
+with blocks as (
     select
-        starts.entity_id,
-        starts.thing,
-        starts.day,
-        starts.weight,
-        later.thing as next_thing,
-        min(later.day) - starts.day as days
+        entity_id,
+        thing,
+        day,
+        weight,
+        cast(floor(day / :within) as int) as block
     from starts
-    inner join bought_days as later on starts.entity_id = later.entity_id
+    union all
+    select
+        entity_id,
+        thing,
+        day,
+        weight,
+        cast(floor(day / :within) as int) + 1 as block
+    from starts
+),
+
+later as (
+    select
+        entity_id,
+        thing,
+        day,
+        cast(floor(day / :within) as int) as block
+    from bought_days
+    where thing in (select thing from chosen_things)
+),
+
+met as (
+    select
+        blocks.entity_id,
+        blocks.thing,
+        blocks.day,
+        blocks.weight,
+        later.thing as next_thing,
+        min(later.day) - blocks.day as days
+    from blocks
+    inner join later on blocks.entity_id = later.entity_id and blocks.block = later.block
     where
-        later.day > starts.day
-        and later.day <= starts.day + :within
-        and later.thing <> starts.thing
-        and later.thing in (select thing from chosen_things)
-    group by starts.entity_id, starts.thing, starts.day, starts.weight, later.thing
+        later.day > blocks.day
+        and later.day <= blocks.day + :within
+        and later.thing <> blocks.thing
+    group by blocks.entity_id, blocks.thing, blocks.day, blocks.weight, later.thing
 )
 
 select
