@@ -31,14 +31,17 @@ MOST_THINGS = 200
 class Successions:
     """What is bought within some days after what, over all customers whose days to watch are over.
 
-    `customers`: thing, customer_count. `followed`: thing, next_thing, days, follow_count, weight (of each customer's
-    purchases of the thing, 1 together, those after which the next thing was bought first so many days later).
-    `start_weeks`: thing, week, weight. `buyer_weeks`: week, customer_count. `week_followers`: week, thing, weight (of
-    the customers who bought anything in that week). Weeks are ISO weeks, numbered.
+    A start is a day on which a customer bought the thing. `customers`: thing, customer_count. `follow_days`: thing,
+    next_thing, days, follow_count (starts after which the next thing was first bought so many days later).
+    `follow_sums`: thing, next_thing, and over customers the sum of starts followed, of their squares, of their products
+    with the starts. `start_weeks`: thing, week, start_count, count_squares (summed over weeks: over
+    customers, of their starts). `buyer_weeks`: week, day_count (a customer's days with any purchase); `week_followers`:
+    week, thing, follow_count (those of them after which the thing was bought). Weeks are ISO weeks, numbered.
     """
 
     customers: pa.Table
-    followed: pa.Table
+    follow_days: pa.Table
+    follow_sums: pa.Table
     start_weeks: pa.Table
     buyer_weeks: pa.Table
     week_followers: pa.Table
@@ -114,15 +117,16 @@ def successions(
         chosen = counted.sort_by(order).slice(0, MOST_THINGS)
         engine.give("chosen_things", chosen.select(["thing"]))
         for _ in _bought(engine, source, as_of, by, values, progress):
-            _keep(engine, "starts", as_of, values)
-            _keep(engine, "buyer_days", as_of, values)
+            for name in ("starts", "follows", "buyer_days"):
+                _keep(engine, name, as_of, values)
             for name, tables in found.items():
                 tables.append(files[name].table(engine, as_of, values))
     return Successions(chosen, **{name: _summed(tables, _KEYS[name]) for name, tables in found.items()})
 
 
 _KEYS = {
-    "followed": ("thing", "next_thing", "days"),
+    "follow_days": ("thing", "next_thing", "days"),
+    "follow_sums": ("thing", "next_thing"),
     "start_weeks": ("thing", "week"),
     "buyer_weeks": ("week",),
     "week_followers": ("week", "thing"),

@@ -1,8 +1,9 @@
 """What customers buy next: after one thing, another within some days, beside how often anybody buys that anyway.
 
-A customer's purchases of the first thing weigh 1 together. The base rate of the second is that of everybody who bought
-anything in the same calendar weeks, so that neither a season nor being active looks like a consequence. These are
-observations: that both are bought does not say that one brings the other.
+Counted are purchases of the first thing, a customer's of one day being one. The base rate of the second is that after
+any purchase, by anybody, in the same calendar weeks, so that neither a season nor being active looks like a consequence.
+Purchases of one customer are alike, so intervals take customers for what was drawn. These are observations: that both
+are bought does not say that one brings the other.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class NextPurchase:
-    """Of the customers of `after`, the share that buys `next` within the days, beside the base rate `base_share`.
+    """Of so many purchases of `after`, by so many customers, the share followed by `next` within the days, beside the
+    base rate `base_share`.
 
     `lift` is the one over the other, with its interval; `median_days` is from the one purchase to the other, of
     those who follow. `sure`: the interval does not hold 1.
@@ -37,6 +39,7 @@ class NextPurchase:
 
     after: str
     next: str
+    purchases: int
     customers: int
     share: float
     base_share: float
@@ -83,19 +86,23 @@ def next_purchases(
     """What is bought within `within` days after what, from the counts of `features.cycles.successions`."""
     things: list[str] = counted.customers["thing"].to_pylist()
     place = {thing: at for at, thing in enumerate(things)}
-    starts, customers = _starts(counted, place)
-    base = _base(counted, place, starts, customers)
-    shares, medians = _followed(counted.followed, place, customers)
-    enough = (customers[:, None] >= least_customers) & (customers[:, None] * base >= least_expected)
+    customers = _numbers(counted.customers["customer_count"])
+    starts, squares = _starts(counted, place)
+    total = np.maximum(starts.sum(axis=1), 1.0)[:, None]
+    base = _base(counted, place, starts) / total
+    shares, sizes = _shares(counted, place, total, squares)
+    medians = _medians(counted.follow_days, place)
+    enough = (customers[:, None] >= least_customers) & (total * base >= least_expected)
     np.fill_diagonal(enough, False)
     tried = int(enough.sum())
     z = NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / (2 * max(tried, 1)))
-    low, high = _wilson(shares, np.maximum(customers, 1.0)[:, None], z)
+    low, high = _wilson(shares, sizes, z)
     pairs = [
         NextPurchase(
             things[a],
             things[b],
-            round(float(customers[a])),
+            int(starts[a].sum()),
+            int(customers[a]),
             float(shares[a, b]),
             float(base[a, b]),
             float(shares[a, b] / base[a, b]),
@@ -109,53 +116,61 @@ def next_purchases(
 
 
 def _starts(counted: Successions, place: Mapping[str, int]) -> tuple[Floats, Floats]:
-    """Weights of each thing's purchases by week, and their sum: its customers."""
+    """Purchases of each thing by week, and of each thing the squares of a customer's purchases, over the customers."""
     weeks = _week_places(counted)
-    weights = np.zeros((len(place), len(weeks)))
-    rows = [place[thing] for thing in counted.start_weeks["thing"].to_pylist()]
-    columns = [weeks[week] for week in counted.start_weeks["week"].to_pylist()]
-    weights[rows, columns] = _numbers(counted.start_weeks["weight"])
-    return weights, weights.sum(axis=1)
+    table = counted.start_weeks
+    rows = np.array([place[thing] for thing in table["thing"].to_pylist()], np.int64)
+    columns = [weeks[week] for week in table["week"].to_pylist()]
+    starts = np.zeros((len(place), len(weeks)))
+    starts[rows, columns] = _numbers(table["start_count"])
+    return starts, np.bincount(rows, _numbers(table["count_squares"]), len(place)).astype(np.float64)
 
 
 def _week_places(counted: Successions) -> dict[int, int]:
     return {week: at for at, week in enumerate(counted.buyer_weeks["week"].to_pylist())}
 
 
-def _base(counted: Successions, place: Mapping[str, int], starts: Floats, customers: Floats) -> Floats:
-    """For each pair, how often anybody buys the second thing after a purchase in the weeks in which the first was."""
+def _base(counted: Successions, place: Mapping[str, int], starts: Floats) -> Floats:
+    """For each pair, how many purchases of the first thing would be followed by the second if they were any purchases
+    of their weeks."""
     weeks = _week_places(counted)
-    buyers = _numbers(counted.buyer_weeks["customer_count"])
     rates = np.zeros((len(weeks), len(place)))
     rows = [weeks[week] for week in counted.week_followers["week"].to_pylist()]
     columns = [place[thing] for thing in counted.week_followers["thing"].to_pylist()]
-    rates[rows, columns] = _numbers(counted.week_followers["weight"])
-    found: Floats = starts @ (rates / buyers[:, None]) / np.maximum(customers, 1e-9)[:, None]
+    rates[rows, columns] = _numbers(counted.week_followers["follow_count"])
+    found: Floats = starts @ (rates / _numbers(counted.buyer_weeks["day_count"])[:, None])
     return found
 
 
-def _followed(
-    followed: pa.Table, place: Mapping[str, int], customers: Floats
-) -> tuple[Floats, dict[tuple[int, int], int]]:
-    """Shares that follow, and the median of days by pair; the rows come sorted by pair and days."""
-    weights = np.zeros((len(place), len(place)))
+def _shares(counted: Successions, place: Mapping[str, int], total: Floats, squares: Floats) -> tuple[Floats, Floats]:
+    """Of each pair the share that follows, and the number of independent purchases that would know it as well."""
+    table = counted.follow_sums
+    at = tuple(np.array([place[t] for t in table[name].to_pylist()], np.int64) for name in ("thing", "next_thing"))
+    sums, second, products = (np.zeros((len(place), len(place))) for _ in range(3))
+    for matrix, name in ((sums, "follow_count"), (second, "follow_squares"), (products, "products")):
+        matrix[at] = _numbers(table[name])
+    shares = sums / total
+    spread = np.maximum(second - 2 * shares * products + shares**2 * squares[:, None], 0.0) / total**2
+    alike = total**2 / np.maximum(squares[:, None], 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sizes = np.where(spread > 0, shares * (1 - shares) / spread, alike)
+    return shares, np.clip(sizes, 1.0, total)
+
+
+def _medians(follow_days: pa.Table, place: Mapping[str, int]) -> dict[tuple[int, int], int]:
+    """The median of days by pair; the rows come sorted by pair and days."""
+    a, b = (np.array([place[t] for t in follow_days[name].to_pylist()], np.int64) for name in ("thing", "next_thing"))
+    counts, days = _numbers(follow_days["follow_count"]), follow_days["days"].to_numpy()
     medians: dict[tuple[int, int], int] = {}
-    a = np.array([place[thing] for thing in followed["thing"].to_pylist()], np.int64)
-    b = np.array([place[thing] for thing in followed["next_thing"].to_pylist()], np.int64)
-    weight, days = _numbers(followed["weight"]), followed["days"].to_numpy()
-    np.add.at(weights, (a, b), weight)
-    changes = np.flatnonzero(np.diff(a * len(place) + b)) + 1
-    for rows in np.split(np.arange(len(a)), changes):
+    for rows in np.split(np.arange(len(a)), np.flatnonzero(np.diff(a * len(place) + b)) + 1):
         if len(rows):
-            share = np.cumsum(weight[rows])
-            at = int(np.searchsorted(share, share[-1] / 2 * (1 - 1e-12)))
-            medians[int(a[rows[0]]), int(b[rows[0]])] = int(days[rows[at]])
-    return weights / np.maximum(customers, 1e-9)[:, None], medians
+            share = np.cumsum(counts[rows])
+            medians[int(a[rows[0]]), int(b[rows[0]])] = int(days[rows[np.searchsorted(share, share[-1] / 2)]])
+    return medians
 
 
 def _wilson(share: Floats, count: Floats, z: float) -> tuple[Floats, Floats]:
-    """Wilson's interval of a share of so many customers; cautious, since a customer's mean varies less than a coin."""
-    share = np.clip(share, 0.0, 1.0)
+    """Wilson's interval of a share of so many."""
     centre = share + z * z / (2 * count)
     spread = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     scale = 1 + z * z / count

@@ -62,13 +62,13 @@ _SAID = {
         "cycle: of those who have bought twice and buy again, half have done so by then; reminder: the shortest "
         "stretch of days that holds half of their purchases",
         "never: not back within the horizon (days); of all customers, one weight each; data until {}",
-        "lift: how many times as often as anybody who bought in the same weeks; the interval holds for all {} pairs "
+        "lift: how many times as often as after any purchase of the same weeks; the interval holds for all {} pairs "
         "tried at once",
     ),
     "zh": (
         "周期：买过两次以上且再次购买的顾客，一半在此天数内再次购买；提醒窗口：包含其一半再次购买的最短时段",
         "不再购买：观察期（天）内未再购买；每名顾客权重相同；数据截至{}",
-        "提升度：与同期有购买的所有顾客相比的倍数；区间已对全部{}个组合作校正",
+        "提升度：与同一周任意购买之后相比的倍数；区间已对全部{}个组合作校正",
     ),
 }
 _COLUMNS = (
@@ -116,7 +116,18 @@ def following(workspace: Workspace, asked: Asked, as_of: date | None, loaded_at:
         every = next_now(loaded, grain, asked.within, progress)
     found = every if asked.thing is None else every.after(asked.thing)
     payload = {"as_of": loaded.as_of, "by": grain, **found.payload(asked.most)}
-    columns = ("after", "next", "customers", "share", "base_share", "lift", "lift_from", "lift_to", "median_days")
+    columns = (
+        "after",
+        "next",
+        "purchases",
+        "customers",
+        "share",
+        "base_share",
+        "lift",
+        "lift_from",
+        "lift_to",
+        "median_days",
+    )
     rows = [
         tuple(round(v, 4) if isinstance(v, float) else v for v in (pair[name] for name in columns))
         for pair in payload["pairs"]

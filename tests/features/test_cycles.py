@@ -82,20 +82,24 @@ def test_what_follows_by_hand() -> None:
     source = source_of({"a": [(0, "x1", 1), (4, "y1", 1), (6, "y1", 1), (30, "x1", 1)], "b": [(1, "x1", 1)]})
     as_of = FIRST + timedelta(days=60)
     found = successions(source, as_of, as_of, "item", 10)
-    followed = [(r["thing"], r["next_thing"], r["days"], float(r["weight"])) for r in found.followed.to_pylist()]
-    assert followed == [("x1", "y1", 4, 0.5)]
+    assert found.follow_days.to_pylist() == [{"thing": "x1", "next_thing": "y1", "days": 4, "follow_count": 1}]
+    (sums,) = found.follow_sums.to_pylist()
+    assert [int(sums[name]) for name in ("follow_count", "follow_squares", "products")] == [1, 1, 2]
+    starts = [r for r in found.start_weeks.to_pylist() if r["thing"] == "x1"]
+    assert [int(r["start_count"]) for r in starts] == [2, 1]
+    assert sum(int(r["count_squares"]) for r in starts) == 2**2 + 1
     # 2024-01-01 is a Monday. Bought in the first week: a on days 0, 4 and 6, b on day 1; y follows a's 0 and 4.
-    assert found.buyer_weeks["customer_count"].to_pylist() == [2, 1]
+    assert found.buyer_weeks["day_count"].to_pylist() == [4, 1]
     (week,) = [r for r in found.week_followers.to_pylist() if r["thing"] == "y1"]
-    assert float(week["weight"]) == pytest.approx(2 / 3, abs=1e-8)
+    assert week["follow_count"] == 2
 
 
 def test_a_window_that_is_not_over_is_not_judged() -> None:
     source = source_of({"a": [(0, "x1", 1), (50, "x1", 1), (55, "y1", 1)]})
     as_of = FIRST + timedelta(days=60)
     found = successions(source, as_of, as_of, "item", 10)
-    assert found.followed.num_rows == 0
-    assert sum(float(w) for w in found.start_weeks["weight"].to_pylist()) == 1.0
+    assert found.follow_days.num_rows == 0
+    assert found.start_weeks["start_count"].to_pylist() == [1]
 
 
 def test_without_orders_it_says_what_it_needs() -> None:

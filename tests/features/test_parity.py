@@ -88,12 +88,20 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
     cycles = {"until": day_number(as_of), "within": 30}
     for by in ("item", "category"):
         run("cycles", f"{by}_days", cycles, keep="bought_days")
-        for name in ("intervals", "clock_pairs", "starts", "buyer_days"):
+        for name in ("intervals", "clock_pairs", "starts", "follows", "buyer_days"):
             if name == "starts":
                 run("cycles", "thing_customers")
                 engine.give("chosen_things", pa.table({"thing": [f"i{n}" for n in range(9)] + ["c0", "c1", "c2"]}))
             run("cycles", name, cycles, keep=name)
-        for name in ("interval_counts", "clock_sums", "start_weeks", "followed", "buyer_weeks", "week_followers"):
+        for name in (
+            "interval_counts",
+            "clock_sums",
+            "start_weeks",
+            "follow_days",
+            "follow_sums",
+            "buyer_weeks",
+            "week_followers",
+        ):
             run("cycles", name, cycles)
 
     last = as_of + timedelta(days=HORIZON)

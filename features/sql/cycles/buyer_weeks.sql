@@ -1,6 +1,6 @@
--- one row per week before :as_of: the customers who bought anything in it
+-- one row per week before :as_of: the days on which a customer bought anything in it
 select
     week,
-    count(distinct entity_id) as customer_count
+    count(*) as day_count
 from buyer_days
 group by week

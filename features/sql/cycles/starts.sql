@@ -4,6 +4,6 @@ select
     thing,
     day,
     cast(floor((day + 3) / 7) as int) as week,
-    cast(round(1 / cast(count(*) over (partition by entity_id, thing) as double), 9) as decimal(10, 9)) as weight
+    count(*) over (partition by entity_id, thing) as start_count
 from bought_days
 where day + :within < :until and thing in (select thing from chosen_things)

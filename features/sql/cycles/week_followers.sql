@@ -5,7 +5,6 @@ with blocks as (
         entity_id,
         day,
         week,
-        weight,
         cast(floor(day / :within) as int) as block
     from buyer_days
     union all
@@ -13,7 +12,6 @@ with blocks as (
         entity_id,
         day,
         week,
-        weight,
         cast(floor(day / :within) as int) + 1 as block
     from buyer_days
 ),
@@ -33,7 +31,6 @@ met as (
         blocks.entity_id,
         blocks.day,
         blocks.week,
-        blocks.weight,
         later.thing
     from blocks
     inner join later on blocks.entity_id = later.entity_id and blocks.block = later.block
@@ -43,6 +40,6 @@ met as (
 select
     week,
     thing,
-    sum(weight) as weight
+    count(*) as follow_count
 from met
 group by week, thing
