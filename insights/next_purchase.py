@@ -1,7 +1,7 @@
 """What customers buy next: after one thing, another within some days, beside how often anybody buys that anyway.
 
 Counted are purchases of the first thing, a customer's of one day being one. The base rate of the second is that after
-any purchase, by anybody, in the same calendar weeks, so that neither a season nor being active looks like a consequence.
+any purchase, by anybody, in the same calendar weeks: neither a season nor being active looks like a consequence then.
 Purchases of one customer are alike, so intervals take customers for what was drawn. These are observations: that both
 are bought does not say that one brings the other.
 """

@@ -12,6 +12,7 @@ import openpyxl
 import pytest
 
 from cli.main import call
+from warehouse.shop import make_shop
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -82,3 +83,9 @@ def test_sources(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHOP_DB", postgres)
     follow("sources.md", tmp_path, capfd)
+
+
+def test_cycles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    make_shop(tmp_path / "shop", users=2000, seed=7)
+    monkeypatch.chdir(tmp_path)
+    follow("cycles.md", tmp_path, capfd)
