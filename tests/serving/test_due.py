@@ -40,7 +40,7 @@ TABLE = pa.Table.from_pylist(
 @pytest.fixture(scope="module")
 def folder(contents: ReleaseContents, tmp_path_factory: pytest.TempPathFactory) -> Path:
     releases = tmp_path_factory.mktemp("due") / "releases"
-    write_release(releases / "r1", replace(contents, tables={**contents.tables, "due_items": TABLE}))
+    write_release(releases / "r1", replace(contents, recommender=None, tables={**contents.tables, "due_items": TABLE}))
     publish(releases, "r1")
     return releases
 
