@@ -173,12 +173,12 @@ def lift_interval(hit: Any, rows: Any, people: Any, draws: int = 400) -> tuple[f
     return float(np.nanquantile(lifts, 0.025)), float(np.nanquantile(lifts, 0.975))
 
 
-def _of_categories(source: Source) -> None:
+def _of_items(source: Source) -> None:
     cycles_of(source, AS_OF, AS_OF, "item")
 
 
 PARTS: dict[str, Callable[[Source], object]] = {
-    "cycles of items": _of_categories,
+    "cycles of items": _of_items,
     "intervals alone": lambda source: interval_counts(source, AS_OF, AS_OF, "item"),
     "due items": lambda source: due_items(source, AS_OF, AS_OF),
     "next purchase of items": lambda source: next_purchases(successions(source, AS_OF, AS_OF, "item", 30), 30),
