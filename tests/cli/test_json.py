@@ -72,6 +72,15 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
     assert "nobody-knows-me" in capfd.readouterr().out.splitlines()[0]
     assert not asked("recommend", "nobody-knows-me", "-k", "2")["known"]
     assert asked("recommend", user, "-k", "2")["items"]
+    cycles = asked("cycles")
+    assert (cycles["by"], cycles["things"]) == ("item", len(cycles["cycles"]))
+    assert asked("cycles", "--item", cycles["cycles"][0]["thing"])["cycles"][0]["curve"]
+    assert asked("cycles", "--next", "--within", "14")["pairs_tried"] >= 0
+    due = asked("cycles", "due", "--status", "all")
+    listed = asked("cycles", "due", "--status", "all", "--out", str(place / "due.csv"))
+    assert listed["rows"] == due["rows"] == len(due["items"]) > 0
+    assert (place / "due.csv").read_text(encoding="utf-8").splitlines()[0].split(",")[:2] == ["user_id", "item_id"]
+    assert asked("audience", "build", "due", "--rule", "due_item_count >= 1 or most_overdue_gaps > 0")["counts"]
     assert asked("audience", "build", "some", "--rule", "order_count_lifetime >= 1")["counts"]["matched"] > 0
 
 
