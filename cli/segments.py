@@ -39,12 +39,15 @@ def register(app: typer.Typer) -> None:
         context: typer.Context,
         rule: Annotated[str, typer.Argument(help='The group, such as: rfm_type = "重要价值"; or its JSON form.')],
         as_of: Annotated[str | None, typer.Option(help="Count as of this date; the current release if absent.")] = None,
-        show: Annotated[int, typer.Option(min=1, help="Differences shown; JSON has all.")] = 20,
+        family: Annotated[
+            list[str] | None, typer.Option(help="Compare this family of features only; may be repeated.")
+        ] = None,
+        show: Annotated[int, typer.Option(min=2, help="Differences shown; JSON has all.")] = 20,
         language: Language = None,
     ) -> None:
         """What is special about a group, against everybody else."""
         shell = session(context)
-        found = segmenting.differences_at(shell.workspace(), rule, _day(as_of), now(), shell.progress)
+        found = segmenting.differences_at(shell.workspace(), rule, _day(as_of), family or (), now(), shell.progress)
         shell.answer(found.payload(), found.differences.lines(_language(shell, language), show))
 
     @segments.command("transitions")

@@ -60,6 +60,11 @@ class Difference:
         return self.q <= FALSE_DISCOVERIES
 
     @property
+    def more(self) -> bool:
+        """Whether it is more frequent inside."""
+        return self.inside.hits * self.outside.n > self.outside.hits * self.inside.n
+
+    @property
     def strength(self) -> float:
         """How far from equal the ratio is at least, as a logarithm: the end of its interval that is nearer to 1."""
         low, high = log_ratio(self.inside, self.outside, self.level)
@@ -116,20 +121,24 @@ class Differences:
         }
 
     def lines(self, language: Language = "en", shown: int = SHOWN) -> Iterator[str]:
-        """The strongest differences, one of each feature whatever its window; what the rule says itself is left out."""
+        """The strongest differences, what is more frequent inside and then what is rarer.
+
+        One of each feature whatever its window, and one of those that part the customers in the same way; what the
+        rule says itself is left out.
+        """
         chinese = language == "zh"
         found = [each for each in self.differences if each.found]
-        head = (
-            ("特征", "组内", "其他", "倍数", "区间") if chinese else ("what", "inside", "outside", "ratio", "interval")
-        )
-        if listed := _distinct(found, self.features, shown):
-            yield "\t".join(head)
-        for each in listed:
-            middle, low, high = ratio(each.inside, each.outside, each.level)
-            times = "" if middle is None else f"{middle:.2f}"
-            yield "\t".join(
-                [self._named(each, chinese), _share(each.inside), _share(each.outside), times, f"{low:.2f}–{high:.2f}"]
-            )
+        listed = _distinct(found, self.features)
+        columns = ("组内", "其他", "倍数", "区间") if chinese else ("inside", "outside", "ratio", "interval")
+        for head, more in (
+            ("更常见" if chinese else "more often", True),
+            ("更少见" if chinese else "less often", False),
+        ):
+            those = [each for each in listed if each.more == more][: max(1, shown // 2)]
+            if those:
+                yield "\t".join((head, *columns))
+            for each in those:
+                yield "\t".join((self._named(each, chinese), *_cells(each)))
         yield _summary(self, len(found), language)
 
     def _named(self, each: Difference, chinese: bool) -> str:
@@ -139,6 +148,14 @@ class Differences:
             values = {} if feature is None else {v.value: v.zh if chinese else v.en for v in feature.values}
             return f"{words}: {values.get(str(each.value), each.value)}"
         return f"{words} {'≥' if each.side == 'at_least' else '≤'} {each.value:,.6g}"
+
+
+def _cells(each: Difference) -> Iterator[str]:
+    middle, low, high = ratio(each.inside, each.outside, each.level)
+    yield _share(each.inside)
+    yield _share(each.outside)
+    yield "" if middle is None else f"{middle:.2f}"
+    yield f"{low:.2f}–{high:.2f}"
 
 
 def _share(rate: Rate) -> str:
@@ -158,16 +175,19 @@ def _summary(all_: Differences, found: int, language: Language) -> str:
     )
 
 
-def _distinct(found: Sequence[Difference], features: Mapping[str, Feature], shown: int) -> list[Difference]:
-    """The first of each feature but its window, without those that the rule itself speaks of."""
+def _distinct(found: Sequence[Difference], features: Mapping[str, Feature]) -> list[Difference]:
+    """The first of each feature but its window, and of each pair of counts; without what the rule itself speaks of."""
     kept: dict[str, Difference] = {}
+    counts: set[tuple[Rate, Rate]] = set()
     for each in found:
         feature = features.get(each.feature)
         days = feature.window_days if feature else None
         stem = each.feature.removesuffix(f"_{days}d" if days else "_lifetime")
-        if not each.related:
-            kept.setdefault(f"{stem}={each.value}" if each.side == "is" else stem, each)
-    return list(kept.values())[:shown]
+        name = f"{stem}={each.value}" if each.side == "is" else f"{stem} {each.more}"
+        if not each.related and name not in kept and (each.inside, each.outside) not in counts:
+            kept[name] = each
+            counts.add((each.inside, each.outside))
+    return list(kept.values())
 
 
 def differences(
@@ -175,17 +195,19 @@ def differences(
     inside: NDArray[np.bool_],
     features: Mapping[str, Feature] | None = None,
     said: Collection[str] = (),
+    only: Collection[str] | None = None,
 ) -> Differences:
     """Every column but `entity_id` compared between the rows inside a group and the others.
 
     `features` says what is known of the columns; `said` are the fields of the rule that made the group: they, and the
-    features of their families, are marked `related`. Ranked by how far the ratio of shares is from 1 at least.
+    features of their families, are marked `related`. `only` names families: other columns are not compared. Ranked by
+    how far the ratio of shares is from 1 at least.
     """
     known = features or {}
     families = {known[name].family for name in said if name in known}
     compared: list[Difference] = []
     for name in table.column_names:
-        if name == "entity_id":
+        if name == "entity_id" or (only is not None and (name not in known or known[name].family not in only)):
             continue
         related = name in said or (name in known and known[name].family in families)
         compared += [replace(each, related=related) for each in _compared(name, table.column(name), inside)]

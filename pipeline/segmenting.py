@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from audiences.exports import export_table
 from features import rules
 from features.building import build_features
 from features.catalogue import Feature, available, by_name, families_of, fields
+from features.families import FAMILIES
 from features.population import count_population
 from features.source import Source
 from insights.differences import Differences, differences
@@ -107,9 +108,20 @@ class Special:
 
 
 def differences_at(
-    workspace: Workspace, text: str, as_of: date | None, loaded_at: datetime, progress: Progress
+    workspace: Workspace,
+    text: str,
+    as_of: date | None,
+    families: Collection[str],
+    loaded_at: datetime,
+    progress: Progress,
 ) -> Special:
-    """The customers of a rule against everybody else: of the current release, or counted as of a date."""
+    """The customers of a rule against everybody else: of the current release, or counted as of a date.
+
+    `families` narrows what is compared; all there is where none is named.
+    """
+    names = {family.name for family in FAMILIES}
+    if unknown := sorted(set(families) - names):
+        raise UsageError(f'There is no feature family "{unknown[0]}".', hint=f"There are: {', '.join(sorted(names))}.")
     if as_of is None:
         release = current(workspace)
         path = release.directory / "features.parquet"
@@ -117,21 +129,29 @@ def differences_at(
         beside = scores.select([name for name in scores.column_names if "_probability" in name])
         rule = rules.check(rules.read(text), customers.fields(release))
         table = customers.customers(release, sorted(rules.fields_of(rule)))
-        return _special(release.as_of, rule, table, _Columns(path, beside), _described(release.own.features))
+        known = _described(release.own.features)
+        return _special(release.as_of, rule, table, _Columns(path, beside), known, families)
     with workspace.lock("run"):
         loaded, _ = load(workspace, as_of, loaded_at, progress)
         known = _described(loaded.source.own.features)
         found = _Columns(loaded.snapshots.file(loaded.as_of))
         there = fields([known[name] for name in found.column_names if name in known])
         rule = rules.check(rules.read(text), there)
-        return _special(loaded.as_of, rule, found.table(sorted(rules.fields_of(rule))), found, known)
+        return _special(loaded.as_of, rule, found.table(sorted(rules.fields_of(rule))), found, known, families)
 
 
 def _described(own: Sequence[Feature]) -> dict[str, Feature]:
     return by_name() | {feature.name: feature for feature in own}
 
 
-def _special(as_of: date, rule: rules.Rule, table: pa.Table, all_: _Columns, known: dict[str, Feature]) -> Special:
+def _special(
+    as_of: date,
+    rule: rules.Rule,
+    table: pa.Table,
+    all_: _Columns,
+    known: dict[str, Feature],
+    families: Collection[str],
+) -> Special:
     inside = rules.evaluate(rule, table)
     if not inside.any() or inside.all():
         who = "everybody" if inside.all() else "nobody"
@@ -139,7 +159,7 @@ def _special(as_of: date, rule: rules.Rule, table: pa.Table, all_: _Columns, kno
             f"The rule is true for {who}, so there is nobody to compare.",
             hint="Choose a rule that parts the customers.",
         )
-    return Special(as_of, rule.text(), differences(all_, inside, known, rules.fields_of(rule)))
+    return Special(as_of, rule.text(), differences(all_, inside, known, rules.fields_of(rule), families or None))
 
 
 def transitions_at(
