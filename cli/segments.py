@@ -17,7 +17,7 @@ Language = Annotated[str | None, typer.Option(help="en or zh; the workspace's if
 
 
 def register(app: typer.Typer) -> None:
-    segments = typer.Typer(help="Groups of customers: RFM and the others.", invoke_without_command=True)
+    segments = typer.Typer(invoke_without_command=True)
     app.add_typer(segments, name="segments")
 
     @segments.callback()
@@ -27,12 +27,12 @@ def register(app: typer.Typer) -> None:
         as_of: Annotated[str | None, typer.Option(help="The cutoff; else the day after the last row.")] = None,
         language: Language = None,
     ) -> None:
-        """Every segment's groups: users, shares, money, how long they have been silent."""
+        """Groups of customers: RFM types, their grid and the others."""
         if context.invoked_subcommand is not None:
             return
-        shell = session(context)
+        shell, told = _opened(context, language)
         found = segmenting.segments_at(shell.workspace(), _day(as_of), only, now(), shell.progress)
-        shell.answer(found.payload(), found.lines(_language(shell, language)))
+        shell.answer(found.payload(), found.lines(told))
 
     @segments.command("differences")
     def differences(
@@ -46,9 +46,9 @@ def register(app: typer.Typer) -> None:
         language: Language = None,
     ) -> None:
         """What is special about a group, against everybody else."""
-        shell = session(context)
+        shell, told = _opened(context, language)
         found = segmenting.differences_at(shell.workspace(), rule, _day(as_of), family or (), now(), shell.progress)
-        shell.answer(found.payload(), found.differences.lines(_language(shell, language), show))
+        shell.answer(found.payload(), found.differences.lines(told, show))
 
     @segments.command("transitions")
     def transitions(
@@ -60,10 +60,13 @@ def register(app: typer.Typer) -> None:
         ] = None,
         language: Language = None,
     ) -> None:
-        """From which RFM types customers become 重要价值, against a placebo of earlier dates."""
-        shell = session(context)
+        """From which RFM types customers become important value (重要价值).
+
+        Two dates, the cuts frozen at the first; beside them a placebo: the same span some days earlier.
+        """
+        shell, told = _opened(context, language)
         found = segmenting.transitions_at(shell.workspace(), _day(start), _day(end), placebo, now(), shell.progress)
-        shell.answer(found.payload(), found.lines(_language(shell, language)))
+        shell.answer(found.payload(), found.lines(told))
 
     @segments.command("winback")
     def winback(
@@ -73,20 +76,25 @@ def register(app: typer.Typer) -> None:
         out: Annotated[Path | None, typer.Option(help="Also write everybody to this .csv, .parquet or .jsonl.")] = None,
         language: Language = None,
     ) -> None:
-        """The lapsed by recency, frequency and money, beside P(returns) × value, and where the two disagree."""
-        shell = session(context)
+        """In which order to win back the lapsed, and what a model says.
+
+        By recency, frequency and money; beside it P(returns) × value of the current release, and where they disagree.
+        """
+        shell, told = _opened(context, language)
         found = segmenting.winback_now(shell.workspace(), rule, first)
         payload = found.payload()
         if out is not None:
             payload["out"] = segmenting.write(found, out)
-        shell.answer(payload, found.winback.lines(_language(shell, language)))
+        shell.answer(payload, found.winback.lines(told))
 
 
 def _day(as_of: str | None) -> date | None:
     return parse_day(as_of) if as_of else None
 
 
-def _language(shell: Session, asked: str | None) -> Literal["en", "zh"]:
+def _opened(context: typer.Context, asked: str | None) -> tuple[Session, Literal["en", "zh"]]:
+    """The session, and the language to answer in."""
     if asked not in (None, "en", "zh"):
         raise UsageError(f"--language {asked!r} is not known.", hint="Use en or zh.")
-    return "zh" if (asked or shell.workspace().settings.language) == "zh" else "en"
+    shell = session(context)
+    return shell, "zh" if (asked or shell.workspace().settings.language) == "zh" else "en"

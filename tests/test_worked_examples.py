@@ -87,3 +87,8 @@ def test_sources(
 def test_growth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     follow("growth.md", tmp_path, capfd)
+
+
+def test_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("segments.md", tmp_path, capfd)
