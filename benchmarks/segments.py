@@ -55,9 +55,8 @@ def table(folder: Path) -> None:
     rows = source(folder)
     names = wanted(available(rows.tables))
     found = count_population(rows, AS_OF, families_of(names))
-    built = build_features(rows.with_population(found), AS_OF, families=families_of(names))
-    kept = built.select(["entity_id", *(name for name in names if name in built.column_names)])
-    segments(kept, AS_OF, found["rfm_thresholds"].to_pylist()[0], date(2023, 12, 1))
+    built = build_features(rows.with_population(found), AS_OF, families=families_of(names), names=names)
+    segments(built, AS_OF, found["rfm_thresholds"].to_pylist()[0], date(2023, 12, 1))
 
 
 def moves(folder: Path) -> None:

@@ -70,8 +70,7 @@ def segments_at(
 
 def columns(source: Source, as_of: date, names: Sequence[str], progress: Progress) -> pa.Table:
     """These features of everybody as of a date; only their families are built."""
-    table = build_features(source, as_of, progress, families_of(names))
-    return table.select(["entity_id", *(name for name in names if name in table.column_names)])
+    return build_features(source, as_of, progress, families_of(names), names)
 
 
 @dataclass(frozen=True)
