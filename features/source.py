@@ -7,7 +7,7 @@ version known at the cutoff. Everything after this room sees only views made her
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -79,6 +79,9 @@ class Source(Protocol):
     def given_population(self) -> dict[str, pa.Table]:
         """The part of it that was handed over and need not be counted."""
 
+    def with_population(self, tables: Mapping[str, pa.Table]) -> Source:
+        """The same rows beside these tables of the population: those of another date, or counted already."""
+
 
 @dataclass(frozen=True)
 class FramesSource:
@@ -122,6 +125,9 @@ class FramesSource:
 
     def given_population(self) -> dict[str, pa.Table]:
         return {name: self.frames[name] for name in sorted(POPULATION) if name in self.frames}
+
+    def with_population(self, tables: Mapping[str, pa.Table]) -> Source:
+        return replace(self, frames={**self.frames, **tables})
 
 
 @dataclass(frozen=True)
@@ -204,6 +210,9 @@ class StoreSource:
 
     def given_population(self) -> dict[str, pa.Table]:
         return dict(self.population)
+
+    def with_population(self, tables: Mapping[str, pa.Table]) -> Source:
+        return replace(self, population={**self.population, **tables})
 
 
 def read_by_person(source: Source) -> tuple[str, ...]:

@@ -94,3 +94,8 @@ def test_cycles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
     make_shop(tmp_path / "shop", users=2000, seed=7)
     monkeypatch.chdir(tmp_path)
     follow("cycles.md", tmp_path, capfd)
+
+
+def test_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("segments.md", tmp_path, capfd)
