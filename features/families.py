@@ -383,4 +383,81 @@ hibernating | recent 1 to 2, frequency 1 to 2 | 沉睡
 """,
         modelled=False,
     ),
+    Family(
+        "preference_windows",
+        frozenset(),
+        any_of=_ORDERS | _EVENTS,
+        lines="""
+order_preferences_are_old | . | flag | ? | 1 where there was no order in the last 90 days: preferences are those of the 90 days up to the last one | 近90天无订单（偏好取自最后一单之前90天）为1
+act_preferences_are_old | . | flag | ? | 1 where there was no event in the last 90 days: preferences are those of the 90 days up to the last one | 近90天无行为（偏好取自最后一次行为之前90天）为1
+""",
+        modelled=False,
+    ),
+    Family(
+        "order_preferences",
+        _ORDERS,
+        """
+preferred_price_band | . | * | ? | price band (fifths of the items of a category by price) in most orders of the customer's last 90 days | 最近90天内订单中最多的价位（品类内按价格五等分）
+lowest | cheapest fifth of the category | 最低价位
+low | second fifth | 较低价位
+middle | third fifth | 中等价位
+high | fourth fifth | 较高价位
+highest | dearest fifth | 最高价位
+preferred_price_band_share | . | share | ? | its share of orders, small counts drawn towards everybody's | 其订单占比（次数少时向总体收缩）
+preferred_price_band_amount_share | . | share | ? | its share of money, small counts drawn towards everybody's | 其金额占比（次数少时向总体收缩）
+preferred_price_band_confidence | . | share | ? | how much of these shares is the customer's own, the rest being everybody's | 占比中来自本人数据的比重（其余来自总体）
+preferred_channel | . | * | ? | channel in most orders of the customer's last 90 days | 最近90天内订单中最多的渠道
+preferred_channel_share | . | share | ? | its share of orders, small counts drawn towards everybody's | 其订单占比（次数少时向总体收缩）
+preferred_channel_amount_share | . | share | ? | its share of money, small counts drawn towards everybody's | 其金额占比（次数少时向总体收缩）
+preferred_channel_confidence | . | share | ? | how much of these shares is the customer's own, the rest being everybody's | 占比中来自本人数据的比重（其余来自总体）
+preferred_weekday | . | * | ? | day of the week in most orders of the customer's last 90 days | 最近90天内订单中最多的星期
+monday | Monday | 周一
+tuesday | Tuesday | 周二
+wednesday | Wednesday | 周三
+thursday | Thursday | 周四
+friday | Friday | 周五
+saturday | Saturday | 周六
+sunday | Sunday | 周日
+preferred_weekday_share | . | share | ? | its share of orders, small counts drawn towards everybody's | 其订单占比（次数少时向总体收缩）
+preferred_weekday_amount_share | . | share | ? | its share of money, small counts drawn towards everybody's | 其金额占比（次数少时向总体收缩）
+preferred_weekday_confidence | . | share | ? | how much of these shares is the customer's own, the rest being everybody's | 占比中来自本人数据的比重（其余来自总体）
+preferred_hour_band | . | * | ? | time of day in most orders of the customer's last 90 days | 最近90天内订单中最多的时段
+night | from 22 to 6 o'clock | 夜间
+morning | from 6 to 12 o'clock | 上午
+afternoon | from 12 to 18 o'clock | 下午
+evening | from 18 to 22 o'clock | 晚间
+preferred_hour_band_share | . | share | ? | its share of orders, small counts drawn towards everybody's | 其订单占比（次数少时向总体收缩）
+preferred_hour_band_amount_share | . | share | ? | its share of money, small counts drawn towards everybody's | 其金额占比（次数少时向总体收缩）
+preferred_hour_band_confidence | . | share | ? | how much of these shares is the customer's own, the rest being everybody's | 占比中来自本人数据的比重（其余来自总体）
+""",
+        modelled=False,
+    ),
+    Family(
+        "item_preferences",
+        _ORDERS | {"items"},
+        """
+preferred_category | . | * | ? | category in most orders of the customer's last 90 days | 最近90天内订单中最多的品类
+preferred_category_share | . | share | ? | its share of orders, small counts drawn towards everybody's | 其订单占比（次数少时向总体收缩）
+preferred_category_amount_share | . | share | ? | its share of money, small counts drawn towards everybody's | 其金额占比（次数少时向总体收缩）
+preferred_category_confidence | . | share | ? | how much of these shares is the customer's own, the rest being everybody's | 占比中来自本人数据的比重（其余来自总体）
+preferred_brand | . | * | ? | brand in most orders of the customer's last 90 days | 最近90天内订单中最多的品牌
+preferred_brand_share | . | share | ? | its share of orders, small counts drawn towards everybody's | 其订单占比（次数少时向总体收缩）
+preferred_brand_amount_share | . | share | ? | its share of money, small counts drawn towards everybody's | 其金额占比（次数少时向总体收缩）
+preferred_brand_confidence | . | share | ? | how much of these shares is the customer's own, the rest being everybody's | 占比中来自本人数据的比重（其余来自总体）
+""",
+        modelled=False,
+    ),
+    Family(
+        "act_preferences",
+        _EVENTS,
+        """
+preferred_app_feature | . | * | ? | function of the app in most active days of the customer's last 90 days | 最近90天内活跃天数中最多的功能
+preferred_app_feature_share | . | share | ? | its share of active days, small counts drawn towards everybody's | 其活跃天数占比（次数少时向总体收缩）
+preferred_app_feature_confidence | . | share | ? | how much of these shares is the customer's own, the rest being everybody's | 占比中来自本人数据的比重（其余来自总体）
+preferred_page | . | * | ? | page in most active days of the customer's last 90 days | 最近90天内活跃天数中最多的页面
+preferred_page_share | . | share | ? | its share of active days, small counts drawn towards everybody's | 其活跃天数占比（次数少时向总体收缩）
+preferred_page_confidence | . | share | ? | how much of these shares is the customer's own, the rest being everybody's | 占比中来自本人数据的比重（其余来自总体）
+""",
+        modelled=False,
+    ),
 )
