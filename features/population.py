@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from features.catalogue import available
 from features.engines import Engine, engine_of
+from features.seasons import festival_days
 from features.source import PEOPLE, Source, chosen_staging, register_acts, register_items, register_visible
 from features.statements import POPULATION, Statement, staging_for, statements
 
@@ -27,20 +28,23 @@ def count_population(source: Source, as_of: date, families: Iterable[str] | None
     """The tables of the population that the features of a source read, or those of some families; before `as_of`.
 
     `item_prices`: one row per item sold: item_id, category, usual_price (list price of a unit), price_percentile (the
-    share of the items of the same category that cost no more). `rfm_thresholds`: one row, see its file.
+    share of the items of the same category that cost no more). Of the others the first line of their file says what
+    they are.
     """
     files = statements("families")
     possible = {feature.family for feature in available(source.tables)}
-    names = read_by(files[name] for name in (possible if families is None else possible & set(families)))
+    readers = [files[name] for name in sorted(possible if families is None else possible & set(families))]
+    names = read_by([*readers, *staging_for(readers, *chosen_staging(source))])
     if not names:
         return {}
     with engine_of(source) as engine:
+        engine.give("festival_days", festival_days())
         register_items(engine, source, as_of)
         return count_tables(engine, source, as_of, names)
 
 
 def count_tables(engine: Engine, source: Source, as_of: date, names: Iterable[str]) -> dict[str, pa.Table]:
-    """The same on an engine that has `items`, of those named and not handed over; all are then on the engine."""
+    """The same of those named, on an engine that has `items` and `festival_days`; all are then on the engine."""
     given = source.given_population()
     found: dict[str, pa.Table] = {}
 
