@@ -41,10 +41,10 @@ def test_depth_is_compared_with_the_same_week() -> None:
         order("bob", second, 50, 50),
     ]
     found = of_everybody("discount_sensitivity", orders=lines)
-    # Each has 0.1 (or -0.1) and 0: within each 0.005 of squares over 1; means 0.05 and -0.05: between 0.005 less
-    # 0.0075 / ... gives no variance left, so that everything is drawn to 0 by the upper end of the strength.
-    assert found["ann"]["discount_sensitivity"] == pytest.approx(0.1 / (2 + 1000))
-    assert found["bob"]["discount_sensitivity"] == pytest.approx(-0.1 / (2 + 1000))
+    # Ann has 0.1 and 0, Bob -0.1 and 0: the variance within is 0.01 / 2, that between (0.01 - 0.005) / 2; k is 2.
+    assert found["ann"]["discount_sensitivity"] == pytest.approx(0.1 / (2 + 2))
+    assert found["bob"]["discount_sensitivity"] == pytest.approx(-0.1 / (2 + 2))
+    assert found["ann"]["discount_sensitivity_confidence"] == pytest.approx(2 / 4)
     assert found["ann"]["discount_lover"] == "too_few"
 
 
@@ -106,7 +106,7 @@ def test_orders_in_a_festival_that_is_not_over_yet_count_nowhere() -> None:
     until = date(2024, 6, 19)
     before = [line for line in shoppers(3) if line["ordered_at"] < datetime(2024, 6, 1)]
     more = [order("u5", date(2024, 6, n)) for n in range(1, 15)]
-    one, other = (of_everybody("festivals", until, orders=lines) for lines in (before, before + more))
+    one, other = (of_everybody("festivals", until, orders=lines) for lines in (before + more[-1:], before + more))
     assert one["u6"] == other["u6"]
 
 
