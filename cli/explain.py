@@ -25,4 +25,5 @@ def register(app: typer.Typer) -> None:
         answer = lists.explain(shell.workspace(), user, language)
         told = [target["sentences"] for target in answer["targets"]]
         lines = [line for head, *why in told for line in (head, *(f"  {reason}" for reason in why))]
+        lines += answer["stated"]
         shell.answer(answer, [answer["note"], *lines] if answer["note"] else lines)

@@ -21,7 +21,7 @@ from features.own import OwnFile, family_of_file
 from features.periods import calendar
 from features.relations import rows
 from features.seasons import festival_days
-from features.statements import Statement, staging_for, statements
+from features.statements import POPULATION, Statement, staging_for, statements
 from warehouse.contracts import CONTRACTS
 from warehouse.engine import connect
 from warehouse.errors import DataProblemError, Problem, SettingsError
@@ -61,7 +61,9 @@ class _WrongFileError(DataProblemError):
 
 def readable() -> tuple[str, ...]:
     """The tables that a file may read: views cut at the cutoff, and what ours are staged in."""
-    staged = {re.sub(r"^(acts|rfm_values|worth)_of_.*", r"\1", name) for name in statements("staging")}
+    ours = POPULATION - set(_OF_POPULATION)
+    names = [name for name, statement in statements("staging").items() if not statement.reads & ours]
+    staged = {re.sub(r"^(acts|rfm_values|worth)_of_.*", r"\1", name) for name in names}
     return (*VIEWS, *_OF_POPULATION, *sorted(staged))
 
 

@@ -1,18 +1,20 @@
 """What is counted over everybody, so that a few customers alone get the features they have among all.
 
-A table of the population is a file of `sql/population` that reads another one there: that one is run over every part,
-and the table over all their rows together. Sums are decimals and whole numbers, so that the parts change nothing.
+A table of the population is a file of `sql/population` that reads another one there whose grain is "of a part": that
+one is run over every part, and the table over all their rows together. A part may be counted with other tables of the
+population. Sums are decimals and whole numbers, so that the parts change nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 
 import pyarrow as pa
 
 from features.catalogue import available
 from features.engines import Engine, engine_of
+from features.seasons import festival_days
 from features.source import PEOPLE, Source, chosen_staging, register_acts, register_items, register_visible
 from features.statements import POPULATION, Statement, staging_for, statements
 
@@ -26,41 +28,76 @@ def count_population(source: Source, as_of: date, families: Iterable[str] | None
     """The tables of the population that the features of a source read, or those of some families; before `as_of`.
 
     `item_prices`: one row per item sold: item_id, category, usual_price (list price of a unit), price_percentile (the
-    share of the items of the same category that cost no more). `rfm_thresholds`: one row, see its file.
+    share of the items of the same category that cost no more). Of the others the first line of their file says what
+    they are.
     """
     files = statements("families")
     possible = {feature.family for feature in available(source.tables)}
-    names = read_by(files[name] for name in (possible if families is None else possible & set(families)))
+    readers = [files[name] for name in sorted(possible if families is None else possible & set(families))]
+    names = read_by([*readers, *staging_for(readers, *chosen_staging(source))])
     if not names:
         return {}
     with engine_of(source) as engine:
+        engine.give("festival_days", festival_days())
         register_items(engine, source, as_of)
         return count_tables(engine, source, as_of, names)
 
 
 def count_tables(engine: Engine, source: Source, as_of: date, names: Iterable[str]) -> dict[str, pa.Table]:
-    """The same on an engine that has `items`, of those named and not handed over; all are then on the engine."""
+    """The same of those named, on an engine that has `items` and `festival_days`; all are then on the engine."""
     given = source.given_population()
-    found = {name: given[name] if name in given else _counted(engine, source, as_of, name) for name in names}
-    for name, table in found.items():
-        engine.give(name, table)
+    found: dict[str, pa.Table] = {}
+
+    def hold(tables: Mapping[str, pa.Table]) -> None:
+        for name, table in tables.items():
+            engine.give(name, table)
+        found.update(tables)
+
+    hold({name: given[name] for name in names if name in given})
+    for together in _rounds(names, given.keys(), chosen_staging(source)):
+        hold(_counted(engine, source, as_of, together))
     return found
 
 
-def _counted(engine: Engine, source: Source, as_of: date, name: str) -> pa.Table:
+def _rounds(names: Iterable[str], given: Collection[str], chosen: Sequence[str]) -> list[list[str]]:
+    """The tables that are counted, those that others need before them; a round is one pass over the parts."""
+    found: dict[str, int] = {}
+
+    def visit(name: str) -> int:
+        if name not in found:
+            of_part = _of_part(name)
+            before = read_by([of_part, *staging_for([of_part], *chosen)])
+            found[name] = 1 + max((visit(other) for other in before if other not in given), default=-1)
+        return found[name]
+
+    for name in names:
+        if name not in given:
+            visit(name)
+    return [[name for name in found if found[name] == k] for k in range(1 + max(found.values(), default=-1))]
+
+
+def _of_part(name: str) -> Statement:
+    """What is counted over each part for a table of the population."""
     files = statements("population")
-    (of_part,) = (files[read] for read in files[name].reads & files.keys())
-    staging = staging_for([of_part], *chosen_staging(source))
-    read = frozenset[str]().union(of_part.reads, *(staged.reads for staged in staging))
+    (of_part,) = (files[read] for read in files[name].reads & files.keys() - POPULATION)
+    return of_part
+
+
+def _counted(engine: Engine, source: Source, as_of: date, names: Iterable[str]) -> dict[str, pa.Table]:
+    of_parts = {one.name: one for one in map(_of_part, names)}
+    staging = staging_for(of_parts.values(), *chosen_staging(source))
+    read = frozenset[str]().union(*(one.reads for one in (*of_parts.values(), *staging)))
     values = {"every_event": register_acts(engine, source)}
-    kept = []
+    kept: dict[str, list[str]] = {name: [] for name in of_parts}
     for k, part in enumerate(engine.parts(source)):
         register_visible(engine, source, part, as_of, [table for table in PEOPLE if table in read])
         for staged in staging:
             staged.keep(engine, as_of, values)
-        kept.append(f"{of_part.name}_{k}")
-        engine.keep(kept[k], of_part.body, of_part.bound(as_of, values))
+        for of_part in of_parts.values():
+            kept[of_part.name].append(f"{of_part.name}_{k}")
+            engine.keep(kept[of_part.name][k], of_part.body, of_part.bound(as_of, values))
         for staged in staging:
             engine.drop(staged.name)
-    engine.view(of_part.name, " union all ".join(f"select * from {one}" for one in kept))
-    return files[name].table(engine, as_of)
+    for name, tables in kept.items():
+        engine.view(name, " union all ".join(f"select * from {one}" for one in tables))
+    return {name: statements("population")[name].table(engine, as_of) for name in names}

@@ -73,8 +73,8 @@ class Source(Protocol):
     def anonymous_events(self) -> Relation | None:
         """Events that belong to nobody, such as those of devices on which nobody was signed in."""
 
-    def population_tables(self, as_of: date) -> dict[str, pa.Table]:
-        """What is counted over everybody before `as_of` (`features.population`)."""
+    def population_tables(self, as_of: date, families: Iterable[str] | None = None) -> dict[str, pa.Table]:
+        """What is counted over everybody before `as_of` (`features.population`) for these families, or for all."""
 
     def given_population(self) -> dict[str, pa.Table]:
         """The part of it that was handed over and need not be counted."""
@@ -118,10 +118,10 @@ class FramesSource:
         events = self.frames.get("events")
         return None if events is None else events.filter(pc.is_null(events["entity_id"]))
 
-    def population_tables(self, as_of: date) -> dict[str, pa.Table]:
+    def population_tables(self, as_of: date, families: Iterable[str] | None = None) -> dict[str, pa.Table]:
         from features.population import count_population
 
-        return count_population(self, as_of)
+        return count_population(self, as_of, families)
 
     def given_population(self) -> dict[str, pa.Table]:
         return {name: self.frames[name] for name in sorted(POPULATION) if name in self.frames}
@@ -203,10 +203,10 @@ class StoreSource:
     def anonymous_events(self) -> Relation | None:
         return (self.store.anonymous("events"),) if "events" in self.tables else None
 
-    def population_tables(self, as_of: date) -> dict[str, pa.Table]:
+    def population_tables(self, as_of: date, families: Iterable[str] | None = None) -> dict[str, pa.Table]:
         from features.population import count_population
 
-        return count_population(self, as_of)
+        return count_population(self, as_of, families)
 
     def given_population(self) -> dict[str, pa.Table]:
         return dict(self.population)

@@ -22,6 +22,7 @@ from serving.publication import current_directory
 from serving.reasons import explain as explained
 from serving.reasons import target_words
 from serving.release import Release, open_release
+from serving.stated import stated
 from warehouse.databases import Database
 from warehouse.errors import NotReadyError, UsageError
 from warehouse.progress import Progress
@@ -157,7 +158,8 @@ def _item_names(release: Release) -> dict[str, str]:
 
 
 def explain(workspace: Workspace, user: str, language: str | None) -> dict[str, Any]:
-    """One customer's probabilities and what moves them, in plain words; averages for one the release does not know."""
+    """One customer's probabilities, what moves them, and what the customer said, in plain words; averages for one the
+    release does not know."""
     release = current(workspace)
     told: Literal["en", "zh"] = language or workspace.settings.language  # type: ignore[assignment]
     known = release.scores.row(user) is not None
@@ -174,9 +176,10 @@ def explain(workspace: Workspace, user: str, language: str | None) -> dict[str, 
         }
         for each in found
     ]
-    text = [*([note] if note else []), *(sentence for each in found for sentence in each.sentences)]
+    said = list(stated(release.features_of(user), told)) if known else []
+    text = [*([note] if note else []), *(sentence for each in found for sentence in each.sentences), *said]
     facts = {"user_id": user, "known": known, "note": note, "as_of": release.as_of, "release": release.id}
-    return {**facts, "targets": targets, "text": text}
+    return {**facts, "targets": targets, "stated": said, "text": text}
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def publish_release(
             **({} if due_items is None else {"due_items": due_items}),
         },
         own=source.own,
-        populations={name: t.sort_by(t.column_names[0]) for name, t in source.population_tables(as_of).items()},
+        populations={name: _in_order(t) for name, t in source.population_tables(as_of).items()},
         absent=[
             *absent,
             *([suggested.absent] if suggested.absent else []),
@@ -113,6 +113,11 @@ def publish_release(
     counts = {key: int(inside.sum()) for key, inside in populations(models, features).items()}
     rows = 0 if suggested.suggestions is None else suggested.suggestions.num_rows
     return Published(release, features.num_columns - 1, counts, rows, release.recommender, notes)
+
+
+def _in_order(table: pa.Table) -> pa.Table:
+    """The rows of a table in one order, whatever engine counted them."""
+    return table.sort_by([(name, "ascending") for name in table.column_names])
 
 
 def _scored(

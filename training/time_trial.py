@@ -35,11 +35,12 @@ def changed_rows(source: Source, as_of: date, table: pa.Table) -> tuple[int, int
     items = source.items()
     if items is not None:
         frames["items"] = _before("items", _read(items), cutoff, source)
-    frames |= source.population_tables(as_of)
+    families = families_of(table.column_names)
+    frames |= source.population_tables(as_of, families)
     few = FramesSource(
         frames, source.time_zone, source.acts, source.static, own=source.own, lapsed_after=source.lapsed_after
     )
-    alone = build_features(few, as_of, families=[*families_of(table.column_names), *source.own.families])
+    alone = build_features(few, as_of, families=[*families, *source.own.families])
     position = pc.index_in(alone.column("entity_id"), value_set=table.column("entity_id"))
     found = np.asarray(position.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
     with_later = table.take(pc.drop_null(position))

@@ -128,7 +128,7 @@ def make_world(seed: int, users: int = 25) -> World:
         return {
             "user_id": maybe(user(), 0.1), "device_id": "d", "occurred_at": at,
             "event": str(rng.choice(["view_item", "add_to_cart", "search", "rating"])),
-            "item_id": maybe(f"i{rng.integers(0, 12)}"), "page": maybe("home"),
+            "item_id": maybe(f"i{rng.integers(0, 12)}"), "page": maybe(str(rng.choice(["home", "help"]))),
             "feature": maybe(f"f{rng.integers(0, 3)}"),
             "session_id": maybe(f"s{rng.integers(0, 40)}"), "dwell_seconds": maybe(float(rng.random() * 60)),
             "rating": maybe(float(rng.integers(1, 6)), 0.8), "recorded_at": late(at),
@@ -156,7 +156,12 @@ def make_world(seed: int, users: int = 25) -> World:
         }  # fmt: skip
 
     def item(n: int) -> dict[str, Any]:
-        return {"item_id": f"i{n % 12}", "category": maybe(f"c{rng.integers(0, 4)}", 0.1), "recorded_at": when()}
+        return {
+            "item_id": f"i{n % 12}",
+            "category": maybe(f"c{rng.integers(0, 4)}", 0.1),
+            "brand": maybe(f"b{n % 3}"),
+            "recorded_at": when(),
+        }
 
     rows = {
         "orders": [line() for _ in range(users * 6)],

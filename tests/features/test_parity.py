@@ -22,6 +22,7 @@ from features.on_spark import spark_engine
 from features.outcomes import interactions, outcome_counts, purchases, register_choices
 from features.own import Own, OwnFile
 from features.periods import periods
+from features.population import count_tables
 from features.seasons import festival_days
 from features.source import (
     FramesSource,
@@ -77,13 +78,14 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
     (part,) = engine.parts(src)
     engine.give("festival_days", festival_days())
     register_items(engine, src, as_of)
+    count_tables(engine, src, as_of, sorted(POPULATION))
     register_visible(engine, src, part, as_of)
     acts = {**Counting(src, as_of, "month").values, **give_lifecycle(engine, src, 2)}
     for name in ordered("staging"):
         chosen = {"acts_of_events": "acts", "rfm_values_of_sales": "rfm_values", "worth_of_sales": "worth"}
         run("staging", name, acts, keep=chosen.get(name, name))
-    for name in sorted(statements("population"), key=POPULATION.__contains__):
-        run("population", name, acts, keep=name)
+    for name in statements("population"):
+        run("population", name, acts)
     for name in statements("families"):
         run("families", name, acts)
     run("outcomes", "interactions")

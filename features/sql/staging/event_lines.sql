@@ -5,6 +5,7 @@ select
     key_of(item_id) as item_key,
     key_of(session_id) as session_key,
     feature,
+    page,
     case when page is not null then 1 else 0 end as has_page,
     cast(rating as decimal(18, 4)) as rating,
     cast(dwell_seconds as decimal(18, 4)) as dwell_seconds,

@@ -1,0 +1,62 @@
+-- one row per kind of preference and value as of :as_of: its share among everybody, and how many of a customer's own times weigh as much
+with sums as (
+    select
+        dimension,
+        value,
+        sum(share) as share,
+        sum(amount_share) as amount_share,
+        sum(agreement) as agreement,
+        sum(customers) as customers,
+        sum(repeating) as repeating
+    from habit_sums
+    group by dimension, value
+),
+
+wholes as (
+    select
+        dimension,
+        sum(agreement) as agreement,
+        sum(customers) as customers,
+        sum(repeating) as repeating
+    from sums
+    group by dimension
+),
+
+shares as (
+    select
+        sums.dimension,
+        sums.value,
+        cast(round(cast(sums.share as double) / wholes.customers, 6) as decimal(9, 6)) as share,
+        cast(round(cast(sums.amount_share as double) / wholes.customers, 6) as decimal(9, 6)) as amount_share
+    from sums
+    inner join wholes on sums.dimension = wholes.dimension
+),
+
+-- Two draws of one customer agree with probability a, of two customers with probability b = sum of squared shares; where
+-- shares differ between customers as a Dirichlet's (or, of days, a Beta's) with strength k, a = b + (s - b) / (k + 1), s
+-- being the sum of the shares, so that k = (s - a) / (a - b).
+measured as (
+    select
+        shares.dimension,
+        cast(sum(shares.share) as double) as s,
+        cast(sum(cast(shares.share * shares.share as decimal(18, 12))) as double) as b,
+        cast(max(wholes.agreement) as double) / nullif(max(wholes.repeating), 0) as a
+    from shares
+    inner join wholes on shares.dimension = wholes.dimension
+    group by shares.dimension
+)
+
+select
+    shares.dimension,
+    shares.value,
+    shares.share,
+    shares.amount_share,
+    cast(
+        case
+            when measured.a is null then 10
+            when measured.a <= measured.b then 1000
+            else round(greatest(least((measured.s - measured.a) / (measured.a - measured.b), 1000), 0.1), 6)
+        end as decimal(18, 6)
+    ) as strength
+from shares
+inner join measured on shares.dimension = measured.dimension

@@ -1,0 +1,113 @@
+-- one row per customer, kind of preference and value met in the 90 days before :as_of, or, of the silent, before the last order
+with windows as (
+    select
+        entity_id,
+        case when last_day >= :w90 then :w90 else last_day - 89 end as first_day
+    from order_windows
+),
+
+bought as (
+    select
+        lines.entity_id,
+        lines.order_key,
+        lines.amount,
+        kinds.category,
+        kinds.brand,
+        case
+            when prices.price_percentile <= 0.2 then 'lowest'
+            when prices.price_percentile <= 0.4 then 'low'
+            when prices.price_percentile <= 0.6 then 'middle'
+            when prices.price_percentile <= 0.8 then 'high'
+            when prices.price_percentile > 0.8 then 'highest'
+        end as price_band
+    from sale_lines as lines
+    inner join windows on lines.entity_id = windows.entity_id
+    left join items as kinds on lines.item_key = kinds.item_key
+    left join item_prices as prices on lines.item_key = key_of(prices.item_id)
+    where lines.day >= windows.first_day
+),
+
+placed as (
+    select
+        baskets.entity_id,
+        baskets.amount,
+        baskets.channel,
+        case (baskets.day + 3) % 7
+            when 0 then 'monday'
+            when 1 then 'tuesday'
+            when 2 then 'wednesday'
+            when 3 then 'thursday'
+            when 4 then 'friday'
+            when 5 then 'saturday'
+            else 'sunday'
+        end as weekday,
+        case
+            when baskets.hour < 6 or baskets.hour >= 22 then 'night'
+            when baskets.hour < 12 then 'morning'
+            when baskets.hour < 18 then 'afternoon'
+            else 'evening'
+        end as hour_band
+    from baskets
+    inner join windows on baskets.entity_id = windows.entity_id
+    where baskets.day >= windows.first_day
+),
+
+-- an order counts once for each category, brand and price band in it
+met as (
+    select
+        entity_id,
+        'category' as dimension,
+        category as value,
+        sum(amount) as amount
+    from bought
+    group by entity_id, order_key, category
+    union all
+    select
+        entity_id,
+        'brand' as dimension,
+        brand as value,
+        sum(amount) as amount
+    from bought
+    group by entity_id, order_key, brand
+    union all
+    select
+        entity_id,
+        'price_band' as dimension,
+        price_band as value,
+        sum(amount) as amount
+    from bought
+    group by entity_id, order_key, price_band
+    union all
+    select
+        entity_id,
+        'channel' as dimension,
+        channel as value,
+        amount
+    from placed
+    union all
+    select
+        entity_id,
+        'weekday' as dimension,
+        weekday as value,
+        amount
+    from placed
+    union all
+    select
+        entity_id,
+        'hour_band' as dimension,
+        hour_band as value,
+        amount
+    from placed
+)
+
+select
+    entity_id,
+    dimension,
+    value,
+    cast(count(*) as int) as times,
+    cast(sum(amount) as decimal(18, 4)) as amount,
+    cast(sum(cast(count(*) as int)) over (partition by entity_id, dimension) as int) as all_times,
+    cast(sum(cast(sum(amount) as decimal(18, 4))) over (partition by entity_id, dimension) as decimal(18, 4)) as all_amount
+from met
+where value is not null
+group by entity_id, dimension, value
