@@ -7,7 +7,7 @@ version known at the cutoff. Everything after this room sees only views made her
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -73,6 +73,10 @@ class Source(Protocol):
     def given_population(self) -> dict[str, pa.Table]:
         """The part of it that was handed over and need not be counted."""
 
+    @property
+    def everybody(self) -> Source:
+        """The source of all people, where this one has the rows of some of them only; else this one."""
+
 
 @dataclass(frozen=True)
 class FramesSource:
@@ -110,14 +114,19 @@ class FramesSource:
     def given_population(self) -> dict[str, pa.Table]:
         return {name: self.frames[name] for name in ("item_prices",) if name in self.frames}
 
+    @property
+    def everybody(self) -> FramesSource:
+        return self
+
 
 @dataclass(frozen=True)
 class StoreSource:
-    """The bucketed store of a workspace."""
+    """The bucketed store of a workspace; of its people only those in the first buckets, where `used` counts them."""
 
     store: Store
     part_rows: int = PART_ROWS
     spark: SparkSession | None = None
+    used: int | None = None
 
     @classmethod
     def counted_as_set(cls, store: Store) -> StoreSource:
@@ -161,7 +170,7 @@ class StoreSource:
         parts: list[Mapping[str, Relation]] = []
         together: list[int] = []
         rows = 0
-        for k in range(self.store.buckets):
+        for k in range(self.store.buckets if self.used is None else self.used):
             more = sum(pq.read_metadata(self.store.bucket(name, k)).num_rows for name in present)
             if together and rows + more > self.part_rows:
                 parts.append(self._part(present, together))
@@ -181,6 +190,18 @@ class StoreSource:
 
     def given_population(self) -> dict[str, pa.Table]:
         return {}
+
+    @property
+    def everybody(self) -> StoreSource:
+        return self if self.used is None else replace(self, used=None)
+
+    def some(self, at_most: int) -> StoreSource:
+        """The people of as many buckets as hold about `at_most` of them, at least of one: a random part, since buckets
+        are a hash of the id. This source itself where there are no more."""
+        people = max((self.store.manifest(name).entities for name in self.tables if name in PEOPLE), default=0)
+        if people <= at_most:
+            return self
+        return replace(self, used=max(1, self.store.buckets * at_most // people))
 
 
 def read_by_person(source: Source) -> tuple[str, ...]:
@@ -205,7 +226,7 @@ def count_item_prices(engine: Engine, source: Source, as_of: date) -> pa.Table:
     """`item_prices` counted on an engine that has `items`."""
     files = statements("population")
     sums = []
-    for k, part in enumerate(engine.parts(source)):
+    for k, part in enumerate(engine.parts(source.everybody)):
         register_visible(engine, source, part, as_of, ("orders",))
         sums.append(f"item_sums_{k}")
         engine.keep(sums[k], files["item_sums"].body)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
@@ -62,7 +62,17 @@ class Sample:
 
     def usable(self, min_positives: int) -> bool:
         """Whether both classes are frequent enough to learn from or to judge on."""
-        return min(self.positives, self.n - self.positives) >= min_positives
+        return usable(self.n, self.positives, min_positives)
+
+    def narrowed(self, columns: Iterable[str]) -> Sample:
+        """The same rows with some of the columns, those that are there, and the ids."""
+        kept = ["entity_id", *(name for name in columns if name in self.table.column_names)]
+        return Sample(self.as_of, self.table.select(kept), self.y)
+
+
+def usable(n: int, positives: int, min_positives: int) -> bool:
+    """Whether a sample has enough of both classes to learn from or to judge on."""
+    return min(positives, n - positives) >= min_positives
 
 
 @dataclass(frozen=True)
@@ -77,19 +87,22 @@ class Pool:
     folds: NDArray[np.int64]
 
 
-def pool(samples: Iterable[Sample], most_rows: int | None = None) -> Pool:
-    """All rows of the samples in their order; beyond twice `most_rows`, those of a random part of the customers.
+def pool(samples: Iterable[Sample], share: float = 1.0) -> Pool:
+    """The rows of the samples in their order, of a random share of the customers; one sample is looked at at a time."""
+    kept = [sample if share >= 1 else _of_customers(sample, share) for sample in samples]
+    table = pa.concat_tables([sample.table for sample in kept], promote_options="permissive")
+    return Pool(table, np.concatenate([sample.y for sample in kept]), fold_of(table.column("entity_id")))
+
+
+def pooled_share(rows: int, positives: int, most_rows: int) -> float:
+    """The share of the customers of a pool: all of them up to twice `most_rows` rows.
 
     A part is only taken as long as it holds half of `most_rows` positives: where they are rare, all rows stay, and
     it is the fit that samples negatives.
     """
-    given = list(samples)
-    rows, positives = sum(sample.n for sample in given), sum(sample.positives for sample in given)
-    if most_rows is not None and rows > 2 * most_rows:
-        share = max(2 * most_rows / rows, min(1.0, most_rows / 2 / max(positives, 1)))
-        given = [_of_customers(sample, share) for sample in given]
-    table = pa.concat_tables([sample.table for sample in given], promote_options="permissive")
-    return Pool(table, np.concatenate([sample.y for sample in given]), fold_of(table.column("entity_id")))
+    if rows <= 2 * most_rows:
+        return 1.0
+    return max(2 * most_rows / rows, min(1.0, most_rows / 2 / max(positives, 1)))
 
 
 def _of_customers(sample: Sample, share: float) -> Sample:
@@ -119,6 +132,9 @@ class Snapshots:
 
     With a workspace they are kept on disk under the store's `fingerprint`, and those of other fingerprints are
     removed; without, they live in memory. Only `KEPT_BYTES` of tables are held at a time.
+
+    Of very many customers a random part is learnt from and judged on, `learning`; it is chosen before their features
+    are built. `features` are of everybody all the same.
     """
 
     def __init__(
@@ -127,17 +143,20 @@ class Snapshots:
         source: Source,
         fingerprint: str = "memory",
         progress: Progress = silent,
+        learning: Source | None = None,
     ) -> None:
         self.source = source
+        self.learning = learning if learning is not None else source
         self.fingerprint = fingerprint
         self.progress = progress
         self._folder = self._fresh_folder(workspace.snapshots, fingerprint) if workspace else None
-        self._tables: dict[date, pa.Table] = {}
+        self._tables: dict[tuple[date, bool], pa.Table] = {}
         self.known: date | None = None
         self._hits: dict[tuple[date | None, date, int, str, str], pa.ChunkedArray] = {}
-        self._samples: dict[tuple[date | None, date, int, Target], Sample] = {}
+        self._samples: dict[_Asked, Sample] = {}
+        self._counts: dict[_Asked, tuple[int, int]] = {}
         self._lock = RLock()
-        self._building: dict[date, Lock] = {}
+        self._building: dict[tuple[date, bool], Lock] = {}
 
     @staticmethod
     def _fresh_folder(root: Path, fingerprint: str) -> Path:
@@ -152,16 +171,23 @@ class Snapshots:
 
     def features(self, as_of: date) -> pa.Table:
         """One row per entity seen before `as_of`, sorted by `entity_id`; built once."""
+        return self._once((as_of, False))
+
+    def learnt_from(self, as_of: date) -> pa.Table:
+        """The rows of `features(as_of)` of the customers that are learnt from; nobody else's are built."""
+        return self._once((as_of, self.learning is not self.source))
+
+    def _once(self, key: tuple[date, bool]) -> pa.Table:
         with self._lock:
-            if as_of in self._tables:
-                return self._tables[as_of]
-            building = self._building.setdefault(as_of, Lock())
+            if key in self._tables:
+                return self._tables[key]
+            building = self._building.setdefault(key, Lock())
         with building:
-            found = self._tables.get(as_of)
+            found = self._tables.get(key)
             if found is None:
-                found = self._read_or_build(as_of)
+                found = self._read_or_build(*key)
                 with self._lock:
-                    self._keep(as_of, found)
+                    self._keep(key, found)
             return found
 
     def file(self, as_of: date) -> Path:
@@ -169,41 +195,41 @@ class Snapshots:
         self.features(as_of)
         if self._folder is None:
             raise RepriseError("Snapshots without a workspace have no files.")
-        return self._folder / f"{as_of.isoformat()}.parquet"
+        return self._folder / _file_name(as_of, False)
 
     def prepare(self, cutoffs: Iterable[date], threads: int) -> None:
-        """Builds the features of several cutoffs, as many at once as there are threads; they are on disk then."""
+        """Builds what is learnt from at several cutoffs, as many at once as there are threads; it is on disk then."""
         with ThreadPoolExecutor(threads) as workers:
-            for _ in workers.map(self.features, sorted(set(cutoffs))):
+            for _ in workers.map(self.learnt_from, sorted(set(cutoffs))):
                 pass
 
-    def _read_or_build(self, as_of: date) -> pa.Table:
-        path = self._folder / f"{as_of.isoformat()}.parquet" if self._folder else None
+    def _read_or_build(self, as_of: date, some: bool) -> pa.Table:
+        path = self._folder / _file_name(as_of, some) if self._folder else None
         if path is not None and path.exists():
             return pq.read_table(path)
         self.progress(f"features as of {as_of}", 0)
-        table = build_features(self.source, as_of)
+        table = build_features(self.learning if some else self.source, as_of)
         if path is not None:
             with atomic_file(path) as temporary:
                 pq.write_table(table, temporary, compression="zstd", **encodings(table.column_names))
         return table
 
-    def _keep(self, as_of: date, table: pa.Table) -> None:
+    def _keep(self, key: tuple[date, bool], table: pa.Table) -> None:
         while self._tables and sum(t.nbytes for t in self._tables.values()) + table.nbytes > KEPT_BYTES:
             self._tables.pop(next(iter(self._tables)))
-        self._tables[as_of] = table
+        self._tables[key] = table
 
     def _with_outcome(self, target: Target, horizon: int, as_of: date) -> pa.ChunkedArray:
         narrowed = target.settings.model_dump_json(include=COUNTED_BY)
         key = (self.known, as_of, horizon, target.counted, narrowed)
         if key not in self._hits:
-            found = outcome_counts(self.source, as_of, horizon, target.counted, target.settings, self.known)
+            found = outcome_counts(self.learning, as_of, horizon, target.counted, target.settings, self.known)
             self._hits[key] = found.column("entity_id")
         return self._hits[key]
 
     def population(self, target: Target, horizon: int, as_of: date) -> pa.Table:
-        """The rows of features of those the question is asked about on that day."""
-        table = self.features(as_of)
+        """The rows of features of those learnt from whom the question is asked about on that day."""
+        table = self.learnt_from(as_of)
         return table.filter(pa.array(rules.evaluate(rules.parse(target.population(horizon)), table)))
 
     def as_known(self, day: date) -> Snapshots:
@@ -216,7 +242,29 @@ class Snapshots:
         """The population and what it did in `[as_of, as_of + horizon)`. Ask only for cutoffs whose label is known."""
         key = (self.known, as_of, horizon, target)
         with self._lock:
-            return self._sampled(key, target, horizon, as_of)
+            found = self._sampled(key, target, horizon, as_of)
+            self._counts[key] = found.n, found.positives
+            return found
+
+    def counted(self, target: Target, horizon: int, as_of: date) -> tuple[int, int]:
+        """How many are in a sample, and how many of them with y = 1; the sample itself is not held for it."""
+        key = (self.known, as_of, horizon, target)
+        if key not in self._counts:
+            self.sample(target, horizon, as_of)
+        return self._counts[key]
+
+    def pool(self, target: Target, horizon: int, cutoffs: Sequence[date], most_rows: int) -> Pool:
+        """The rows of several cutoffs, in their order, of at most the share of customers that `pooled_share` says;
+        `NotReadyError` where nobody is asked about in any."""
+        counts = [self.counted(target, horizon, cutoff) for cutoff in cutoffs]
+        rows, positives = (sum(column) for column in zip(*counts, strict=True))
+        if not rows:
+            raise NotReadyError(
+                f"Nobody is in the population of {target.name} ({target.population(horizon)}) at any cutoff.",
+                hint="It needs customers for whom the rule is true.",
+            )
+        share = pooled_share(rows, positives, most_rows)
+        return pool((self.sample(target, horizon, cutoff) for cutoff in cutoffs), share)
 
     def labels(self, target: Target, horizon: int, as_of: date) -> pa.Table:
         """The closed rows of the labels table of a target, of those known on the day that this is about, sorted by
@@ -255,15 +303,14 @@ class Snapshots:
             self._samples[key] = Sample(as_of, table, 1 - y if target.positive_when_absent else y)
         return self._samples[key]
 
-    def samples(self, target: Target, horizon: int, cutoffs: Iterable[date]) -> list[Sample]:
-        """The samples of several cutoffs, in their order; `NotReadyError` where nobody is asked about in any."""
-        found = [self.sample(target, horizon, cutoff) for cutoff in cutoffs]
-        if not any(sample.n for sample in found):
-            raise NotReadyError(
-                f"Nobody is in the population of {target.name} ({target.population(horizon)}) at any cutoff.",
-                hint="It needs customers for whom the rule is true.",
-            )
-        return found
+
+_Asked = tuple[date | None, date, int, Target]
+"""A sample by what it is of: the day on which labels are known, the cutoff, the horizon, the target."""
+
+
+def _file_name(as_of: date, some: bool) -> str:
+    """Where features of a cutoff are kept: of everybody, or of those who are learnt from."""
+    return f"{as_of.isoformat()}{'-learnt-from' if some else ''}.parquet"
 
 
 def attributes_alone(columns: Iterable[str], source: Source) -> list[str]:

@@ -70,7 +70,7 @@ def test_churn_is_the_complement_of_repurchase_on_its_population(labels):
 
 def test_nobody_in_the_population_is_told(few):
     with pytest.raises(NotReadyError, match="Nobody is in the population of win_back"):
-        few.samples(TARGETS["win_back"], 90, [CUTOFF])
+        few.pool(TARGETS["win_back"], 90, [CUTOFF], 100)
 
 
 def test_a_customer_is_in_one_fold_wherever_he_appears():
@@ -82,8 +82,7 @@ def test_a_customer_is_in_one_fold_wherever_he_appears():
 
 
 def test_a_pool_keeps_rows_and_labels_together(few):
-    samples = few.samples(TARGETS["repurchase"], 7, [CUTOFF, date(2024, 1, 15)])
-    rows = pool(samples)
+    rows = few.pool(TARGETS["repurchase"], 7, [CUTOFF, date(2024, 1, 15)], 100)
     assert rows.table.column("entity_id").to_pylist() == ["ann", "bob", "ann"]
     assert rows.y.tolist() == [1, 0, 0]
 
