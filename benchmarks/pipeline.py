@@ -23,13 +23,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from warehouse.sizing import buckets_for
+
 LOADED_AT = datetime(2025, 11, 24)
 HORIZON = 30
 LABELLED = (30, 60, 90)
 """Labels are counted at cutoffs so many days before the last row."""
 _LOOK_EVERY = 0.1
+_QUICK = "\n[training]\nmax_cutoffs = 2\nrounds = 20\nbootstrap_draws = 100\nmin_positives = 10\nmax_customers = 1000\n"
+"""For a look whether everything still runs."""
 _SETTINGS = """\
 currency = "CNY"
+buckets = {buckets}
 [tables.orders]
 files = ["shop/orders.csv"]
 [tables.events]
@@ -217,10 +222,11 @@ def run_step(step: str, folder: Path, size: Any, quiet: bool) -> None:
     (folder / "step.json").write_text(json.dumps({"rows": rows, "peak": peak}))
 
 
-def run(size: dict[str, int], folder: Path, steps: list[str], quiet: bool) -> list[Measured]:
+def run(size: dict[str, int], folder: Path, steps: list[str], quiet: bool, quick: bool = False) -> list[Measured]:
     """Every step in turn."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "reprise.toml").write_text(_SETTINGS)
+    buckets = buckets_for(max(size["lines"], size["events"]))  # as `reprise init` would say
+    (folder / "reprise.toml").write_text(_SETTINGS.format(buckets=buckets) + (_QUICK if quick else ""))
     found = []
     for step in steps:
         found.append(measured(step, folder, size, quiet))
@@ -243,6 +249,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=2_500_000)
     parser.add_argument("--json", action="store_true", help="the table as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--quick", action="store_true", help="train on next to nothing")
     parser.add_argument("--steps", nargs="+", choices=list(STEPS), default=list(STEPS))
     parser.add_argument("--folder", type=Path, help="where to work; what is made there stays")
     parser.add_argument("--step", choices=list(STEPS), help=argparse.SUPPRESS)
@@ -255,14 +262,16 @@ def main() -> None:
         return
     scratch = given.folder or Path(tempfile.mkdtemp(prefix="reprise-benchmark-"))
     try:
-        found = run(size, scratch, given.steps, given.quiet)
+        found = run(size, scratch, given.steps, given.quiet, given.quick)
     finally:
         if given.folder is None:
             shutil.rmtree(scratch, ignore_errors=True)
     if given.json:
         print(json.dumps({"size": size, "cores": os.cpu_count(), "steps": [asdict(one) for one in found]}, indent=1))
         return
-    print(f"{size['users']:,} customers, {size['lines']:,} order lines, {size['events']:,} events, {os.cpu_count()} cores")
+    print(
+        f"{size['users']:,} customers, {size['lines']:,} order lines, {size['events']:,} events, {os.cpu_count()} cores"
+    )
     print(f"{'step':<14}{'rows':>13}{'s':>10}{'s of cpu':>10}{'rows/s':>13}{'s/million':>10}{'peak MB':>10}")
     for one in found:
         print(line(one))

@@ -124,7 +124,7 @@ def _built(plan: Plan, source: Source, as_of: date, progress: Progress) -> Itera
 
 
 def _sorted(tables: list[pa.Table]) -> pa.Table:
-    """The rows of all tables, which are let go, sorted by `entity_id`: a column at a time, so that most are held once."""
+    """The rows of all tables, which are let go, sorted by `entity_id`: column after column, so most are held once."""
     table = pa.concat_tables(tables)
     tables.clear()
     order, schema = pc.sort_indices(table["entity_id"]), table.schema

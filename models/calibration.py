@@ -106,4 +106,3 @@ def _loss(
     loss = (np.logaddexp(0, margin) - y * margin).sum() + _PRIOR * (away @ away) / 2
     gradient = columns.T @ (expit(margin) - y) + _PRIOR * away
     return float(loss / y.size), gradient / y.size
-

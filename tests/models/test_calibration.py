@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from models.calibration import IDENTITY, Calibration
 from warehouse.errors import DataProblemError

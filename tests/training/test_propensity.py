@@ -17,7 +17,7 @@ from training.gates import LeakCheck
 from training.judging import CHAMPION, TREES, judge
 from training.propensity import in_words, train_target
 from training.recipes import Recipe, rule_recipe, tree_recipe
-from training.snapshots import Snapshots, pool
+from training.snapshots import Snapshots
 
 FIRST, HORIZON = date(2024, 1, 1), 14
 UNTIL = FIRST + timedelta(days=170)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from features.source import FramesSource
-from training.snapshots import Sample, Snapshots, fold_of, parted, pool
+from training.snapshots import Sample, Snapshots, fold_of, parted
 from training.targets import declared
 from training.time_trial import changed_rows
 from warehouse.errors import NotReadyError
