@@ -1,4 +1,4 @@
-"""Of very many customers some are learnt from: who they are is known before features are built; nothing else changes."""
+"""Of very many customers some are learnt from, known before features are built; nothing else changes."""
 
 from __future__ import annotations
 

@@ -325,9 +325,9 @@ def test_progress_is_told_chunk_by_chunk(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_number_of_users(tmp_path: Path) -> None:
-    """Of a chunk that was written nothing is kept: ten thousand users more cost some row groups' worth of notes."""
+    """Of a chunk that was written nothing is kept: eight thousand users more cost some row groups' worth of notes."""
     peaks = []
-    for users in (CHUNK, 6 * CHUNK):
+    for users in (2 * CHUNK, 6 * CHUNK):
         tracemalloc.start()
         make_shop(tmp_path / str(users), users=users, seed=7)
         peaks.append(tracemalloc.get_traced_memory()[1])
