@@ -222,16 +222,22 @@ def count_population(source: Source, as_of: date) -> dict[str, pa.Table]:
         return {"item_prices": count_item_prices(engine, source, as_of)}
 
 
+_ADDED = "sum(list_amount) as list_amount, sum(unit_count) as unit_count"
+
+
 def count_item_prices(engine: Engine, source: Source, as_of: date) -> pa.Table:
     """`item_prices` counted on an engine that has `items`."""
     files = statements("population")
-    sums = []
+    of_part = files["item_sums"].body
     for k, part in enumerate(engine.parts(source.everybody)):
         register_visible(engine, source, part, as_of, ("orders",))
-        sums.append(f"item_sums_{k}")
-        engine.keep(sums[k], files["item_sums"].body)
-    engine.view("item_sums", " union all ".join(f"select * from {name}" for name in sums))
-    return files["item_prices"].table(engine, as_of)
+        # Sums of decimals: added up part after part they are what they are at once, and one table of items is held.
+        both = f"select * from item_sums union all select * from ({of_part}) as of_part"
+        added = f"select item_id, {_ADDED} from ({both}) as of_both group by item_id"
+        engine.keep("item_sums", added if k else of_part)
+    found = files["item_prices"].table(engine, as_of)
+    engine.drop("item_sums")
+    return found
 
 
 def act_statement(source: Source) -> str:
