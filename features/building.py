@@ -22,11 +22,11 @@ from features.catalogue import FEATURES, Feature
 from features.engines import Engine, duckdb_engine
 from features.own_features import refuse_repeated
 from features.planning import Plan, plan_for, typed
+from features.prices import count_item_prices
 from features.seasons import festival_days
 from features.source import (
     Relation,
     Source,
-    count_item_prices,
     register_acts,
     register_items,
     register_part,

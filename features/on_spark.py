@@ -20,12 +20,12 @@ from features.catalogue import Feature
 from features.engines import Values, duckdb_engine
 from features.own_features import refuse_repeated
 from features.planning import Plan, typed
+from features.prices import count_item_prices
 from features.relations import Relation
 from features.seasons import festival_days
 from features.source import (
     PEOPLE,
     Source,
-    count_item_prices,
     customers,
     register_acts,
     register_items,

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.engines import Engine, duckdb_engine, engine_of
+from features.engines import Engine, duckdb_engine
 from features.own import NOTHING, Own
 from features.own_features import own_of
 from features.relations import Relation as Relation
 from features.relations import columns, rows
-from features.statements import statements
 from warehouse.clock import instant
 from warehouse.contracts import CONTRACTS, EXTRA
 from warehouse.spark import session
@@ -109,6 +108,8 @@ class FramesSource:
         return self.frames.get("items")
 
     def population_tables(self, as_of: date) -> dict[str, pa.Table]:
+        from features.prices import count_population
+
         return self.given_population() or count_population(self, as_of)
 
     def given_population(self) -> dict[str, pa.Table]:
@@ -186,6 +187,8 @@ class StoreSource:
         return (self.store.whole("items"),) if "items" in self.tables else None
 
     def population_tables(self, as_of: date) -> dict[str, pa.Table]:
+        from features.prices import count_population
+
         return count_population(self, as_of)
 
     def given_population(self) -> dict[str, pa.Table]:
@@ -207,37 +210,6 @@ class StoreSource:
 def read_by_person(source: Source) -> tuple[str, ...]:
     """The tables about people that are read, those of the user's own among them."""
     return (*PEOPLE, "labels", *sorted(name for name in source.tables if name.startswith(EXTRA)))
-
-
-def count_population(source: Source, as_of: date) -> dict[str, pa.Table]:
-    """`item_prices`: item_id, category, usual_price, price_percentile; one row per item sold before `as_of`.
-
-    `usual_price` is the list price of a unit; `price_percentile` is the share of the items of the same category that
-    cost no more. Sums are decimals, so that the parts and their order change nothing.
-    """
-    if "orders" not in source.tables:
-        return {}
-    with engine_of(source) as engine:
-        register_items(engine, source, as_of)
-        return {"item_prices": count_item_prices(engine, source, as_of)}
-
-
-_ADDED = "sum(list_amount) as list_amount, sum(unit_count) as unit_count"
-
-
-def count_item_prices(engine: Engine, source: Source, as_of: date) -> pa.Table:
-    """`item_prices` counted on an engine that has `items`."""
-    files = statements("population")
-    of_part = files["item_sums"].body
-    for k, part in enumerate(engine.parts(source.everybody)):
-        register_visible(engine, source, part, as_of, ("orders",))
-        # Sums of decimals: added up part after part they are what they are at once, and one table of items is held.
-        both = f"select * from item_sums union all select * from ({of_part}) as of_part"
-        added = f"select item_id, {_ADDED} from ({both}) as of_both group by item_id"
-        engine.keep("item_sums", added if k else of_part)
-    found = files["item_prices"].table(engine, as_of)
-    engine.drop("item_sums")
-    return found
 
 
 def act_statement(source: Source) -> str:

@@ -20,10 +20,10 @@ from features.engines import Engine, duckdb_engine
 from features.on_spark import spark_engine
 from features.outcomes import interactions, outcome_counts, purchases, register_choices
 from features.own import Own, OwnFile
+from features.prices import count_item_prices
 from features.seasons import festival_days
 from features.source import (
     FramesSource,
-    count_item_prices,
     register_acts,
     register_items,
     register_items_for_labels,
