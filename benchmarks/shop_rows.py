@@ -62,7 +62,8 @@ class _Customers:
     def drawn(self, rng: np.random.Generator, count: int, weight: Floats) -> Ints:
         """Customers of `count` rows, by weight."""
         share = np.cumsum(weight)
-        return np.searchsorted(share, rng.random(count) * share[-1], side="right").clip(max=len(weight) - 1)
+        found = np.searchsorted(share, rng.random(count) * share[-1], side="right")
+        return np.asarray(np.minimum(found, len(weight) - 1))
 
     def moments(self, rng: np.random.Generator, who: Ints) -> Floats:
         """Days while each is there, more of them when the season is high."""
