@@ -14,12 +14,12 @@ test: lint .venv/ready-for-tests  ## everything that must hold
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy warehouse features models training serving audiences pipeline cli
+	$(BIN)/mypy warehouse features models training serving audiences insights pipeline cli
 
-.venv/ready: requirements/lock.txt requirements/bootstrap.txt requirements/install.sh
+.venv/ready: requirements/lock.txt requirements/bootstrap.txt requirements/install.sh requirements/system.sh
 	@requirements/install.sh
 
-.venv/ready-for-tests: .venv/ready requirements/spark.txt requirements/for_tests.sh
+.venv/ready-for-tests: .venv/ready requirements/spark.txt requirements/mlflow-server.txt requirements/for_tests.sh
 	@requirements/for_tests.sh
 
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --python-version 3.11
@@ -27,6 +27,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-
 lock:  ## pin every package anew (needs uv)
 	$(LOCK) --extra dev pyproject.toml requirements/build.in --output-file requirements/lock.txt
 	$(LOCK) --extra spark --constraint requirements/lock.txt pyproject.toml --output-file requirements/spark.txt
+	$(LOCK) --constraint requirements/lock.txt requirements/mlflow-server.in --output-file requirements/mlflow-server.txt
 
 mlflow: .venv/ready  ## open the runs of the workspace W (default: demo)
 	set -a && . mlflow/server.env && set +a && cd $(or $(W),demo) && $(CURDIR)/$(BIN)/mlflow server \

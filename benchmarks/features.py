@@ -52,7 +52,11 @@ class Buckets:
     @property
     def workspace(self) -> Any:
         settings = SimpleNamespace(
-            time_zone="UTC", memory_limit="1GB", activity=SimpleNamespace(acts="sales"), tables={}
+            time_zone="UTC",
+            memory_limit="1GB",
+            activity=SimpleNamespace(acts="sales"),
+            tables={},
+            lifecycle=SimpleNamespace(lapsed_after_periods=2),
         )
         return SimpleNamespace(root=self.folder, store=self.folder, settings=settings)
 

@@ -26,10 +26,10 @@ def _money(cents: Any) -> pa.Array:
     return pa.Array.from_buffers(pa.decimal128(18, 4), len(cents), [None, pa.py_buffer(both.tobytes())])
 
 
-def make(folder: Path, lines: int, seed: int = 7) -> None:
-    """Ten lines a customer in the mean, 2.5 lines an order, heavy tails, 2,000 items, 3 % returns, 2 % late rows."""
+def make(folder: Path, lines: int, seed: int = 7, lines_per_user: int = 10) -> None:
+    """`lines_per_user` lines a customer in the mean, 2.5 an order, heavy tails, 2,000 items, 3 % returns, 2 % late."""
     rng = np.random.default_rng(seed)
-    users, orders = lines // 10, lines * 2 // 5
+    users, orders = lines // lines_per_user, lines * 2 // 5
     who = (users * rng.random(orders) ** 1.5).astype(np.int64)
     first = np.datetime64("2023-12-01", "us").astype(np.int64)
     when = first + (rng.random(orders) * 760 * 86_400_000_000).astype(np.int64)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from queue import SimpleQueue
@@ -21,8 +22,9 @@ from features.attributes import known
 from features.catalogue import FEATURES, Feature
 from features.engines import Engine, duckdb_engine
 from features.own_features import refuse_repeated
+from features.periods import calendar
 from features.planning import Plan, plan_for, typed
-from features.prices import count_item_prices
+from features.population import count_tables
 from features.seasons import festival_days
 from features.source import (
     Relation,
@@ -45,14 +47,21 @@ WORKERS = 2
 
 
 def build_features(
-    source: Source, as_of: date, progress: Progress = silent, families: Iterable[str] | None = None
+    source: Source,
+    as_of: date,
+    progress: Progress = silent,
+    families: Iterable[str] | None = None,
+    names: Collection[str] | None = None,
 ) -> pa.Table:
     """One row per customer seen before `as_of`, sorted by `entity_id`: numbers float64, categories text.
 
-    `families` leaves out the others. A family whose tables are absent is left out. A number that cannot be told is
-    NULL, never NaN. `NotReadyError` where there is nothing to count, `UsageError` for an unknown family.
+    `families` leaves out the others, the workspace's own among them. A family whose tables are absent is left out. A
+    number that cannot be told is NULL, never NaN. `NotReadyError` where there is nothing to count, `UsageError` for an
+    unknown family. `names` leaves out the other features.
     """
     plan = plan_for(source, families)
+    if names is not None:
+        plan = replace(plan, features=tuple(feature for feature in plan.features if feature.name in names))
     if source.spark is not None:
         from features import on_spark
 
@@ -99,15 +108,17 @@ def _built(plan: Plan, source: Source, as_of: date, progress: Progress) -> Itera
     progress("features", 0, len(parts))
     with ExitStack() as stack:
         free: SimpleQueue[Engine] = SimpleQueue()
-        prices = source.given_population().get("item_prices")
+        population: dict[str, pa.Table] | None = None
         for _ in range(workers):
             # A second thread inside a connection costs half as much again and saves nothing on parts of this size.
             engine = stack.enter_context(duckdb_engine(source, threads=1))
             engine.give("festival_days", festival_days())
+            engine.give("calendar", calendar())
             register_items(engine, source, as_of)
-            if plan.needs_prices:
-                prices = count_item_prices(engine, source, as_of) if prices is None else prices
-                engine.give("item_prices", prices)
+            if population is None:
+                population = count_tables(engine, source, as_of, plan.populations)
+            for name, table in population.items():
+                engine.give(name, table)
             free.put(engine)
         pool = stack.enter_context(ThreadPoolExecutor(workers))
 
@@ -148,7 +159,7 @@ def _in_order(pool: ThreadPoolExecutor, ahead: int, work: Callable[[T], U], task
 
 
 def _build_part(engine: Engine, plan: Plan, source: Source, part: Mapping[str, Relation], as_of: date) -> pa.Table:
-    values = {"every_event": register_acts(engine, source)}
+    values = {"every_event": register_acts(engine, source), "lapsed_after": source.lapsed_after}
     customers = register_part(engine, source, part, as_of)
     for staged in plan.staging:
         staged.keep(engine, as_of, values)

@@ -28,7 +28,8 @@ class Feature:
 
     `unit` is None for categories. `window_days` is None where the feature looks at everything before the cutoff.
     `absent` is its value for a customer of whom the family knows nothing: 0 for counts, None (unknown) for most others.
-    `values` is the closed list of a segment's values, empty for any other feature.
+    `values` is the closed list of a segment's values, empty for any other feature. `modelled` is False where the whole
+    family is there for rules, releases and exports alone.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Feature:
     protected: bool = False
     absent: float | str | None = None
     values: tuple[NamedValue, ...] = ()
+    modelled: bool = True
 
     @property
     def is_segment(self) -> bool:
@@ -73,6 +75,7 @@ def _read(family: Family) -> Iterable[Feature]:
                 protected,
                 {"0": 0.0, "?": None}.get(absent, absent),
                 values,
+                family.modelled,
             )
 
 
@@ -96,6 +99,17 @@ def available(tables: Iterable[str]) -> tuple[Feature, ...]:
     have = frozenset(tables)
     possible = {family.name for family in FAMILIES if family.possible(have)}
     return tuple(feature for feature in FEATURES if feature.family in possible)
+
+
+def modelled_families() -> tuple[str, ...]:
+    """The families that models read, in their order."""
+    return tuple(family.name for family in FAMILIES if family.modelled)
+
+
+def families_of(names: Iterable[str]) -> tuple[str, ...]:
+    """The families of the catalogue that hold any of these features, in their order."""
+    wanted = frozenset(names)
+    return tuple(dict.fromkeys(feature.family for feature in FEATURES if feature.name in wanted))
 
 
 def by_name() -> dict[str, Feature]:
@@ -135,7 +149,7 @@ def markdown() -> str:
             "",
             f"## {family.name}",
             "",
-            f"Needs {needs}.",
+            f"Needs {needs}." + ("" if family.modelled else " Models do not read it."),
             "",
             "| name | unit | meaning | 含义 |",
             "|---|---|---|---|",

@@ -19,8 +19,9 @@ from features.attributes import known
 from features.catalogue import Feature
 from features.engines import Values, duckdb_engine
 from features.own_features import refuse_repeated
+from features.periods import calendar
 from features.planning import Plan, typed
-from features.prices import count_item_prices
+from features.population import count_tables
 from features.relations import Relation
 from features.seasons import festival_days
 from features.source import (
@@ -160,11 +161,10 @@ def register_everybody(engine: SparkEngine, plan: Plan, source: Source, as_of: d
     """Makes every table that families read."""
     (part,) = engine.parts(source)
     engine.give("festival_days", festival_days())
+    engine.give("calendar", calendar())
     register_items(engine, source, as_of)
-    if plan.needs_prices:
-        prices = source.given_population().get("item_prices")
-        engine.give("item_prices", count_item_prices(engine, source, as_of) if prices is None else prices)
-    values = {"every_event": register_acts(engine, source)}
+    count_tables(engine, source, as_of, plan.populations)
+    values = {"every_event": register_acts(engine, source), "lapsed_after": source.lapsed_after}
     register_visible(engine, source, part, as_of, PEOPLE)
     engine.keep("customers", customers(engine, source, part, as_of))
     for staged in plan.staging:

@@ -18,6 +18,7 @@ from features.catalogue import Feature
 from features.engines import DuckDBEngine
 from features.lint import problems_in
 from features.own import OwnFile, family_of_file
+from features.periods import calendar
 from features.relations import rows
 from features.seasons import festival_days
 from features.statements import Statement, staging_for, statements
@@ -60,8 +61,8 @@ class _WrongFileError(DataProblemError):
 
 def readable() -> tuple[str, ...]:
     """The tables that a file may read: views cut at the cutoff, and what ours are staged in."""
-    staged = {name for name in statements("staging") if not name.startswith("acts_of")}
-    return (*VIEWS, *_OF_POPULATION, *sorted(staged | {"acts"}))
+    staged = {re.sub(r"^(acts|rfm_values|worth)_of_.*", r"\1", name) for name in statements("staging")}
+    return (*VIEWS, *_OF_POPULATION, *sorted(staged))
 
 
 def _checked(connection: duckdb.DuckDBPyConnection, path: Path) -> OwnFile:
@@ -125,12 +126,13 @@ def _tried(connection: duckdb.DuckDBPyConnection, statement: Statement, shown: s
         engine.view(table, f"select {number}{key} from {empty} as none_yet")
     engine.give("act_events", pa.table({"event": pa.array([], pa.string())}))
     engine.give("festival_days", festival_days())
-    values = {"every_event": True}
+    engine.give("calendar", calendar())
+    values = {"every_event": True, "lapsed_after": 2}
     try:
         prices = statements("population")
         engine.keep("item_sums", prices["item_sums"].body)
         prices["item_prices"].keep(engine, _ANY_DAY)
-        for staged in staging_for([statement], "acts_of_sales"):
+        for staged in staging_for([statement], "acts_of_sales", "rfm_values_of_sales", "worth_of_sales"):
             staged.keep(engine, _ANY_DAY, values)
         schema = statement.table(engine, _ANY_DAY).schema
     except duckdb.Error as error:

@@ -9,9 +9,8 @@ import pyarrow as pa
 
 from features.catalogue import Feature, available
 from features.families import FAMILIES
-from features.own import NOTHING
-from features.source import Source, act_statement
-from features.statements import Statement, staging_for, statements
+from features.source import Source, chosen_staging
+from features.statements import POPULATION, Statement, staging_for, statements
 from warehouse.errors import NotReadyError, UsageError
 
 
@@ -24,9 +23,9 @@ class Plan:
     families: tuple[Statement, ...]
 
     @property
-    def needs_prices(self) -> bool:
-        """Whether the population's prices are read."""
-        return any("item_prices" in family.reads for family in self.families)
+    def populations(self) -> tuple[str, ...]:
+        """The tables of the population that are read."""
+        return tuple(sorted(POPULATION & frozenset[str]().union(*(s.reads for s in (*self.staging, *self.families)))))
 
     @property
     def schema(self) -> pa.Schema:
@@ -35,8 +34,8 @@ class Plan:
 
 
 def plan_for(source: Source, wanted: Iterable[str] | None = None) -> Plan:
-    """What builds the features of a source; `wanted` leaves out the other families."""
-    names = [family.name for family in FAMILIES]
+    """What builds the features of a source; `wanted` leaves out the other families, the workspace's own among them."""
+    names = [*(family.name for family in FAMILIES), *source.own.families]
     chosen = names if wanted is None else list(wanted)
     if unknown := sorted(set(chosen) - set(names)):
         raise UsageError(f'There is no feature family "{unknown[0]}".', hint=f"There are: {', '.join(names)}.")
@@ -45,10 +44,10 @@ def plan_for(source: Source, wanted: Iterable[str] | None = None) -> Plan:
     features = tuple(feature for feature in available(source.tables) if feature.family in chosen)
     used = {feature.family for feature in features}
     files = statements("families")
-    own = source.own if wanted is None else NOTHING
-    features += own.features
-    families = (*(files[name] for name in names if name in used), *(file.statement for file in own.files))
-    return Plan(features, tuple(staging_for(families, act_statement(source))), families)
+    features += tuple(feature for feature in source.own.features if feature.family in chosen)
+    own = (file.statement for file in source.own.files if file.statement.name in chosen)
+    families = (*(files[name] for name in names if name in used), *own)
+    return Plan(features, tuple(staging_for(families, *chosen_staging(source))), families)
 
 
 def typed(feature: Feature) -> str:

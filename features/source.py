@@ -7,13 +7,14 @@ version known at the cutoff. Everything after this room sees only views made her
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.engines import Engine, duckdb_engine
@@ -21,6 +22,7 @@ from features.own import NOTHING, Own
 from features.own_features import own_of
 from features.relations import Relation as Relation
 from features.relations import columns, rows
+from features.statements import POPULATION
 from warehouse.clock import instant
 from warehouse.contracts import CONTRACTS, EXTRA
 from warehouse.spark import session
@@ -49,6 +51,8 @@ class Source(Protocol):
     @property
     def static(self) -> frozenset[str]: ...
     @property
+    def lapsed_after(self) -> int: ...
+    @property
     def own(self) -> Own: ...
     @property
     def tables(self) -> frozenset[str]: ...
@@ -66,8 +70,11 @@ class Source(Protocol):
     def items(self) -> Relation | None:
         """All versions of all items."""
 
+    def anonymous_events(self) -> Relation | None:
+        """Events that belong to nobody, such as those of devices on which nobody was signed in."""
+
     def population_tables(self, as_of: date) -> dict[str, pa.Table]:
-        """What is counted over everybody before `as_of`: `item_prices`."""
+        """What is counted over everybody before `as_of` (`features.population`)."""
 
     def given_population(self) -> dict[str, pa.Table]:
         """The part of it that was handed over and need not be counted."""
@@ -81,8 +88,8 @@ class Source(Protocol):
 class FramesSource:
     """Tables in memory, in the schema of the store; columns that are absent are taken as unknown.
 
-    A table `item_prices`, made by another source's `population_tables`, stands for the rest of the population, so
-    that a few customers alone get the features they have among all.
+    Tables made by another source's `population_tables` stand for the rest of the population, so that a few customers
+    alone get the features they have among all.
     """
 
     frames: Mapping[str, pa.Table]
@@ -92,6 +99,7 @@ class FramesSource:
     memory_limit: str = "1GB"
     own: Own = NOTHING
     spark: SparkSession | None = None
+    lapsed_after: int = 2
 
     @property
     def tables(self) -> frozenset[str]:
@@ -107,13 +115,17 @@ class FramesSource:
     def items(self) -> Relation | None:
         return self.frames.get("items")
 
-    def population_tables(self, as_of: date) -> dict[str, pa.Table]:
-        from features.prices import count_population
+    def anonymous_events(self) -> Relation | None:
+        events = self.frames.get("events")
+        return None if events is None else events.filter(pc.is_null(events["entity_id"]))
 
-        return self.given_population() or count_population(self, as_of)
+    def population_tables(self, as_of: date) -> dict[str, pa.Table]:
+        from features.population import count_population
+
+        return count_population(self, as_of)
 
     def given_population(self) -> dict[str, pa.Table]:
-        return {name: self.frames[name] for name in ("item_prices",) if name in self.frames}
+        return {name: self.frames[name] for name in sorted(POPULATION) if name in self.frames}
 
     @property
     def everybody(self) -> FramesSource:
@@ -122,11 +134,15 @@ class FramesSource:
 
 @dataclass(frozen=True)
 class StoreSource:
-    """The bucketed store of a workspace; of its people only those in the first buckets, where `used` counts them."""
+    """The bucketed store of a workspace; of its people only those in the first buckets, where `used` counts them.
+
+    `population` are tables of another date's, to be used as they are.
+    """
 
     store: Store
     part_rows: int = PART_ROWS
     spark: SparkSession | None = None
+    population: Mapping[str, pa.Table] = field(default_factory=dict)
     used: int | None = None
 
     @classmethod
@@ -148,6 +164,10 @@ class StoreSource:
     def static(self) -> frozenset[str]:
         declared = self.store.workspace.settings.tables.items()
         return frozenset(name for name, table in declared if table.static)
+
+    @property
+    def lapsed_after(self) -> int:
+        return self.store.workspace.settings.lifecycle.lapsed_after_periods
 
     @cached_property
     def own(self) -> Own:
@@ -186,13 +206,16 @@ class StoreSource:
     def items(self) -> Relation | None:
         return (self.store.whole("items"),) if "items" in self.tables else None
 
+    def anonymous_events(self) -> Relation | None:
+        return (self.store.anonymous("events"),) if "events" in self.tables else None
+
     def population_tables(self, as_of: date) -> dict[str, pa.Table]:
-        from features.prices import count_population
+        from features.population import count_population
 
         return count_population(self, as_of)
 
     def given_population(self) -> dict[str, pa.Table]:
-        return {}
+        return dict(self.population)
 
     @property
     def everybody(self) -> StoreSource:
@@ -216,6 +239,12 @@ def act_statement(source: Source) -> str:
     """The staging statement that says what an act is: sales, unless events are chosen or there are no orders."""
     wants_events = source.acts != "sales" or "orders" not in source.tables
     return "acts_of_events" if wants_events and "events" in source.tables else "acts_of_sales"
+
+
+def chosen_staging(source: Source) -> tuple[str, ...]:
+    """The staging statements of which a source takes one or the other; orders say more of value than events do."""
+    valued = "sales" if "orders" in source.tables else "events"
+    return act_statement(source), f"rfm_values_of_{valued}", f"worth_of_{valued}"
 
 
 def register_acts(engine: Engine, source: Source) -> bool:
@@ -294,33 +323,8 @@ def _labelled(engine: Engine, source: Source, part: Mapping[str, Relation], as_o
     if (labels := part.get("labels")) is None:
         return ""
     origin, have = engine.scan("labels", labels, source.time_zone)
-    dated = f"as_of is null or as_of <= {_literal(instant(as_of, source.time_zone))}" if "as_of" in have else "true"
+    dated = f"as_of is null or as_of <= {literal_of(instant(as_of, source.time_zone))}" if "as_of" in have else "true"
     return f" union select entity_id as id from {origin} where entity_id is not null and ({dated})"
-
-
-def register_window(
-    engine: Engine,
-    source: Source,
-    part: Mapping[str, Relation],
-    first: date,
-    last: date,
-    known: date | None = None,
-) -> None:
-    """Makes views of orders and events with what happened from `first` until before `last`: of those recorded before
-    `known`, or all.
-
-    For labels: they look at the future, features never do.
-    """
-    start, end = _literal(instant(first, source.time_zone)), _literal(instant(last, source.time_zone))
-    recorded = "" if known is None else f" and recorded_at < {_literal(instant(known, source.time_zone))}"
-    for table in ("orders", "events"):
-        happened = CONTRACTS[table].happened
-        every = rows(engine, table, part.get(table), source.time_zone)
-        engine.view(
-            table,
-            f"select * from {every} as all_rows "
-            f"where {happened} >= {start} and {happened} < {end} and entity_id is not null{recorded}",
-        )
 
 
 def versions(source: Source, table: Literal["users", "items", "tags"], as_of: date | datetime) -> pa.Table:
@@ -339,7 +343,8 @@ def versions(source: Source, table: Literal["users", "items", "tags"], as_of: da
     return pa.concat_tables(found).sort_by([(name, "ascending") for name in _KEYS[table]])
 
 
-def _literal(moment: datetime) -> str:
+def literal_of(moment: datetime) -> str:
+    """An instant as SQL."""
     return f"timestamp '{moment:%Y-%m-%d %H:%M:%S}'"
 
 
@@ -350,8 +355,8 @@ def _known(source: Source, table: str, cutoff: datetime) -> str:
     """The condition under which a version was known at the cutoff."""
     if table in source.static:
         return "true"
-    known = f"coalesce(recorded_at < {_literal(cutoff)}, false)"
-    return f"{known} and coalesce(set_at < {_literal(cutoff)}, false)" if table == "tags" else known
+    known = f"coalesce(recorded_at < {literal_of(cutoff)}, false)"
+    return f"{known} and coalesce(set_at < {literal_of(cutoff)}, false)" if table == "tags" else known
 
 
 def _versions(
@@ -379,7 +384,7 @@ def _versions(
 
 def _visible(engine: Engine, source: Source, table: str, relation: Relation | None, cutoff: datetime) -> str:
     """SQL of the rows of a table that may be seen at the cutoff."""
-    at = _literal(cutoff)
+    at = literal_of(cutoff)
     if not CONTRACTS[table].versioned:
         happened = CONTRACTS[table].happened
         every = rows(engine, table, relation, source.time_zone)

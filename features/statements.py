@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parent / "sql"
 _COMMENT = re.compile(r"--[^\n]*")
 _NAME = re.compile(r"\b[a-z_][a-z0-9_]*\b")
 _QUERY = re.compile(r"^(?:with )?[a-z_][a-z0-9_]* as \($", re.MULTILINE)
+_FROM = re.compile(r"\n *from\b")
 _READ = re.compile(r"\b(?:from|join)\s+([a-z_]+)")
 
 
@@ -91,18 +92,26 @@ def statements(kind: str) -> dict[str, Statement]:
     return {path.stem: Statement(path.stem, path.read_text("utf-8")) for path in sorted((FOLDER / kind).glob("*.sql"))}
 
 
-def staging_for(wanted: Iterable[Statement], acts: str) -> Sequence[Statement]:
+POPULATION = frozenset(
+    name
+    for name, statement in statements("population").items()
+    if statement.reads & statements("population").keys() - {name}
+)
+"""The tables counted over everybody; what they read is counted over each part."""
+
+
+def staging_for(wanted: Iterable[Statement], *chosen: str) -> Sequence[Statement]:
     """The staging statements that `wanted` read, each after those it reads itself.
 
-    `acts` is the name of the statement that makes the table `acts`.
+    `chosen` are statements of which a source takes one or the other: `acts_of_sales` makes the table `acts`.
     """
-    return _staging_for(tuple(wanted), acts)
+    return _staging_for(tuple(wanted), chosen)
 
 
 @cache
-def _staging_for(readers: tuple[Statement, ...], acts: str) -> tuple[Statement, ...]:
-    known = dict(statements("staging"))
-    known["acts"] = known[acts]
+def _staging_for(readers: tuple[Statement, ...], chosen: tuple[str, ...]) -> tuple[Statement, ...]:
+    known = statements("staging") | statements("periods")
+    known |= {name.partition("_of_")[0]: known[name] for name in chosen}
     ordered: dict[str, Statement] = {}
 
     def visit(name: str) -> None:
@@ -149,7 +158,8 @@ def last_select(code: str) -> LastSelect:
         depth += character == "("
     flat = "".join(outer)
     start = flat.rfind("select") + len("select")
-    end = flat.find("\nfrom", start) if "\nfrom" in flat[start:] else len(flat)
+    found = _FROM.search(flat, start)
+    end = found.start() if found else len(flat)
     commas = [start - 1, *(n for n in range(start, end) if flat[n] == ","), end]
     items = tuple(code[a + 1 : b] for a, b in pairwise(commas))
     return LastSelect(code[:start], items, code[end:])

@@ -4,60 +4,33 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
-import importlib.util
 import os
-import re
 import shutil
 import socket
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Literal
 
 from audiences.suppression import read_list
 from features import rules
 from pipeline import journal
+from pipeline.findings import Finding, Look, first_run
 from pipeline.lists import current
+from pipeline.outside import databases, spark, tracking
 from serving import customers
 from serving.holder import key_from_environment
 from serving.manifest import SIGNATURE
 from serving.publication import current_directory, current_release, history
 from serving.release import open_release
-from warehouse.databases import Database
 from warehouse.erasures import Tombstones
 from warehouse.errors import RepriseError
 from warehouse.manifest import ANEW
-from warehouse.starting import NEEDED
 from warehouse.store import Store
 from warehouse.workspace import Workspace, holder
 
 LEAST_FREE_BYTES = 2 * 2**30
-_REVISION = re.compile(r"""^(revision|down_revision)(?:: [^=]+)? = ["'](\w+)["']""", re.MULTILINE)
-_AWAY = "Move it away; a new one is made."
 STALE = timedelta(days=7)
 _CLOCK_ALLOWANCE = timedelta(minutes=5)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at: whether it is well, and what to do where it is not."""
-
-    what: str
-    state: Literal["ok", "warning", "broken"]
-    found: str
-    todo: str = ""
-
-
-@dataclass(frozen=True)
-class Look:
-    """One thing that is looked at, and what can be found wrong with it."""
-
-    what: str
-    finds: str
-    look: Callable[[Workspace, datetime], Iterator[Finding]]
 
 
 def examine(workspace: Workspace, now: datetime) -> list[Finding]:
@@ -86,9 +59,10 @@ def looks() -> tuple[Look, ...]:
         Look(
             "databases",
             "a source that cannot be reached or read, or whose secret is not in the environment",
-            _databases,
+            databases,
         ),
         Look("store", "a torn pointer or manifest, a damaged file, a format of another version", _store),
+        Look("engine", "Spark that cannot be used: no pyspark, no Java 17 or 21, a server that does not answer", spark),
         Look("stale data", f"nothing newer than {STALE.days} days", _stale),
         Look("erasures", "an erasure that was interrupted, a damaged list of the erased", _erasures),
         Look(
@@ -96,7 +70,11 @@ def looks() -> tuple[Look, ...]:
         ),
         Look("runs", "a damaged note of a finished run", _runs),
         Look("audiences", "a rule that cannot be read, or names a field the release lacks", _audiences),
-        Look("tracking", "mlflow.db locked, damaged, or of an older or newer version of MLflow", _tracking),
+        Look(
+            "tracking",
+            "mlflow.db locked, damaged, or of another version of MLflow; a server that does not answer, runs that wait",
+            tracking,
+        ),
         Look("suppression", "a list that is missing, empty, too old, from the future, or cannot be read", _suppression),
         Look("port", "the port of the service is taken", _port),
         Look("lock", "another command is at work here", _lock),
@@ -145,19 +123,6 @@ def _clock(workspace: Workspace, now: datetime) -> Iterator[Finding]:
         )
     else:
         yield Finding("clock", "ok", f"it is {now:%Y-%m-%d %H:%M} UTC")
-
-
-def _databases(workspace: Workspace, _: datetime) -> Iterator[Finding]:
-    for table, settings in workspace.settings.tables.items():
-        if settings.source is None:
-            continue
-        try:
-            with Database.at(settings.source, workspace.root).session(read_only=True) as cursor:
-                cursor.execute("select 1")
-        except RepriseError as error:
-            yield Finding("databases", "broken", f"{table}: {error.message}", error.hint or "")
-        else:
-            yield Finding("databases", "ok", f"{table}: {settings.source} answers")
 
 
 def _files(workspace: Workspace, _: datetime) -> Iterator[Finding]:
@@ -215,18 +180,9 @@ def _erasures(workspace: Workspace, _: datetime) -> Iterator[Finding]:
         yield Finding("erasures", "ok", f"{len(begun)} erasures, all of them done")
 
 
-def _first_run(workspace: Workspace) -> str:
-    """What to do where nothing has run yet."""
-    if NEEDED & workspace.settings.tables.keys():
-        return "reprise run"
-    return (
-        "Name files under [tables.orders], [tables.events] or [tables.labels] in reprise.toml; a run needs one of them."
-    )
-
-
 def _release(workspace: Workspace, _: datetime) -> Iterator[Finding]:
     if current_release(workspace.releases) is None:
-        yield Finding("release", "warning", "nothing has been published yet", _first_run(workspace))
+        yield Finding("release", "warning", "nothing has been published yet", first_run(workspace))
         return
     folder, key = current_directory(workspace.releases), key_from_environment()
     release = open_release(folder, key)
@@ -257,54 +213,6 @@ def _audiences(workspace: Workspace, _: datetime) -> Iterator[Finding]:
             yield Finding("audiences", "broken", f"{name}: {told}", "Correct its rule in reprise.toml.")
         else:
             yield Finding("audiences", "ok", f"{name}: its rule holds")
-
-
-def _tracking(workspace: Workspace, _: datetime) -> Iterator[Finding]:
-    if not workspace.tracking_uri.startswith("sqlite:///"):
-        yield Finding("tracking", "ok", f"runs are logged to {workspace.tracking_uri}")
-        return
-    path = workspace.tracking_uri.removeprefix("sqlite:///")
-    if not os.path.exists(path):
-        yield Finding("tracking", "warning", "no run has been logged yet", _first_run(workspace))
-        return
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=3)) as connection:
-            told = connection.execute("pragma quick_check").fetchone()[0]
-            version = connection.execute("select version_num from alembic_version").fetchone()[0]
-            runs = connection.execute("select count(*) from runs").fetchone()[0]
-    except sqlite3.Error as error:
-        locked = "locked" in str(error)
-        todo = "Wait until the other process has ended." if locked else _AWAY
-        yield Finding("tracking", "broken", f"mlflow.db cannot be read ({error})", todo)
-        return
-    if told != "ok":
-        yield Finding("tracking", "broken", f"mlflow.db is damaged ({told})", _AWAY)
-        return
-    latest, known = _tracking_versions()
-    if version not in known:
-        yield Finding("tracking", "broken", "mlflow.db is of a newer version of MLflow", "Install that version again.")
-    elif version != latest:
-        todo = f"Copy mlflow.db, then run `mlflow db upgrade {workspace.tracking_uri}`."
-        yield Finding("tracking", "broken", "mlflow.db is of an older version of MLflow", todo)
-    else:
-        yield Finding("tracking", "ok", f"{runs} runs in mlflow.db")
-
-
-def _tracking_versions() -> tuple[str, frozenset[str]]:
-    """The version of the database that the installed MLflow writes, and those it can bring up to it.
-
-    Its migrations are read as text: to import them takes seconds.
-    """
-    found = importlib.util.find_spec("mlflow")
-    folders = [Path(folder) for folder in (found.submodule_search_locations if found else None) or ()]
-    after: dict[str, str | None] = {}
-    for folder in folders:
-        for path in (folder / "store" / "db_migrations" / "versions").glob("*.py"):
-            told = dict(_REVISION.findall(path.read_text(encoding="utf-8")))
-            if "revision" in told:
-                after[told["revision"]] = told.get("down_revision")
-    latest = after.keys() - set(after.values())
-    return next(iter(latest), ""), frozenset(after)
 
 
 def _suppression(workspace: Workspace, now: datetime) -> Iterator[Finding]:

@@ -221,6 +221,7 @@ class _Log:
     @property
     def run(self) -> str:
         found = self._asked.result().run_id
+        assert found is not None, "a run that is left open never waits"
         if found != self._study.run:
             self._study.run = found
         return found
@@ -268,7 +269,7 @@ class Attempt:
         return {"as_of": self.as_of, "experiment": self.experiment, "trained": self.rows}
 
     def lines(self) -> list[str]:
-        told = [f"{row['model']}: {row['version']} (run {row['mlflow_run']}). {row['why']}" for row in self.rows]
+        told = [f"{row['model']}: {row['version']} ({_run(row)}). {row['why']}" for row in self.rows]
         promote = 'to make one serve: reprise models promote VERSION --reason "why"'
         return [*told, f"logged under {self.experiment}; what serves is as before; {promote}"]
 
@@ -303,11 +304,15 @@ def train(
         told = "; ".join(str(each) for each in report.absent) or f"{target} is one minus another target"
         raise NotReadyError(f"Nothing was trained: {told}")
     rows = [
-        {**teaching.row(each), "version": each.model.version, "mlflow_run": report.runs[each.model.version],
+        {**teaching.row(each), "version": each.model.version, "mlflow_run": report.runs.get(each.model.version),
          "serves": None, "would_promote": each.promoted, "promoted": False}
         for each in report.trained
     ]  # fmt: skip
     return Attempt(loaded.as_of, name, rows)
+
+
+def _run(row: Mapping[str, Any]) -> str:
+    return f"run {row['mlflow_run']}" if row["mlflow_run"] else "its run waits for the tracking server"
 
 
 def _typed(text: str) -> tuple[str, Any]:

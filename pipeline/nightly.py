@@ -110,10 +110,14 @@ def run(
         before = journal.finished(workspace, loaded.as_of)
         if before and not replace:
             journal.refuse_changed_settings(before, workspace)
-        if before and not retrain and (kept := _kept(workspace, before, data, settings, watch)):
+        kept = _kept(workspace, before, data, settings, watch) if before and not retrain else None
+        due = kept is None and (retrain or teaching.due(workspace, loaded.as_of))
+        if not due:
+            teaching.send_waiting(workspace, watch.step)
+        if kept:
             return _told(loaded, kept, watch, already_done=True)
         trained = []
-        if retrain or teaching.due(workspace, loaded.as_of):
+        if due:
             trained = teaching.train(loaded, None, progress, watch.step)
         else:
             watch.step(f"training is not due (every {workspace.settings.training.retrain_every} days)")
@@ -246,7 +250,7 @@ def features_at(
     """Features of everyone as of a date."""
     with workspace.lock("run"):
         loaded, _ = load(workspace, as_of, loaded_at, progress)
-        return loaded.as_of, loaded.snapshots.features(loaded.as_of)
+        return loaded.as_of, loaded.snapshots.everything(loaded.as_of)
 
 
 def score_now(

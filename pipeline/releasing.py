@@ -69,7 +69,7 @@ def publish_release(
     models = serving_models(workspace)
     if not models:
         raise NotReadyError("There is no model to score with.", hint="Run `reprise run`, or `reprise train` first.")
-    features = snapshots.features(as_of)
+    features = snapshots.everything(as_of)
     scores = _scored(source, snapshots, models, features, as_of, name)
     suggested = suggestions.suggest_all(workspace, source, as_of, name, features.column("entity_id"), progress)
     known = cards(workspace, models)
@@ -86,7 +86,7 @@ def publish_release(
         recommender=suggested.recommender,
         tables={**tables_known(source, as_of), **own_tables(source, as_of)},
         own=source.own,
-        populations={name: held.sort_by("item_id") for name, held in source.population_tables(as_of).items()},
+        populations={name: t.sort_by(t.column_names[0]) for name, t in source.population_tables(as_of).items()},
         absent=[*absent, *([suggested.absent] if suggested.absent else [])],
         fields=[*fields(f for f in FEATURES if f.is_segment and f.name in features.column_names).values()],
         cards=known,

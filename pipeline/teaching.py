@@ -13,6 +13,7 @@ from pipeline import journal, suggestions
 from pipeline.opening import Loaded
 from training import recommender_runs
 from training.cards import PROTOCOLS
+from training.outbox import Outbox
 from training.propensity import Trained
 from training.registry import Registry
 from training.tracking import Tracker, prepare
@@ -72,7 +73,7 @@ def train(
 ) -> list[Row]:
     """Trains every declared target and the recommender, or `only` one of them; rows say what was learnt."""
     rows: list[Row] = []
-    with tracker or prepare(loaded.workspace) as open_tracker, ThreadPoolExecutor(1) as beside:
+    with tracker or prepare(loaded.workspace, patient=True) as open_tracker, ThreadPoolExecutor(1) as beside:
         recommender = beside.submit(_recommender, loaded, open_tracker) if only in (None, RECOMMEND) else None
         if only != RECOMMEND:
             report = loaded.trainer.train_all(loaded.as_of, open_tracker, only=only, who=WHO)
@@ -85,8 +86,16 @@ def train(
         if recommender is not None:
             rows.append(recommender.result())
             step(f"recommend: {rows[-1]['why']}")
-    step("logged to MLflow")
+    step(open_tracker.told())
     return rows
+
+
+def send_waiting(workspace: Workspace, step: Callable[[str], None]) -> None:
+    """Sends the runs that a dead tracking server has not had yet; nothing where none wait."""
+    if Outbox(workspace.root).waiting():
+        with prepare(workspace, patient=True) as tracker:
+            pass
+        step(tracker.told())
 
 
 def row(trained: Trained) -> Row:

@@ -2,8 +2,7 @@
 # Makes .venv from the locks. On an empty Debian it installs the two system packages it needs itself, where it may.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-say() { printf '%s\n' "$*" >&2; }
+. requirements/system.sh
 
 python=""
 for candidate in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
@@ -17,16 +16,7 @@ done
 missing=()
 "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || missing+=(python3-venv)
 "$python" -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' >/dev/null 2>&1 || missing+=(libgomp1)
-if [ "$(uname -s)" = Linux ] && [ "${#missing[@]}" -gt 0 ]; then
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        say "installing system packages: ${missing[*]}"
-        apt-get update -qq >&2
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
-    else
-        say "Reprise needs system packages: ask an administrator for 'apt-get install ${missing[*]}' and run again."
-        exit 1
-    fi
-fi
+[ "${#missing[@]}" = 0 ] || system_packages "Reprise needs system packages: ask an administrator, then run again:" "${missing[@]}"
 
 say "making .venv with $("$python" --version)"
 rm -rf .venv

@@ -74,6 +74,7 @@ def read_lines(release: Release, orders: Sequence[Line], events: Sequence[Line],
         acts=settings.activity.acts,
         static=frozenset(name for name, table in settings.tables.items() if table.static),
         own=release.own,
+        lapsed_after=settings.lifecycle.lapsed_after_periods,
     )
     return Lines(
         source,

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from features import rules
 from features.building import build_features
+from features.catalogue import families_of
 from features.source import Source
 from serving.complements import Complement, Key, Model, base_models
 from serving.raw_lines import Line, read_lines
@@ -143,7 +144,13 @@ def _column(features: pa.Table, name: str) -> npt.NDArray[np.float64]:
 
 def score_source(release: Release, as_of: date, source: Source) -> pa.Table:
     """Long scores of everybody a source of rows has seen before `as_of`, percentiles read against the release."""
-    features = build_features(source, as_of)
+    named = {
+        name
+        for model in release.models.values()
+        for name in (*model.columns, *rules.fields_of(rules.parse(model.population)))
+    }
+    families = [*families_of({*named, _ORDERS, _ACTS}), *source.own.families]
+    features = build_features(source, as_of, families=families)
     return score(release.models, features, as_of=as_of, release=release.id, reference=release.scores.reference)
 
 

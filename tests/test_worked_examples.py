@@ -82,3 +82,8 @@ def test_sources(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHOP_DB", postgres)
     follow("sources.md", tmp_path, capfd)
+
+
+def test_growth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("growth.md", tmp_path, capfd)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 MODEL_FOLDER = "model"
+KEY = "reprise.record"
 REQUIREMENTS = ("lightgbm", "numpy", "pyarrow", "pandas", "scipy")
 
 
@@ -39,11 +40,20 @@ class Recorder:
         return self.experiments[name]
 
     def log(self, record: dict[str, Any]) -> dict[str, Any]:
-        """One run: params, metrics and tags in one request, then its files, then its registered model."""
+        """One run: params, metrics and tags in one request, then its files, then its registered model.
+
+        A record that was sent before goes on where it stopped, as far as the server holds it.
+        """
         from mlflow.entities import Metric, Param, RunTag
 
-        run = self._known(record["run_id"]) or self.client.create_run(
-            self._experiment(record["experiment"]), run_name=record["run_name"]
+        experiment = self._experiment(record["experiment"])
+        begun = self._begun(record, experiment) if record["again"] else None
+        if begun is not None and begun.info.status == "FINISHED":
+            return {"run_id": begun.info.run_id, "model_version": self._registered(record, begun)}
+        run = (
+            begun
+            or self._known(record["run_id"])
+            or self.client.create_run(experiment, record["at"], self._key(record), record["run_name"])
         )
         run_id, now = run.info.run_id, int(time.time() * 1000)
         try:
@@ -64,8 +74,10 @@ class Recorder:
                 self.client.log_artifacts(run_id, folder)
             held = record["model_files"] or record["model_texts"]
             model_version = self._register(record, run) if record["model_name"] and held else None
-        except BaseException:
-            self.client.set_terminated(run_id, "FAILED")
+        except Exception as error:
+            # A server that is gone would only be waited for once more.
+            if _refused(error):
+                self.client.set_terminated(run_id, "FAILED")
             raise
         if record["running"]:
             self.client.update_run(run_id, "RUNNING")
@@ -92,10 +104,27 @@ class Recorder:
                 raise
             return None
 
+    def _key(self, record: dict[str, Any]) -> dict[str, str]:
+        """The tag by which a record's run is found again; none where records never wait."""
+        return {KEY: record["key"]} if record["key"] else {}
+
+    def _begun(self, record: dict[str, Any], experiment: str) -> Any:
+        """The run that an earlier attempt at the same record has made."""
+        return next(
+            iter(self.client.search_runs([experiment], f"tags.`{KEY}` = '{record['key']}'", max_results=1)), None
+        )
+
+    def _registered(self, record: dict[str, Any], run: Any) -> str | None:
+        """The version of a model that was registered from a run."""
+        found = self.client.search_model_versions(f"run_id = '{run.info.run_id}'")
+        return next((str(each.version) for each in found if each.name == record["model_name"]), None)
+
     def _register(self, record: dict[str, Any], run: Any) -> str:
         from mlflow.exceptions import MlflowException
 
         name = record["model_name"]
+        if record["again"] and (there := self._registered(record, run)):
+            return there
         try:
             self.client.create_registered_model(name)
         except MlflowException as error:
@@ -152,6 +181,7 @@ def _describe_model(folder: Path, files: Path, run_id: str) -> None:
     described.add_flavor(
         "python_function", loader_module="training.mlflow_model", data="data", env={"virtualenv": "python_env.yaml"}
     )
+    _show_example(described, folder, files / "example.json")
     described.save(str(folder / "MLmodel"))
     pins = [f"{name}=={version(name)}" for name in REQUIREMENTS]
     (folder / "requirements.txt").write_text("\n".join(pins) + "\n", encoding="utf-8")
@@ -172,6 +202,22 @@ def _signature(file: Path) -> Any:
     return ModelSignature(Schema(columns), Schema([ColSpec("double")]))
 
 
+def _show_example(described: Any, folder: Path, file: Path) -> None:
+    """The made-up row beside the model, in the form in which MLflow keeps an input example, and marked as made up."""
+    if not file.is_file():
+        return
+    example = json.loads(file.read_text(encoding="utf-8"))
+    names, values = list(example["row"]), list(example["row"].values())
+    split = {"columns": names, "data": [values]}
+    shown = {"input_example.json": split, "serving_input_example.json": {"dataframe_split": split}}
+    _write(folder, {name: json.dumps(told, ensure_ascii=False) for name, told in shown.items()})
+    described.saved_input_example_info = {
+        "artifact_path": "input_example.json", "serving_input_path": "serving_input_example.json",
+        "type": "dataframe", "pandas_orient": "split",
+    }  # fmt: skip
+    described.metadata = {**(described.metadata or {}), "input_example": example["made_up"]}
+
+
 def _describe_recipe(folder: Path, texts: dict[str, str], run_id: str) -> None:
     """Texts beside an `MLmodel` of a flavor of our own: what they tell of is made again from data, not opened."""
     from mlflow.models import Model
@@ -189,6 +235,16 @@ def _write(folder: Path, texts: dict[str, str]) -> None:
         file.write_text(text, encoding="utf-8")
 
 
+def _refused(error: BaseException) -> bool:
+    """Whether the store did answer, and would not: by MLflow's codes, a request that is wrong or not allowed."""
+    from mlflow.exceptions import MlflowException
+
+    if not isinstance(error, MlflowException):
+        return False
+    status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
+    return 400 <= status < 500
+
+
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:500].rstrip(".") or type(error).__name__
 
@@ -203,7 +259,7 @@ def main(uri: str, artifact_folder: str = "") -> None:
         try:
             told = do()
         except Exception as error:
-            told = {"error": _one_line(error)}
+            told = {"error": _one_line(error), "refused": _refused(error)}
         answers.write(json.dumps(told) + "\n")
         answers.flush()
         return "error" not in told

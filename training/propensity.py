@@ -21,6 +21,7 @@ from models.propensity import PropensityModel
 from training import gates
 from training.candidates import Fitted, Matrix, fit_rule
 from training.evaluation.propensity import auc
+from training.examples import EXAMPLE_FILE, MADE_UP, Value, usual
 from training.gates import LeakCheck, Verdict
 from training.judging import CHAMPION, TREES, Judged, cross_fitted, judge
 from training.levels import Level, forecast
@@ -41,16 +42,18 @@ INPUTS_FILE = "inputs.json"
 
 @dataclass(frozen=True)
 class Made:
-    """A refitted model and the recipe it was made by."""
+    """A refitted model, the recipe it was made by, and a made-up row of what it reads."""
 
     model: PropensityModel
     recipe: Recipe
+    example: Mapping[str, Value]
 
     def write(self, folder: Path, inputs: Mapping[str, Any]) -> None:
-        """The files of a version: the model, its recipe, and what it was made from."""
+        """The files of a version: the model, its recipe, what it was made from, and an example of a row."""
         self.model.save(folder)
         write_text(folder / RECIPE_FILE, _json(self.recipe.to_json()))
         write_text(folder / INPUTS_FILE, _json(inputs))
+        write_text(folder / EXAMPLE_FILE, _json({"made_up": MADE_UP, "row": self.example}))
 
 
 @dataclass(frozen=True)
@@ -195,25 +198,27 @@ class _Refit:
         """Trees of the chosen number on all closed cutoffs, calibrated on predictions cross-fitted by customer."""
         rows = self._rows(recipe.max_rows)
         fitted, calibration = cross_fitted(Matrix(rows, recipe, self.horizon), rounds)
-        return self._made(recipe, fitted, calibration, float(rows.y.mean()))
+        return self._made(recipe, fitted, calibration, rows)
 
     def rule(self, recipe: Recipe) -> Made:
         """A rule with its map fitted on all closed cutoffs."""
         assert recipe.rule is not None
         rows = self._rows(recipe.max_rows)
         fitted = fit_rule(recipe.rule, rows, self.horizon, recipe)
-        return self._made(recipe, fitted, Calibration(), float(rows.y.mean()))
+        return self._made(recipe, fitted, Calibration(), rows)
 
     def _rows(self, most_rows: int) -> Pool:
         return self.snapshots.pool(self.target, self.horizon, self.judged.protocol.closed, most_rows)
 
-    def _made(self, recipe: Recipe, fitted: Fitted, calibration: Calibration, base_rate: float) -> Made:
+    def _made(self, recipe: Recipe, fitted: Fitted, calibration: Calibration, rows: Pool) -> Made:
         key = hashlib.sha256(_json({**self.inputs, "made": recipe.to_json()}).encode()).hexdigest()[:6]
         version = f"{self.target.name}-{self.horizon}d-{self.as_of:%Y%m%d}-{key}"
         population = self.target.population(self.horizon)
         if self.level.applied:
             calibration = replace(calibration, shift=calibration.shift + self.level.shift)
-        return Made(fitted.model(self.target.name, self.horizon, version, population, base_rate, calibration), recipe)
+        base_rate = float(rows.y.mean())
+        model = fitted.model(self.target.name, self.horizon, version, population, base_rate, calibration)
+        return Made(model, recipe, usual(rows.table, model.columns))
 
 
 def leak_check(judged: Judged, seed: int) -> LeakCheck:

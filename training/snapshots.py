@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 import features
 from features import rules
 from features.building import build_features, encodings
-from features.catalogue import by_name
+from features.catalogue import by_name, families_of, modelled_families
 from features.labels import labels_of
 from features.outcomes import outcome_counts
 from features.source import Source
@@ -40,6 +40,8 @@ from warehouse.workspace import Workspace
 
 KEPT_BYTES = 512 * 2**20
 FOLDS = 5
+_Key = tuple[date, frozenset[str] | None, bool]
+"""A cutoff; the families that were built as of it, None for all; whether of those alone who are learnt from."""
 COUNTED_BY = {"items", "categories", "channels", "min_amount"}
 """The settings of a target that decide what is counted; targets that differ in others share their labels."""
 
@@ -150,13 +152,13 @@ class Snapshots:
         self.fingerprint = fingerprint
         self.progress = progress
         self._folder = self._fresh_folder(workspace.snapshots, fingerprint) if workspace else None
-        self._tables: dict[tuple[date, bool], pa.Table] = {}
+        self._tables: dict[_Key, pa.Table] = {}
         self.known: date | None = None
         self._hits: dict[tuple[date | None, date, int, str, str], pa.ChunkedArray] = {}
-        self._samples: dict[_Asked, Sample] = {}
-        self._counts: dict[_Asked, tuple[int, int]] = {}
+        self._samples: dict[_Question, Sample] = {}
+        self._counts: dict[_Question, tuple[int, int]] = {}
         self._lock = RLock()
-        self._building: dict[tuple[date, bool], Lock] = {}
+        self._building: dict[_Key, Lock] = {}
 
     @staticmethod
     def _fresh_folder(root: Path, fingerprint: str) -> Path:
@@ -170,14 +172,26 @@ class Snapshots:
         return folder
 
     def features(self, as_of: date) -> pa.Table:
-        """One row per entity seen before `as_of`, sorted by `entity_id`; built once."""
-        return self._once((as_of, False))
+        """What models may read of each entity seen before `as_of`, a row each, sorted by `entity_id`; built once."""
+        return self._built((as_of, self._modelled, False))
 
     def learnt_from(self, as_of: date) -> pa.Table:
         """The rows of `features(as_of)` of the customers that are learnt from; nobody else's are built."""
-        return self._once((as_of, self.learning is not self.source))
+        return self._built((as_of, self._modelled, self._some))
 
-    def _once(self, key: tuple[date, bool]) -> pa.Table:
+    def everything(self, as_of: date) -> pa.Table:
+        """The rows of `features(as_of)` with every feature there is, those that models do not read among them."""
+        return self._built((as_of, None, False))
+
+    @property
+    def _modelled(self) -> frozenset[str]:
+        return frozenset({*modelled_families(), *self.source.own.families})
+
+    @property
+    def _some(self) -> bool:
+        return self.learning is not self.source
+
+    def _built(self, key: _Key) -> pa.Table:
         with self._lock:
             if key in self._tables:
                 return self._tables[key]
@@ -185,17 +199,24 @@ class Snapshots:
         with building:
             found = self._tables.get(key)
             if found is None:
-                found = self._read_or_build(*key)
+                found = self._read_or_build(key)
                 with self._lock:
                     self._keep(key, found)
             return found
 
     def file(self, as_of: date) -> Path:
-        """The Parquet file of `features(as_of)`; only with a workspace."""
-        self.features(as_of)
-        if self._folder is None:
+        """The Parquet file of `everything(as_of)`; only with a workspace."""
+        self.everything(as_of)
+        path = self._path((as_of, None, False))
+        if path is None:
             raise RepriseError("Snapshots without a workspace have no files.")
-        return self._folder / _file_name(as_of, False)
+        return path
+
+    def _path(self, key: _Key) -> Path | None:
+        as_of, families, some = key
+        told = "all" if families is None else hashlib.sha256(" ".join(sorted(families)).encode()).hexdigest()[:8]
+        told += "-learnt-from" if some else ""
+        return self._folder / f"{as_of.isoformat()}-{told}.parquet" if self._folder else None
 
     def prepare(self, cutoffs: Iterable[date], threads: int) -> None:
         """Builds what is learnt from at several cutoffs, as many at once as there are threads; it is on disk then."""
@@ -203,18 +224,19 @@ class Snapshots:
             for _ in workers.map(self.learnt_from, sorted(set(cutoffs))):
                 pass
 
-    def _read_or_build(self, as_of: date, some: bool) -> pa.Table:
-        path = self._folder / _file_name(as_of, some) if self._folder else None
+    def _read_or_build(self, key: _Key) -> pa.Table:
+        as_of, families, some = key
+        path = self._path(key)
         if path is not None and path.exists():
             return pq.read_table(path)
         self.progress(f"features as of {as_of}", 0)
-        table = build_features(self.learning if some else self.source, as_of)
+        table = build_features(self.learning if some else self.source, as_of, families=families)
         if path is not None:
             with atomic_file(path) as temporary:
                 pq.write_table(table, temporary, compression="zstd", **encodings(table.column_names))
         return table
 
-    def _keep(self, key: tuple[date, bool], table: pa.Table) -> None:
+    def _keep(self, key: _Key, table: pa.Table) -> None:
         while self._tables and sum(t.nbytes for t in self._tables.values()) + table.nbytes > KEPT_BYTES:
             self._tables.pop(next(iter(self._tables)))
         self._tables[key] = table
@@ -230,7 +252,17 @@ class Snapshots:
     def population(self, target: Target, horizon: int, as_of: date) -> pa.Table:
         """The rows of features of those learnt from whom the question is asked about on that day."""
         table = self.learnt_from(as_of)
-        return table.filter(pa.array(rules.evaluate(rules.parse(target.population(horizon)), table)))
+        rule = rules.parse(target.population(horizon))
+        return table.filter(pa.array(rules.evaluate(rule, self._asked(table, as_of, rules.fields_of(rule)))))
+
+    def _asked(self, table: pa.Table, as_of: date, names: Iterable[str]) -> pa.Table:
+        """The features of a cutoff, and beside them those that only a rule reads; their families are built for it."""
+        absent = [name for name in names if name not in table.column_names]
+        if families := frozenset(families_of(absent)):
+            beside = self._built((as_of, families, self._some))
+            for name in set(absent) & set(beside.column_names):
+                table = table.append_column(name, beside[name])
+        return table
 
     def as_known(self, day: date) -> Snapshots:
         """The same customers, with labels as far as they had been recorded before that day."""
@@ -304,13 +336,8 @@ class Snapshots:
         return self._samples[key]
 
 
-_Asked = tuple[date | None, date, int, Target]
+_Question = tuple[date | None, date, int, Target]
 """A sample by what it is of: the day on which labels are known, the cutoff, the horizon, the target."""
-
-
-def _file_name(as_of: date, some: bool) -> str:
-    """Where features of a cutoff are kept: of everybody, or of those who are learnt from."""
-    return f"{as_of.isoformat()}{'-learnt-from' if some else ''}.parquet"
 
 
 def attributes_alone(columns: Iterable[str], source: Source) -> list[str]:

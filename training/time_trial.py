@@ -13,6 +13,7 @@ import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from features.building import build_features
+from features.catalogue import families_of
 from features.source import FramesSource, Relation, Source
 from warehouse.clock import instant
 from warehouse.contracts import CONTRACTS
@@ -35,7 +36,10 @@ def changed_rows(source: Source, as_of: date, table: pa.Table) -> tuple[int, int
     if items is not None:
         frames["items"] = _before("items", _read(items), cutoff, source)
     frames |= source.population_tables(as_of)
-    alone = build_features(FramesSource(frames, source.time_zone, source.acts, source.static, own=source.own), as_of)
+    few = FramesSource(
+        frames, source.time_zone, source.acts, source.static, own=source.own, lapsed_after=source.lapsed_after
+    )
+    alone = build_features(few, as_of, families=[*families_of(table.column_names), *source.own.families])
     position = pc.index_in(alone.column("entity_id"), value_set=table.column("entity_id"))
     found = np.asarray(position.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
     with_later = table.take(pc.drop_null(position))

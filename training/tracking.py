@@ -6,42 +6,31 @@ it likes: none of that reaches the caller. What crosses the line is JSON (`mlflo
 
 from __future__ import annotations
 
-import errno
-import json
 import math
-import os
-import selectors
 import shutil
 import sqlite3
-import subprocess
 import sys
-import tempfile
+import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+from training.mlflow_line import USER, Line, RefusedError, shown
+from training.outbox import FOLDER, Outbox
 from warehouse.errors import RepriseError
-from warehouse.files import atomic_file, explained
+from warehouse.files import atomic_file
 from warehouse.workspace import Workspace
 
 Alias = Literal["champion", "challenger"]
-SECONDS_FOR_START = 120.0
-SECONDS_FOR_ANSWER = 60.0
 SECONDS_FOR_SERVER = 3.0
-ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "3",
-    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
 
 TEMPLATE = Path(sys.prefix) / "mlflow-empty.db"
 """An empty store of the installed MLflow, where the installation has made one (`requirements/install.sh`)."""
@@ -81,9 +70,9 @@ class Record:
 
 @dataclass(frozen=True)
 class Logged:
-    """Where a record went."""
+    """Where a record went; nowhere yet where the server did not take it and it waits."""
 
-    run_id: str
+    run_id: str | None
     model_version: str | None
 
 
@@ -91,58 +80,64 @@ class Tracker:
     """A connection to the tracking store of a workspace. Opening it returns at once; the first answer may take
     seconds. Use it as a context manager: leaving it waits until everything is logged, and raises what went wrong.
 
-    Every failure is a `RepriseError` that names the URI. A server that cannot be reached is told within seconds.
+    Every failure is a `RepriseError` that names the URI; a server that cannot be reached is told within seconds. What a
+    server does not take is kept in the workspace (`outbox`), so that its failing costs no run: it is sent, before
+    anything else, the next time a tracker is opened. A `patient` tracker of a dead server keeps everything.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, patient: bool = False) -> None:
         self.uri = workspace.tracking_uri
-        self._check_store()
+        self._workspace = workspace
+        local = self.uri.startswith("sqlite:")
+        self._outbox = None if local else Outbox(workspace.root)
+        self._away: RepriseError | None = None
+        self._why: RepriseError | None = None
+        self._sent = 0
+        try:
+            check_store(self.uri)
+        except RepriseError as error:
+            if not patient or self._outbox is None:
+                raise
+            self._away = self._why = error
         _from_template(self.uri)
-        local = workspace.root / "mlflow-artifacts" if self.uri.startswith("sqlite:") else None
-        self._told = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-        roots = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "training.mlflow_process", self.uri, str(local or "")],
-            env={**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, roots))},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._told,
-            text=True,
-            encoding="utf-8",
-        )
         self._line = ThreadPoolExecutor(1, "mlflow")
-        self._ready = self._line.submit(self._answer, SECONDS_FOR_START)
-        self._waiting: list[Future[Any]] = [self._ready]
+        self._waiting: list[Future[Any]] = []
+        self._process: Line | None = None
+        if self._away is None:
+            self._process = Line(self.uri, workspace.root / "mlflow-artifacts" if local else None)
+            self._waiting.append(self._line.submit(self._begin, self._process))
 
     def log(self, record: Record) -> Future[Logged]:
         """Queues a record; the future gives where it went."""
-        asked = self._line.submit(self._logged, record.to_json())
+        job = record.to_json() | {"at": int(time.time() * 1000), "again": False}
+        asked = self._line.submit(self._logged, job | {"key": uuid.uuid4().hex if self._outbox else None})
         self._waiting.append(asked)
         return asked
 
-    def _logged(self, record: dict[str, Any]) -> Logged:
-        return Logged(**self._ask({"do": "log", "record": record}))
+    def told(self) -> str:
+        """Where everything went, in one line for people; to be asked after leaving the tracker."""
+        waiting = len(self._outbox.waiting()) if self._outbox else 0
+        logged = "logged to MLflow" + (f", with {self._sent} runs that had waited" if self._sent else "")
+        if not waiting:
+            return logged
+        why = self._why.message if self._why else "another command is sending them."
+        return f"{waiting} runs wait in {FOLDER}/ for MLflow, and are sent by the next training or run: {why}"
 
     def alias(self, model_name: str, model_version: str, alias: Alias) -> None:
         """Moves an alias of a registered model to one of its versions."""
-        job = {"do": "alias", "name": model_name, "version": model_version, "alias": alias}
-        self._line.submit(self._ask, job).result()
+        self._do({"do": "alias", "name": model_name, "version": model_version, "alias": alias})
 
     def read(self, run_id: str, artifact: str) -> str:
         """The text of one artifact of a run."""
-        return str(
-            self._line.submit(self._ask, {"do": "read", "run_id": run_id, "artifact": artifact}).result()["text"]
-        )
+        return str(self._do({"do": "read", "run_id": run_id, "artifact": artifact})["text"])
 
     def describe(self, run_id: str) -> dict[str, Any]:
         """A run's `status`, `experiment`, `params`, `metrics`, `tags`, and `versions`: [name, number] of its models."""
-        found: dict[str, Any] = self._line.submit(self._ask, {"do": "describe", "run_id": run_id}).result()
-        return found
+        return self._do({"do": "describe", "run_id": run_id})
 
     def fetch(self, run_id: str, artifact: str, folder: Path) -> None:
         """Copies a folder of a run's artifacts into `folder`, which is there already."""
-        job = {"do": "fetch", "run_id": run_id, "artifact": artifact, "folder": str(folder)}
-        self._line.submit(self._ask, job).result()
+        self._do({"do": "fetch", "run_id": run_id, "artifact": artifact, "folder": str(folder)})
 
     def close(self) -> None:
         """Waits until everything is logged and ends the process; raises the first failure."""
@@ -154,15 +149,8 @@ class Tracker:
 
     def _end(self) -> None:
         self._line.shutdown(wait=False, cancel_futures=True)
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe:
-                pipe.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._told.close()
+        if self._process is not None:
+            self._process.end()
 
     def __enter__(self) -> Tracker:
         return self
@@ -171,62 +159,80 @@ class Tracker:
         if kind is None:
             self.close()
         else:
-            self._process.kill()
+            if self._process is not None:
+                self._process.kill()
             self._end()
 
+    def _begin(self, process: Line) -> None:
+        """Waits for the process, then sends what waits from earlier."""
+        try:
+            process.ready()
+        except RepriseError as error:
+            self._away = self._why = error
+            if self._outbox is None:
+                raise
+            return
+        if self._outbox is not None and self._outbox.waiting():
+            # Refused where another command is sending just these.
+            with suppress(RepriseError), self._workspace.lock("tracking"):
+                self._send(self._outbox)
+
+    def _send(self, outbox: Outbox) -> None:
+        for kept in outbox.waiting():
+            try:
+                record = outbox.read(kept)
+            except RepriseError as error:
+                self._why = error
+                continue
+            if self._take(record) is not None:
+                outbox.drop(kept)
+                self._sent += 1
+
+    def _logged(self, record: dict[str, Any]) -> Logged:
+        # A run that is left open cannot wait: others are to be nested in it.
+        if self._outbox is None or record["running"]:
+            return Logged(**self._ask({"do": "log", "record": record}))
+        if (logged := self._take(record)) is not None:
+            return logged
+        self._outbox.keep(record)
+        return Logged(None, None)
+
+    def _take(self, record: dict[str, Any]) -> Logged | None:
+        """Where the server put a record; None where it did not, or is known not to answer."""
+        try:
+            return Logged(**self._ask({"do": "log", "record": record}))
+        except RefusedError as error:
+            self._why = error
+        except RepriseError as error:
+            self._away = self._why = error
+        return None
+
+    def _do(self, job: dict[str, Any]) -> dict[str, Any]:
+        return self._line.submit(self._ask, job).result()
+
     def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
-        self._ready.result()
-        try:
-            assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps(job) + "\n")
-            self._process.stdin.flush()
-        except (BrokenPipeError, ValueError) as error:
-            raise self._failure("its process ended") from error
-        return self._answer(SECONDS_FOR_ANSWER)
+        if self._away is not None or self._process is None:
+            raise self._away or RepriseError(f"MLflow at {shown(self.uri)} was not opened.")
+        return self._process.ask(job)
 
-    def _answer(self, seconds: float) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        with selectors.DefaultSelector() as waiting:
-            waiting.register(self._process.stdout, selectors.EVENT_READ)
-            if not waiting.select(seconds):
-                self._process.kill()
-                raise self._failure(f"no answer within {seconds:.0f} seconds")
-        line = self._process.stdout.readline()
-        if not line:
-            raise self._failure("its process ended")
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise self._failure(str(answer["error"]))
-        return answer
 
-    def _failure(self, why: str) -> RepriseError:
-        self._told.seek(0)
-        last = [line for line in self._told.read().splitlines() if line.strip() and " INFO " not in line][-1:]
-        told = f" It said: {last[0].strip()}" if last and "ended" in why else ""
-        if "disk is full" in why or "No space left" in why:
-            return explained(OSError(errno.ENOSPC, why), Path(self.uri.removeprefix("sqlite:///")))
-        return RepriseError(
-            f"MLflow at {self.uri} failed: {why}.{told}",
-            hint="Check [training] tracking_uri in reprise.toml. Published releases are served without MLflow.",
-        )
-
-    def _check_store(self) -> None:
-        """Tells a damaged local store, or a dead or hanging server, before any work is done for it."""
-        if self.uri.startswith("sqlite:///"):
-            _check_database(Path(self.uri.removeprefix("sqlite:///")))
-        if not self.uri.startswith(("http://", "https://")):
-            return
-        try:
-            urllib.request.urlopen(self.uri, timeout=SECONDS_FOR_SERVER).close()
-        except urllib.error.HTTPError:
-            return
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise RepriseError(
-                f"MLflow at {self.uri} cannot be reached: {reason}.",
-                hint="Start it, or correct [training] tracking_uri in reprise.toml. "
-                "Published releases are served without MLflow.",
-            ) from error
+def check_store(uri: str) -> None:
+    """Tells a damaged local store, or a dead or hanging server, before any work is done for it."""
+    if uri.startswith("sqlite:///"):
+        _check_database(Path(uri.removeprefix("sqlite:///")))
+    if not uri.startswith(("http://", "https://")):
+        return
+    try:
+        urllib.request.urlopen(USER.sub("//", uri), timeout=SECONDS_FOR_SERVER).close()
+    except urllib.error.HTTPError:
+        return
+    except (OSError, ValueError, HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise RepriseError(
+            f"MLflow at {shown(uri)} cannot be reached: {reason}.",
+            hint="Start it, or correct [training] tracking_uri in reprise.toml. "
+            "Published releases are served without MLflow.",
+        ) from error
 
 
 def _check_database(path: Path) -> None:
@@ -251,6 +257,6 @@ def _from_template(uri: str) -> None:
             shutil.copyfile(TEMPLATE, temporary)
 
 
-def prepare(workspace: Workspace) -> Tracker:
+def prepare(workspace: Workspace, patient: bool = False) -> Tracker:
     """Starts the tracking process, which imports MLflow and makes the database beside other work."""
-    return Tracker(workspace)
+    return Tracker(workspace, patient)

@@ -224,7 +224,7 @@ class Trainer:
             for t, h in pairs
             if (other := targets.complement_of(t, h, declared)) and ((other.name, h) in served or only)
         )
-        runs = {version: asked.result().run_id for version, asked in waiting.items()}
+        runs = {version: run for version, asked in waiting.items() if (run := asked.result().run_id)}
         return TrainingReport(tuple(trained), complements, tuple(absent), runs)
 
     def _side_by_side(

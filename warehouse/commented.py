@@ -17,6 +17,7 @@ from warehouse.contracts import CONTRACTS, EXTRA
 from warehouse.settings import (
     ActivitySettings,
     AudienceSettings,
+    LifecycleSettings,
     RecommendSettings,
     ServingSettings,
     Settings,
@@ -93,6 +94,7 @@ def sections(tables: Collection[str], said: Collection[str]) -> list[str]:
         act = {"outcome": "act", "population": "act_day_count_lifetime >= 1", "rule": "days_since_last_act <= 90"}
     shown: list[tuple[str, str, type[BaseModel], Mapping[str, Any]]] = [
         ("activity", "what counts as an act of a customer", ActivitySettings, {}),
+        ("lifecycle", "when a silent customer counts as gone", LifecycleSettings, {}),
         ("targets.my_target", "a question of your own; repurchase, churn … are built in and may be changed alike",
          TargetSettings, act),
         ("audiences.my_audience", "one more audience: reprise audience build my_audience", AudienceSettings, act),

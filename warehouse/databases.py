@@ -1,7 +1,7 @@
 """PostgreSQL and SQLite: where a database is, how it is opened, and how its errors are told.
 
 An address holds no password: `${NAME}` in it stands for an environment variable, and PostgreSQL's own ways (PGPASSWORD,
-.pgpass) work as well. What is told of an address is told without what the variables hold.
+.pgpass, PGCONNECT_TIMEOUT) work as well. What is told of an address is told without what the variables hold.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 from warehouse.casting import literal, quoted
 from warehouse.errors import RepriseError, UsageError
 
+SECONDS_TO_CONNECT = 10
 EXAMPLES = "postgresql://analyst@db.example/shop or sqlite:///shop.db"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}(\.[A-Za-z_][A-Za-z0-9_$]{0,62})?")
@@ -101,6 +102,8 @@ class Database:
         if self.kind == "postgresql":
             import adbc_driver_postgresql.dbapi as postgresql
 
+            # libpq waits for ever by itself; connect_timeout in the address goes before this.
+            os.environ.setdefault("PGCONNECT_TIMEOUT", str(SECONDS_TO_CONNECT))
             return postgresql.connect(self.uri)
         import adbc_driver_sqlite.dbapi as sqlite
 

@@ -199,7 +199,8 @@ def _stage_file(
     null_like: dict[str, int] = {}
     counted: dict[str, int] = {}
     problems: list[Problem] = []
-    with _reject_file(rejects / f"{contract.name}-{path.name}.csv", names) as reject:
+    refused = rejects / _reject_name(contract.name, given.name)
+    with _reject_file(refused, names) as reject:
         try:
             for batch in read_batches(path, policy, ids):
                 if erased:
@@ -237,7 +238,7 @@ def _stage_file(
     if extra:
         notes.append(f"columns not used: {', '.join(extra)}")
     if rejected and policy.on_problem == "quarantine":
-        notes.append(f"rejected rows are in store/rejects/{contract.name}-{path.name}.csv")
+        notes.append(f"rejected rows are in store/rejects/{refused.name}")
     return SourceFile(
         given.name,
         path.stat().st_size,
@@ -307,6 +308,13 @@ def _fatal(
             )
         )
     return fatal
+
+
+def _reject_name(table: str, source: str) -> str:
+    """What the rejected rows of a source are called: two of one name in two folders must not share a file."""
+    folder, name = Path(source).parent, Path(source).name
+    told = "" if folder == Path(".") else f"-{hashlib.sha256(source.encode()).hexdigest()[:8]}"
+    return f"{table}-{name}{told}.csv"
 
 
 @contextmanager

@@ -247,6 +247,14 @@ class ActivitySettings(_Section):
     )
 
 
+class LifecycleSettings(_Section):
+    """When a silent customer counts as gone."""
+
+    lapsed_after_periods: int = Field(
+        default=2, ge=1, le=120, description="Silent months (or weeks) after which a customer has lapsed."
+    )
+
+
 class Settings(_Section):
     """Everything a workspace declares."""
 
@@ -268,6 +276,7 @@ class Settings(_Section):
         default_factory=dict, json_schema_extra={"propertyNames": TABLE_NAMES}
     )
     activity: ActivitySettings = ActivitySettings()
+    lifecycle: LifecycleSettings = LifecycleSettings()
     targets: dict[Name, TargetSettings] = Field(default_factory=dict)
     training: TrainingSettings = TrainingSettings()
     recommend: RecommendSettings = RecommendSettings()

@@ -81,12 +81,18 @@ def session(engine: str, memory_limit: str = "1GB") -> SparkSession:
         return _OPENED[engine]
 
 
+def check(engine: str) -> str:
+    """What stands ready for an engine, in words, found in seconds and without a session; raises as `session` does."""
+    _needs_pyspark(engine)
+    if engine.startswith("sc://"):
+        show()
+        _channel(engine)
+        return "a server answers"
+    return f"Java {check_java()}"
+
+
 def _open(engine: str, memory_limit: str) -> SparkSession:
-    if importlib.util.find_spec("pyspark") is None:
-        raise NotReadyError(
-            f"The engine {_without_secrets(engine)} needs pyspark, which is not installed.",
-            hint='Install the extra: pip install "reprise-crm[spark]"; or set engine = "duckdb".',
-        )
+    _needs_pyspark(engine)
     show()
     # Nothing of ours passes through pandas on Spark: rows come and go as Arrow.
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas >= 3", FutureWarning)
@@ -98,7 +104,16 @@ def _open(engine: str, memory_limit: str) -> SparkSession:
     return opened
 
 
-def _of_server(engine: str) -> SparkSession:
+def _needs_pyspark(engine: str) -> None:
+    if importlib.util.find_spec("pyspark") is None:
+        raise NotReadyError(
+            f"The engine {without_secrets(engine)} needs pyspark, which is not installed.",
+            hint='Install the extra: pip install "reprise-crm[spark]"; or set engine = "duckdb".',
+        )
+
+
+def _channel(engine: str) -> tuple[str, int]:
+    """Host and port of a server that was asked, and answered as Spark Connect does (gRPC)."""
     address = urlsplit(engine)
     host, port = address.hostname or "", address.port or DEFAULT_PORT
     try:
@@ -112,20 +127,39 @@ def _of_server(engine: str) -> SparkSession:
         ) from error
     import grpc
     from pyspark.errors import PySparkException
-    from pyspark.sql import SparkSession
     from pyspark.sql.connect.client import DefaultChannelBuilder
 
     try:
         channel = DefaultChannelBuilder(engine).toChannel()
         grpc.channel_ready_future(channel).result(_ANSWER_SECONDS)
         channel.close()
+    except (PySparkException, grpc.FutureTimeoutError, grpc.RpcError) as error:
+        raise _no_spark(host, port, error) from error
+    return host, port
+
+
+def _no_spark(host: str, port: int, error: Exception) -> RepriseError:
+    import grpc
+
+    silent = isinstance(error, grpc.FutureTimeoutError)
+    told = f"no answer within {_ANSWER_SECONDS:.0f} seconds" if silent else _first_line(error)
+    return RepriseError(
+        f"What answers at {host}:{port} is no Spark server we can use: {told}",
+        hint="It must speak Spark Connect, version 4 or later; a token is given as sc://host:port/;token=….",
+    )
+
+
+def _of_server(engine: str) -> SparkSession:
+    host, port = _channel(engine)
+    import grpc
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    try:
         opened = SparkSession.builder.remote(engine).getOrCreate()
         version = opened.version
-    except (PySparkException, grpc.FutureTimeoutError, grpc.RpcError) as error:
-        raise RepriseError(
-            f"What answers at {host}:{port} is no Spark server we can use: {_first_line(error)}",
-            hint="It must speak Spark Connect, version 4 or later; a token is given as sc://host:port/;token=….",
-        ) from error
+    except (PySparkException, grpc.RpcError) as error:
+        raise _no_spark(host, port, error) from error
     if int(version.split(".")[0]) < 4:
         opened.stop()
         raise NotReadyError(f"The server at {host}:{port} is Spark {version}.", hint="Use Spark 4 or later.")
@@ -161,7 +195,7 @@ def _of_cluster(engine: str, memory_limit: str) -> SparkSession:
     found = LOCAL_CLUSTER.fullmatch(engine)
     if found is None:
         allowed = 'Write "duckdb", sc://host:port or local-cluster[2,1,2048].'
-        raise RepriseError(f'"{_without_secrets(engine)}" is no engine.', hint=allowed)
+        raise RepriseError(f'"{without_secrets(engine)}" is no engine.', hint=allowed)
     workers, cores, megabytes = (int(number) for number in found.groups())
     check_java()
     home = _home()
@@ -199,8 +233,10 @@ def check_java() -> int:
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     hint = 'Install Java 17 or 21 (Debian: apt-get install openjdk-17-jre-headless), or set engine = "duckdb".'
     try:
-        told = subprocess.run([java or "java", "-version"], capture_output=True, text=True, check=False).stderr
-    except OSError as error:
+        told = subprocess.run(
+            [java or "java", "-version"], capture_output=True, text=True, check=False, timeout=_ANSWER_SECONDS
+        ).stderr
+    except (OSError, subprocess.TimeoutExpired) as error:
         raise NotReadyError(
             f"A local cluster of Spark needs Java, and there is none ({java or 'java'}).", hint=hint
         ) from error
@@ -240,8 +276,8 @@ def _sweep() -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _without_secrets(engine: str) -> str:
-    """The address without what follows it: a token may."""
+def without_secrets(engine: str) -> str:
+    """The address of an engine without what follows it: a token may."""
     return engine.split(";")[0]
 
 

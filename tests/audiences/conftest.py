@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from audiences.audience import build_audience
@@ -75,3 +76,13 @@ def frame():
             "order_count_lifetime": (i % 7).astype(float),
         }
     )
+
+
+def members(report):
+    """The customers of an audience as they were written."""
+    return pq.read_table(report.folder / "audience.parquet").column("user_id").to_pylist()
+
+
+def bytes_of(folder):
+    """The files of a folder by their names."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}

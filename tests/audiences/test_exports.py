@@ -77,7 +77,7 @@ def test_by_hand(cell, safe):
     st.lists(st.tuples(st.one_of(st.none(), cells), st.one_of(st.none(), cells)), max_size=8),
     st.sampled_from(["safe", "raw"]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_csv_read_back_is_the_table(tmp_path_factory, rows, mode):
     path = tmp_path_factory.mktemp("csv") / "t.csv"
     table = pa.table({"=a": pa.array([a for a, _ in rows], "string"), "b": pa.array([b for _, b in rows], "string")})
@@ -265,7 +265,7 @@ def test_the_declared_first_horizon_is_bare():
     ),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_long_probability_is_in_its_wide_cell(scores, random):
     rows = [(*key, value, value, None) for key, value in scores.items()]
     random.shuffle(rows)

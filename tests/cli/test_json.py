@@ -35,6 +35,9 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
     assert run["users"] > 300
     assert "contract, 30 days" in [each["what"] for each in run["absent"]]
     assert asked("doctor")[0].keys() >= {"state", "what", "found"}
+    grown = asked("growth", "--grain", "week", "--split", "order_count_lifetime >= 2")
+    assert grown["periods"][-1].keys() >= {"period", "complete", "ever_seen", "groups", "bases", "rates", "flows"}
+    assert len(grown["split"]["yes"]) == len(grown["split"]["no"])
     assert asked("features", "list")[0].keys() >= {"name", "en", "zh"}
     out = str(place / "features.parquet")
     assert asked("features", "build", "--out", out)["out"] == out
@@ -110,6 +113,9 @@ ERRORS = [
     (["audience", "build", "some", "--rule", "order_count_lifetime >= 1", "-w", "empty"], 4),
     (["models", "show", "nothing", "-w", "empty"], 4),
     (["serve", "-w", "empty"], 4),
+    (["growth", "-w", "empty"], 4),
+    (["growth", "--split", "order_count >>", "-w", "shop-workspace"], 2),
+    (["growth", "--split", "nothing_like_it > 1", "-w", "shop-workspace"], 2),
     (["erase", "nobody", "--reason", "asked", "-w", "empty"], 3),
     (["erase", "--reason", "asked", "-w", "shop-workspace"], 2),
     (["models", "show", "nothing", "-w", "shop-workspace"], 2),

@@ -7,7 +7,7 @@ import re
 import pyarrow as pa
 
 from features.building import build_features
-from features.catalogue import DOCUMENT, FEATURES, available, by_name, markdown
+from features.catalogue import DOCUMENT, FEATURES, available, by_name, families_of, markdown, modelled_families
 from features.families import FAMILIES
 from features.statements import statements
 from tests.features.conftest import make_world
@@ -55,3 +55,8 @@ def test_the_table_holds_what_is_available_with_the_kinds_of_the_catalogue() -> 
 
 def test_only_gender_and_birth_year_are_protected() -> None:
     assert {feature.name for feature in FEATURES if feature.protected} == {"gender", "birth_year"}
+
+
+def test_families_are_found_by_what_they_hold() -> None:
+    assert families_of(["amount_90d", "nothing", "days_since_last_order", "amount_7d"]) == ("recency", "money")
+    assert set(modelled_families()) == {feature.family for feature in FEATURES if feature.modelled}

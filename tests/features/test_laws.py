@@ -22,7 +22,7 @@ from tests.features.conftest import PartedSource, World, differences, make_world
 from warehouse.clock import instant
 from warehouse.contracts import CONTRACTS
 
-SLOW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+SLOW = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 SEEDS = st.integers(0, 10_000)
 USERS = 25
 

@@ -17,20 +17,21 @@ import pytest
 from features.building import build_features
 from features.catalogue import Feature
 from features.engines import Engine, duckdb_engine
+from features.lifecycle import Counting, give_lifecycle, register_anonymous
 from features.on_spark import spark_engine
-from features.outcomes import interactions, outcome_counts, purchases, register_choices
+from features.outcomes import interactions, outcome_counts, purchases, register_choices, register_window
 from features.own import Own, OwnFile
-from features.prices import count_item_prices
+from features.periods import periods
 from features.seasons import festival_days
 from features.source import (
     FramesSource,
-    register_acts,
+    customers,
     register_items,
     register_items_for_labels,
     register_visible,
-    register_window,
 )
-from features.statements import FOLDER, Statement, statements
+from features.statements import FOLDER, POPULATION, Statement, statements
+from insights.concentration import ends
 from tests.features.conftest import differences, make_world
 from tests.features.test_own import own_source
 from warehouse.errors import DataProblemError
@@ -50,7 +51,7 @@ NARROW = TargetSettings(
 KEYS = ("order_key", "item_key", "session_key")
 """Columns made by `key_of`, which groups and joins only: its numbers may differ between engines, the ids may not."""
 
-OF_ACTS = ["activity"]
+OF_ACTS = ["activity", "lifecycle"]
 """The families that ask what an act is."""
 
 WORLD = make_world(4, users=60)
@@ -75,15 +76,30 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
     engine.give("festival_days", festival_days())
     register_items(engine, src, as_of)
     register_visible(engine, src, part, as_of)
-    run("population", "item_sums")
-    engine.give("item_prices", count_item_prices(engine, src, as_of))
-    run("population", "item_prices")
-    acts = {"every_event": register_acts(engine, src)}
-    for name in ordered_staging():
-        run("staging", name, acts, keep="acts" if name == "acts_of_events" else name)
+    acts = {**Counting(src, as_of, "month").values, **give_lifecycle(engine, src, 2)}
+    for name in ordered("staging"):
+        chosen = {"acts_of_events": "acts", "rfm_values_of_sales": "rfm_values", "worth_of_sales": "worth"}
+        run("staging", name, acts, keep=chosen.get(name, name))
+    for name in sorted(statements("population"), key=POPULATION.__contains__):
+        run("population", name, acts, keep=name)
     for name in statements("families"):
         run("families", name, acts)
     run("outcomes", "interactions")
+    for grain in ("month", "week"):
+        values = Counting(src, as_of, grain).values | acts
+        for name in ordered("periods"):
+            run("periods", name, values, keep=name)
+        spans = periods(as_of - timedelta(days=400), as_of, grain)
+        engine.give("ends", ends(spans, as_of))
+        for name in statements("lifecycle"):
+            run("lifecycle", name, values | {"first_cohort": spans[0].number})
+        engine.view("customers", f"select id, id as entity_id from ({customers(engine, src, part, as_of)}) as seen")
+        run("split", "active_of_part", values, keep="everybody_active")
+        for name in ("chosen_before", "chosen_now"):
+            engine.give(name, pa.table({"id": [f"u{n:03d}" for n in range(5, 15, 1 + (name == "chosen_now"))]}))
+        run("split", "steps_of_period", values | {"period": spans[-2].number})
+    register_anonymous(engine, src, as_of)
+    run("anonymous", "first_days")
 
     last = as_of + timedelta(days=HORIZON)
     register_items_for_labels(engine, src, last)
@@ -98,12 +114,13 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
     return found
 
 
-def ordered_staging() -> Iterator[str]:
-    """Names of the staging statements, each after those it reads."""
-    left = dict(statements("staging"))
+def ordered(folder: str) -> Iterator[str]:
+    """Names of the statements of a folder, each after those it reads."""
+    left = dict(statements(folder))
     while left:
         for name, statement in list(left.items()):
-            if not (statement.reads - {name}) & left.keys():
+            waiting = {other.partition("_of_")[0] for other in left}
+            if not (statement.reads - {name}) & waiting:
                 yield name
                 del left[name]
 

@@ -192,13 +192,13 @@ def condition(node, found):
 
 
 @given(nodes, tables)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_engine_and_plain_python_agree(connection, node, found):
     assert evaluated(node, found, connection) == [value is True for value in worth(node, found)]
 
 
 @given(grown(plain), grown(plain), tables)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_de_morgan_holds_with_unknowns_too(connection, a, b, found):
     for left, right in (
         (Not(And((a, b))), Or((Not(a), Not(b)))),
@@ -209,7 +209,7 @@ def test_de_morgan_holds_with_unknowns_too(connection, a, b, found):
 
 
 @given(ordered, tables)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_rule_and_its_opposite_leave_out_the_unknown_only(connection, node, found):
     yes, no = evaluated(node, found, connection), evaluated(Not(node), found, connection)
     assert [a or b for a, b in zip(yes, no, strict=True)] == [known(row[node.field]) for row in found]
@@ -217,7 +217,7 @@ def test_a_rule_and_its_opposite_leave_out_the_unknown_only(connection, node, fo
 
 
 @given(nodes, tables, st.randoms(use_true_random=False))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_order_of_rows_changes_nobody(connection, node, found, random):
     shuffled = random.sample(found, len(found))
     before = dict(zip((row["entity_id"] for row in found), evaluated(node, found, connection), strict=True))
@@ -226,7 +226,7 @@ def test_the_order_of_rows_changes_nobody(connection, node, found, random):
 
 
 @given(st.integers(1, 100), st.integers(0, 400), st.integers(1, 5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_share_has_exactly_its_size(connection, share, count, distinct):
     table = pa.table(
         {"entity_id": [f"{i:03d}" for i in range(count)], "f": pa.array([i % distinct for i in range(count)], "int64")}

@@ -122,7 +122,7 @@ def test_mistakes_are_told() -> None:
         basis_of(pa.table({"x": [1]}))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.floats(-1000, 1000), st.floats(0.01, 1000))
 def test_logistic_agrees_with_sklearn_whatever_the_scale(seed: int, offset: float, scale: float) -> None:
     generator = np.random.default_rng(seed)

@@ -16,7 +16,7 @@ def _sample(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return odds, (generator.random(n) < expit(odds)).astype(float)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.floats(-30, 30), st.integers(0, 1)), min_size=1, max_size=40),
     st.lists(st.floats(-500, 500), min_size=2, max_size=30),

@@ -39,7 +39,7 @@ def test_unseen_categories_absent_columns_and_infinite_numbers_are_missing() -> 
     assert schema.encode(TABLE.slice(0, 0)).shape == (0, 3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.one_of(st.none(), st.text(max_size=3)), st.floats(-1e6, 1e6)), min_size=1, max_size=20),
     st.randoms(),

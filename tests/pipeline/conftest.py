@@ -42,5 +42,5 @@ def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
 def tracked(tracker: Tracker) -> Iterator[None]:
     """Trainings of this module log to the shared store."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(teaching, "prepare", lambda workspace: nullcontext(tracker))
+        patched.setattr(teaching, "prepare", lambda workspace, patient: nullcontext(tracker))
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import os
 import shutil
 import socket
@@ -16,7 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.doctor import Finding, documented, examine
+from pipeline.doctor import documented, examine
+from pipeline.findings import Finding
+from training.outbox import Outbox
 from training.tracking import TEMPLATE
 from warehouse.erasures import Erasure, Tombstones
 from warehouse.errors import RepriseError
@@ -173,6 +176,43 @@ def test_a_locked_tracking_store_is_not_to_be_moved_away(held: Path) -> None:
     finding = told(held)["tracking"]
     assert "locked" in finding.found
     assert finding.todo == "Wait until the other process has ended."
+
+
+def _engine(root: Path, engine: str) -> Path:
+    settings = root / "reprise.toml"
+    settings.write_text(f'engine = "{engine}"\n' + settings.read_text())
+    return root
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """The port of something that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_spark_that_cannot_be_had_is_told(well: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyspark", reason="pyspark is not installed: pip install -e .[spark]")
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    finding = told(_engine(well, "local-cluster[1,1,1024]"))["engine"]
+    assert "needs Java, and there is none" in finding.found
+    assert "Install Java 17 or 21" in finding.todo
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert 'pip install "reprise-crm[spark]"' in told(well)["engine"].todo
+
+
+@pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas >= 3:FutureWarning")
+def test_servers_that_never_answer_are_told(well: Path, silent: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyspark", reason="pyspark is not installed: pip install -e .[spark]")
+    monkeypatch.setattr("warehouse.spark._ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("training.tracking.SECONDS_FOR_SERVER", 0.5)
+    tracked = f'[training]\ntracking_uri = "http://127.0.0.1:{silent}"\n[serving]'
+    _edit(_engine(well, f"sc://127.0.0.1:{silent}"), "[serving]", tracked)
+    Outbox(well).keep({"key": "0123456789", "model_files": None})
+    found = told(well)
+    assert f"127.0.0.1:{silent} is no Spark server" in found["engine"].found
+    assert (found["tracking"].state, found["engine"].state) == ("warning", "broken")
+    assert "timed out; 1 runs wait in mlflow-waiting/" in found["tracking"].found
 
 
 def test_a_taken_port_and_a_command_at_work_are_told(well: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 import socket
@@ -24,6 +23,7 @@ from pipeline import journal
 from pipeline.rebuilding import rebuild_audience
 from serving.runner import Running, serve
 from tests.pipeline.conftest import QUICK
+from tests.pipeline.rows_of_files import read_rows, write_rows
 from warehouse.shop import make_shop
 from warehouse.starting import init_workspace
 from warehouse.store import Store
@@ -46,22 +46,6 @@ class Before:
     held: frozenset[str]
 
 
-def _write(path: Path, rows: Iterable[Row]) -> Path:
-    rows = list(rows)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)))
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
-
-
-def _read(path: Path) -> list[Row]:
-    if path.suffix == ".parquet":
-        return pq.read_table(path).to_pylist()
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def _renamed(rows: list[Row], names: dict[str, str]) -> list[Row]:
     return [{column: names.get(str(value), value) for column, value in row.items()} for row in rows]
 
@@ -71,7 +55,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A made-up shop in which one good customer bears canaries, and mentions, devices and bad rows are theirs, too."""
     root = tmp_path_factory.mktemp("files")
     shop = make_shop(root / "shop", users=300, seed=5, days=170)
-    tables = {name: _read(path) for name, path in shop.files.items() if name != "contacts"}
+    tables = {name: read_rows(path) for name, path in shop.files.items() if name != "contacts"}
     orders: dict[str, list[str]] = {}
     for row in tables["orders"]:
         orders.setdefault(row["user_id"], []).append(row["ordered_at"])
@@ -90,7 +74,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     tables["tags"].append({"user_id": USER, "tag": "vip", "set_at": "2026-07-01 00:00:00", "value": NAME})
     bad = next(row for row in tables["orders"] if row["user_id"] == USER)
     tables["orders"].append({**bad, "order_id": "bad", "amount": "much"})
-    return {name: _write(root / f"{name}.csv", rows) for name, rows in tables.items()}
+    return {name: write_rows(root / f"{name}.csv", rows) for name, rows in tables.items()}
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +206,7 @@ def test_exports_and_audiences_keep_everybody_else(before: Before) -> None:
     root = before.workspace.root
     for path in (root / "scores.csv", root / "f.parquet"):
         told = json.loads(path.with_name(f"{path.name}.manifest.json").read_text())
-        rows = _read(path)
+        rows = read_rows(path)
         assert told["rows"] == len(rows) > 200
     lines = (root / "mine" / "s.jsonl").read_text().splitlines()
     assert all(json.loads(line)["user_id"] for line in lines)
@@ -230,7 +214,11 @@ def test_exports_and_audiences_keep_everybody_else(before: Before) -> None:
         folder = root / "audiences" / "all" / str(day)
         told = json.loads((folder / "manifest.json").read_text())
         assert told["counts"]["erased"] == 1
-        assert told["counts"]["left"] == len(_read(folder / "audience.csv")) == len(_read(folder / "audience.parquet"))
+        assert (
+            told["counts"]["left"]
+            == len(read_rows(folder / "audience.csv"))
+            == len(read_rows(folder / "audience.parquet"))
+        )
         assert rebuild_audience(before.workspace, "all", day, root / f"again-{day}").rebuilt.identical
 
 

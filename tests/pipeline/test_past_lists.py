@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from pipeline.suggestions import suggest_all
 from serving.release import open_release
 from serving.scoring import score
 from tests.pipeline.conftest import QUICK
+from tests.pipeline.rows_of_files import read_rows, write_rows
 from warehouse.errors import NotReadyError
 from warehouse.progress import silent
 from warehouse.shop import make_shop
@@ -43,19 +43,6 @@ class Past:
     people: frozenset[str]
 
 
-def _write(path: Path, rows: Iterable[Row]) -> None:
-    rows = list(rows)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _read(path: Path) -> list[Row]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def _before(rows: list[Row], column: str, day: date) -> Callable[[bool], list[Row]]:
     return lambda wanted: [row for row in rows if (row[column][:10] < day.isoformat()) == wanted]
 
@@ -69,12 +56,12 @@ def _suppress(path: Path, users: list[str], at: datetime) -> None:
 def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
     root = tmp_path_factory.mktemp("past")
     shop = make_shop(root / "shop", users=300, seed=5, days=170)
-    orders = [{**row, "recorded_at": row["ordered_at"]} for row in _read(shop.files["orders"])]
+    orders = [{**row, "recorded_at": row["ordered_at"]} for row in read_rows(shop.files["orders"])]
     at = _before(orders, "ordered_at", AS_OF)
     people = sorted({row["user_id"] for row in orders if row["user_id"]})
     consents = [{"user_id": user, "consent_sms": "true", "recorded_at": "2026-03-01"} for user in people]
-    _write(root / "orders-1.csv", at(True))
-    _write(root / "users-1.csv", consents)
+    write_rows(root / "orders-1.csv", at(True))
+    write_rows(root / "users-1.csv", consents)
     init_workspace(
         root / "w", files={"orders": root / "orders-1.csv", "users": root / "users-1.csv"}, tz=shop.time_zone
     )
@@ -95,9 +82,9 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
         {**row, "order_id": f"late-{n}", "recorded_at": "2026-08-25 10:00:00"} for n, row in enumerate(at(True)[::7])
     ]
     new = [row for row in at(False) if row["ordered_at"] < "2026-09-03"]
-    _write(root / "orders-2.csv", new + late)
+    write_rows(root / "orders-2.csv", new + late)
     opted_out = [{"user_id": user, "consent_sms": "false", "recorded_at": "2026-08-30"} for user in chosen[::2]]
-    _write(root / "users-2.csv", opted_out)
+    write_rows(root / "users-2.csv", opted_out)
     (root / "w" / "stop-old.csv").write_bytes((root / "w" / "stop.csv").read_bytes())
     _suppress(root / "w" / "stop.csv", people[:9], LATER)
     nightly.run(workspace, AS_OF + timedelta(days=9), loaded_at=LATER, accept_drift="a law needs no calm")

@@ -94,7 +94,9 @@ def test_scores_agree(both: Both) -> None:
 
 
 def test_features_agree(both: Both) -> None:
-    one, other = (pq.read_table(next((root / "snapshots").rglob(f"{AS_OF}.parquet"))) for root in vars(both).values())
+    one, other = (
+        pq.read_table(next((root / "snapshots").rglob(f"{AS_OF}-all.parquet"))) for root in vars(both).values()
+    )
     assert one.schema.equals(other.schema)
     for name in one.column_names:
         a, b = one[name].combine_chunks(), other[name].combine_chunks()

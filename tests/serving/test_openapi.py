@@ -27,7 +27,7 @@ def test_every_answer_is_as_described(app: Any, label: str, mode: GenerationMode
         pytest.skip("it has nothing that could be wrong")
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None, derandomize=True)
+    @settings(max_examples=20, suppress_health_check=list(HealthCheck), database=None, derandomize=True)
     def ask(case: Any) -> None:
         case.call_and_validate(excluded_checks=BEYOND_THE_SCHEMA if "POST" in label else [])
 

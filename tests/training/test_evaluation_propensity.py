@@ -20,7 +20,7 @@ def judged(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return y, np.round(generator.uniform(0.02, 0.98, n), draw(st.integers(1, 4)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(judged())
 def test_sklearn_agrees(case: tuple[np.ndarray, np.ndarray]) -> None:
     y, p = case
@@ -30,7 +30,7 @@ def test_sklearn_agrees(case: tuple[np.ndarray, np.ndarray]) -> None:
     assert ours.log_loss(y, p) == pytest.approx(sk.log_loss(y, p))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(judged(), st.integers(0, 1000))
 def test_no_metric_depends_on_the_order_of_rows(case: tuple[np.ndarray, np.ndarray], seed: int) -> None:
     y, p = case
@@ -39,7 +39,7 @@ def test_no_metric_depends_on_the_order_of_rows(case: tuple[np.ndarray, np.ndarr
         assert ours.evaluate(y[order], p[order])[name] == pytest.approx(value, abs=1e-9), name
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(judged(), st.floats(0.2, 5))
 def test_ranking_metrics_do_not_see_an_increasing_map(case: tuple[np.ndarray, np.ndarray], power: float) -> None:
     y, p = case
@@ -48,7 +48,7 @@ def test_ranking_metrics_do_not_see_an_increasing_map(case: tuple[np.ndarray, np
     assert ours.auc(y, 1 - p) == pytest.approx(1 - ours.auc(y, p))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(judged())
 def test_deciles_add_up_to_all_rows_and_all_hits(case: tuple[np.ndarray, np.ndarray]) -> None:
     y, p = case
@@ -117,7 +117,7 @@ def test_one_class_leaves_only_what_needs_no_ranking() -> None:
     assert found["level_error"] == pytest.approx(0.2)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(judged(), st.integers(0, 100))
 def test_a_draw_is_the_metric_of_the_repeated_rows(case: tuple[np.ndarray, np.ndarray], seed: int) -> None:
     y, p = case

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from training import cards, levels, protocol
@@ -36,7 +36,6 @@ def test_a_longer_step_counts_by_the_horizon():
     assert drift(long, 30)[0] == pytest.approx(-0.3 / (1 + SHRINKAGE))
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0.001, 0.999), min_size=2, max_size=40), st.floats(-3, 3))
 def test_a_shift_keeps_every_ranking_and_every_tie(p, shift):
     p = np.round(np.array(p), 4)

@@ -1,7 +1,11 @@
 """From a plan to a model: protocols and fallbacks, gates, the same bytes again."""
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +22,20 @@ from training.judging import CHAMPION, TREES, judge
 from training.propensity import in_words, train_target
 from training.recipes import Recipe, rule_recipe, tree_recipe
 from training.snapshots import Snapshots
+from training.tracking import Record
 
 FIRST, HORIZON = date(2024, 1, 1), 14
 UNTIL = FIRST + timedelta(days=170)
+ASK = """
+import json, sys, mlflow.pyfunc
+from mlflow.models import Model
+path = sys.argv[1]
+described = Model.load(path)
+example = described.load_input_example(path)
+told = mlflow.pyfunc.load_model(path).predict(example).tolist()
+marked = described.metadata["input_example"]
+print(json.dumps({"marked": marked, "columns": list(example.columns), "probability": told}))
+"""
 
 
 def planned(latest=UNTIL, horizon=HORIZON, first=FIRST):
@@ -247,3 +262,20 @@ def test_a_rule_that_tells_nobody_apart_is_not_chosen(shop, targets_by_name, rec
     for plan in (planned(), planned(latest=FIRST + timedelta(days=2 * HORIZON))):
         judged = judge(made, target, HORIZON, plan, shop.training, recipe)
         assert judged.named_rule != "order_days"
+
+
+def test_an_example_is_shown_with_its_model_and_predicts(tracker, trained, tmp_path):
+    """MLflow itself opens the model, in a process of its own, and asks it about its example."""
+    made = trained.candidate
+    (tmp_path / "v1").mkdir()
+    made.write(tmp_path / "v1", trained.inputs)
+    logged = tracker.log(Record("tests", "example", {}, {}, model_files=tmp_path / "v1")).result()
+    (tmp_path / "model").mkdir()
+    tracker.fetch(logged.run_id, "model", tmp_path / "model")
+    words = [sys.executable, "-W", "ignore", "-c", ASK, str(tmp_path / "model")]
+    asked = subprocess.run(words, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    told = json.loads(asked.stdout.splitlines()[-1])
+    assert told["marked"].startswith("Made up, nobody's row")
+    assert told["columns"] == sorted(made.example)
+    row = pa.table({name: [value] for name, value in made.example.items()})
+    assert told["probability"] == made.model.predict(row).tolist()

@@ -141,7 +141,7 @@ def test_nobody_who_bought() -> None:
     assert evaluate_recommenders(held, pairs_table([]), draws=5)[0]["recall@10"] is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000))
 def test_repeat_and_explore_hits_add_up(seed: int) -> None:
     rng = np.random.default_rng(seed)

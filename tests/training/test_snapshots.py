@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from features.catalogue import by_name
 from features.source import FramesSource
 from training.snapshots import Sample, Snapshots, fold_of, parted
 from training.targets import declared
@@ -97,6 +98,16 @@ def test_features_are_read_back_from_disk_as_they_were(workspace, people):
     built = Snapshots(workspace, people, "a" * 20).features(CUTOFF)
     nothing = FramesSource({"orders": people.frames["orders"].slice(0, 0)})
     assert Snapshots(workspace, nothing, "a" * 20).features(CUTOFF).equals(built)
+
+
+def test_training_builds_no_family_that_models_do_not_read_unless_a_rule_does(people, monkeypatch):
+    monkeypatch.setattr("training.snapshots.modelled_families", lambda: ("recency", "frequency"))
+    taught = Snapshots(None, people)
+    assert {by_name()[name].family for name in taught.features(CUTOFF).column_names[1:]} == {"recency", "frequency"}
+    assert {"amount_lifetime", "order_count_lifetime"} <= set(taught.everything(CUTOFF).column_names)
+    rich = replace(TARGETS["repurchase"], population_rule="amount_lifetime >= 10 and days_since_last_order <= 20")
+    assert taught.sample(rich, 7, CUTOFF).table["entity_id"].to_pylist() == ["bob"]
+    assert "amount_lifetime" not in taught.sample(rich, 7, CUTOFF).table.column_names
 
 
 def test_another_store_sweeps_what_was_cached(workspace, people):

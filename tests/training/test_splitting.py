@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import cross_val_score
@@ -22,7 +22,6 @@ def test_by_hand():
     assert AsOfSplit(30, 9).get_n_splits(groups=days) == 3
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 200), min_size=2, max_size=60), st.integers(1, 60), st.integers(1, 5))
 def test_labels_have_ended_and_no_row_is_on_both_sides(offsets, horizon, n):
     days = np.array([FIRST + timedelta(days=d) for d in offsets])

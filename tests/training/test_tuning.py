@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from training import protocol, tuning
@@ -86,7 +86,6 @@ def test_a_file_that_is_no_study_is_told(tmp_path):
         Study(tmp_path / "s.db", "toy", TOY, [START], 7)
 
 
-@settings(deadline=None)
 @given(st.integers(7, 120), st.integers(20, 900))
 def test_labels_of_tuning_dates_have_ended_before_the_judge_begins(horizon, days):
     judge = FIRST + timedelta(days=days)

@@ -16,7 +16,7 @@ from warehouse.reading import LINE
 
 Check = Callable[..., Checked]
 AT = "2025-06-01 08:26:00"
-SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=12)
+SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12)
 
 
 def _problem(checked: Checked) -> str:
@@ -309,7 +309,7 @@ CELLS = {
 
 
 @given(st.lists(st.tuples(*map(st.sampled_from, CELLS.values())), min_size=2, max_size=8))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=8)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=8)
 def test_a_row_is_judged_alike_alone_and_among_others(check: Check, rows: list[tuple[str, ...]]) -> None:
     """What is known of a whole column, such as that all its texts are clean, only saves work."""
 

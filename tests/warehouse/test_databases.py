@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -22,6 +24,7 @@ from warehouse.store import LoadReport, Store
 from warehouse.workspace import Workspace
 
 LOADED_AT = datetime(2026, 1, 1)
+NOBODY = "postgresql://127.0.0.1:1/shop"
 Run = Callable[[str], None]
 ORDERS = "create table orders (id integer primary key, who text, at {time}, item text, amount {money}, note text)"
 LINES = """insert into orders values
@@ -210,3 +213,22 @@ def test_names_of_tables() -> None:
     assert table_name("public.orders") == '"public"."orders"'
     with pytest.raises(UsageError):
         table_name('a"; drop table b')
+
+
+def test_a_database_that_accepts_and_never_answers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "2")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"postgresql://reprise@127.0.0.1:{silent.getsockname()[1]}/shop"
+        with (
+            pytest.raises(RepriseError, match=r"cannot be reached.*timeout expired"),
+            Database.at(address, tmp_path).session(),
+        ):
+            pass
+
+
+def test_without_a_wish_a_connection_is_waited_for_ten_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "")
+    monkeypatch.delenv("PGCONNECT_TIMEOUT")
+    with pytest.raises(RepriseError, match="cannot be reached"), Database.at(NOBODY, tmp_path).session():
+        pass
+    assert os.environ["PGCONNECT_TIMEOUT"] == "10"

@@ -140,9 +140,7 @@ def _told(store: Store, table: str, *, history: bool) -> dict[str, Any]:
     return vars(plain)
 
 
-LAW = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=5, phases=[Phase.generate]
-)
+LAW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=5, phases=[Phase.generate])
 
 
 @given(exports(), st.sampled_from(["drop", "keep"]), st.integers(0, 99))

@@ -39,7 +39,7 @@ TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters
     st.integers(8, 200),
     st.sampled_from([",", "\t", ";"]),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 def test_what_was_written_is_read_with_its_line(
     tmp_path: Path, rows: list[list[str]], block: int, separator: str
 ) -> None:

@@ -17,7 +17,7 @@ def _table(rows: list[tuple[str | None, ...]], names: str = "abc") -> pa.Table:
 
 
 @given(ROWS)
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_keys_are_equal_exactly_where_rows_are(rows: list[tuple[str | None, ...]]) -> None:
     keys = row_keys(_table(rows)).to_pylist()
     said = [tuple(text or "" for text in row) for row in rows]
@@ -27,7 +27,7 @@ def test_keys_are_equal_exactly_where_rows_are(rows: list[tuple[str | None, ...]
 
 
 @given(ROWS, st.permutations("abc"), st.integers(0, 30))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_neither_order_nor_an_empty_column_nor_the_cut_of_the_file_matters(
     rows: list[tuple[str | None, ...]], order: list[str], cut: int
 ) -> None:

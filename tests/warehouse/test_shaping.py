@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from warehouse.batches import LINE, Batch
@@ -50,7 +49,6 @@ lines = st.lists(
 
 
 @given(lines, st.data())
-@hypothesis_settings(deadline=None)
 def test_rows_are_the_same_however_the_file_is_cut(rows: list[tuple[str, ...]], data: Any) -> None:
     names = ("name", "email", "total", "price")
     table = pa.table({name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(names)})

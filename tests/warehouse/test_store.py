@@ -55,7 +55,7 @@ def _text(rows: list[tuple[str, ...]]) -> str:
 
 
 @given(ROWS, st.sampled_from(["drop", "keep"]))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=5)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=5)
 def test_every_row_read_is_accounted_for(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], duplicates: str
 ) -> None:
@@ -82,8 +82,21 @@ def test_every_row_read_is_accounted_for(
         assert all("expected" in row["reason"] for row in told)
 
 
+def test_rejected_rows_of_two_files_of_one_name_are_both_kept(tmp_path: Path) -> None:
+    wrong = {"jan": "soon", "feb": "later"}
+    for folder, time in wrong.items():
+        (tmp_path / folder).mkdir()
+        rows = [("u1", "2025-06-01", folder, "1", ""), ("u2", time, "9", "9", "")]
+        (tmp_path / folder / "orders.csv").write_text(_text(rows), encoding="utf-8")
+    policy = TableSettings(files=("*/orders.csv",), on_problem="quarantine", max_bad_ratio=1)
+    report = Store(Workspace(tmp_path, Settings(tables={"orders": policy}, buckets=2))).load_new(LOADED_AT)
+    told = {source.path: source.notes[-1].split()[-1] for _, source in report.files}
+    for folder, time in wrong.items():
+        assert time in (tmp_path / told[f"{folder}/orders.csv"]).read_text(encoding="utf-8")
+
+
 @given(ROWS.map(lambda rows: [row for row in rows if row[1] != "soon" and row[3] != "x"]), st.integers(0, 30))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=4)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=4)
 def test_loading_in_pieces_equals_loading_at_once(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], cut: int
 ) -> None:

@@ -75,7 +75,7 @@ def tree_recipe(
     settings: TrainingSettings, tables: Collection[str], name: str = "default", own: Sequence[Feature] = ()
 ) -> Recipe:
     """The tree recipe of that name, reading every feature these tables give, and those of the workspace's
-    own, but segments, protected and excluded ones.
+    own, but segments, families that are not modelled, protected and excluded ones.
 
     `UsageError` where there is no recipe of that name.
     """
@@ -86,7 +86,8 @@ def tree_recipe(
     columns = tuple(
         feature.name
         for feature in (*available(tables), *own)
-        if not feature.is_segment
+        if feature.modelled
+        and not feature.is_segment
         and feature.family not in settings.exclude_families
         and (settings.use_protected or not feature.protected)
     )

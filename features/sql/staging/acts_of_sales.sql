@@ -2,10 +2,4 @@
 select
     entity_id,
     day
-from order_days
-union
-select
-    entity_id,
-    last_day as day
-from order_days
-where last_day > day
+from sale_days

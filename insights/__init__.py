@@ -1,0 +1,1 @@
+"""The business as a whole: lifecycle, growth, cohorts, purchasing, concentration."""
