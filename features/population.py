@@ -16,6 +16,9 @@ from features.engines import Engine, engine_of
 from features.source import PEOPLE, Source, chosen_staging, register_acts, register_items, register_visible
 from features.statements import POPULATION, Statement, staging_for, statements
 
+_ADDED = {"item_sums": "item_id, sum(list_amount) as list_amount, sum(unit_count) as unit_count"}
+"""How rows of several parts become one table, where they are many and sums of sums are the same."""
+
 
 def read_by(readers: Iterable[Statement]) -> tuple[str, ...]:
     """The tables of the population that these statements read."""
@@ -58,8 +61,13 @@ def _counted(engine: Engine, source: Source, as_of: date, name: str) -> pa.Table
         register_visible(engine, source, part, as_of, [table for table in PEOPLE if table in read])
         for staged in staging:
             staged.keep(engine, as_of, values)
-        kept.append(f"{of_part.name}_{k}")
-        engine.keep(kept[k], of_part.body, of_part.bound(as_of, values))
+        body = of_part.body
+        if kept and of_part.name in _ADDED:
+            # Added up part after part, one table of items is held and not one a part.
+            both = f"select * from {kept.pop()} union all select * from ({body}) as of_part"
+            body = f"select {_ADDED[of_part.name]} from ({both}) as of_both group by item_id"
+        kept.append(f"{of_part.name}_0" if of_part.name in _ADDED else f"{of_part.name}_{k}")
+        engine.keep(kept[-1], body, of_part.bound(as_of, values))
         for staged in staging:
             engine.drop(staged.name)
     engine.view(of_part.name, " union all ".join(f"select * from {one}" for one in kept))
