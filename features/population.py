@@ -56,7 +56,7 @@ def _counted(engine: Engine, source: Source, as_of: date, name: str) -> pa.Table
     staging = staging_for([of_part], *chosen_staging(source))
     read = frozenset[str]().union(of_part.reads, *(staged.reads for staged in staging))
     values = {"every_event": register_acts(engine, source)}
-    kept = []
+    kept: list[str] = []
     for k, part in enumerate(engine.parts(source.everybody)):
         register_visible(engine, source, part, as_of, [table for table in PEOPLE if table in read])
         for staged in staging:
