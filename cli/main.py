@@ -22,8 +22,8 @@ EPILOG = (
     "before or after the verb. Exit codes: 0 ok, 1 failed, 2 usage, 3 data problem, 4 not ready."
 )
 COMMANDS = (
-    "init", "check", "growth", "run", "features", "train", "tune", "compare", "backtest", "models", "score", "export",
-    "recommend", "explain", "audience", "erase", "serve", "doctor", "demo",
+    "init", "check", "growth", "segments", "cycles", "run", "features", "train", "tune", "compare", "backtest",
+    "models", "score", "export", "recommend", "explain", "audience", "erase", "serve", "doctor", "demo",
 )  # fmt: skip
 
 

@@ -381,5 +381,6 @@ cannot_lose | recent 1 to 2, frequency 5 | 不可失去
 at_risk | recent 1 to 2, frequency 3 to 4 | 有风险
 hibernating | recent 1 to 2, frequency 1 to 2 | 沉睡
 """,
+        modelled=False,
     ),
 )

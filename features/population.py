@@ -25,15 +25,15 @@ def read_by(readers: Iterable[Statement]) -> tuple[str, ...]:
     return tuple(sorted(POPULATION & frozenset[str]().union(*(reader.reads for reader in readers))))
 
 
-def count_population(source: Source, as_of: date) -> dict[str, pa.Table]:
-    """The tables of the population that the features of a source read, counted before `as_of`.
+def count_population(source: Source, as_of: date, families: Iterable[str] | None = None) -> dict[str, pa.Table]:
+    """The tables of the population that the features of a source read, or those of some families; before `as_of`.
 
     `item_prices`: one row per item sold: item_id, category, usual_price (list price of a unit), price_percentile (the
     share of the items of the same category that cost no more). `rfm_thresholds`: one row, see its file.
     """
     files = statements("families")
-    families = {feature.family for feature in available(source.tables)}
-    names = read_by(files[name] for name in families & files.keys())
+    possible = {feature.family for feature in available(source.tables)}
+    names = read_by(files[name] for name in (possible if families is None else possible & set(families)))
     if not names:
         return {}
     with engine_of(source) as engine:

@@ -83,6 +83,9 @@ class Source(Protocol):
     def everybody(self) -> Source:
         """The source of all people, where this one has the rows of some of them only; else this one."""
 
+    def with_population(self, tables: Mapping[str, pa.Table]) -> Source:
+        """The same rows beside these tables of the population: those of another date, or counted already."""
+
 
 @dataclass(frozen=True)
 class FramesSource:
@@ -130,6 +133,9 @@ class FramesSource:
     @property
     def everybody(self) -> FramesSource:
         return self
+
+    def with_population(self, tables: Mapping[str, pa.Table]) -> Source:
+        return replace(self, frames={**self.frames, **tables})
 
 
 @dataclass(frozen=True)
@@ -221,13 +227,8 @@ class StoreSource:
     def everybody(self) -> StoreSource:
         return self if self.used is None else replace(self, used=None)
 
-    def some(self, at_most: int) -> StoreSource:
-        """The people of as many buckets as hold about `at_most` of them, at least of one: a random part, since buckets
-        are a hash of the id. This source itself where there are no more."""
-        people = max((self.store.manifest(name).entities for name in self.tables if name in PEOPLE), default=0)
-        if people <= at_most:
-            return self
-        return replace(self, used=max(1, self.store.buckets * at_most // people))
+    def with_population(self, tables: Mapping[str, pa.Table]) -> Source:
+        return replace(self, population={**self.population, **tables})
 
 
 def read_by_person(source: Source) -> tuple[str, ...]:

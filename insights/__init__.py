@@ -1,1 +1,1 @@
-"""The business as a whole: lifecycle, growth, cohorts, purchasing, concentration."""
+"""The business as a whole: what its customers do together, counted and put into words."""

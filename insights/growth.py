@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,13 +20,12 @@ from insights.accounting import activity, of_money, of_users
 from insights.cohorts import MOST_COHORTS, triangles
 from insights.concentration import ENDS, concentration, ends
 from insights.groups import GroupCounts, counts, never_active
+from insights.notes import Language, Note
 from insights.purchasing import by_period, conversion
 from insights.splitting import split as split_by
 from insights.telling import lines
 from warehouse.errors import NotReadyError
 from warehouse.progress import Progress, silent
-
-Language = Literal["en", "zh"]
 
 LEDGER = ("first_acts", "steps", "registrations", "recently_active", "values")
 COHORTS = ("cohorts",)
@@ -34,18 +33,6 @@ SALES = ("spending", "purchases", "second_orders")
 DEVICES = ("signed_in_devices",)
 
 _EPOCH = date(1970, 1, 1)
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something a reader of the numbers must know."""
-
-    code: str
-    en: str
-    zh: str
-
-    def payload(self) -> dict[str, str]:
-        return {"code": self.code, "en": self.en, "zh": self.zh}
 
 
 @dataclass(frozen=True)

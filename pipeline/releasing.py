@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from features.catalogue import FEATURES, fields
 from features.source import StoreSource, versions
-from pipeline import suggestions
+from pipeline import due, suggestions
+from pipeline.cycles import observed
 from serving import drift
 from serving.complements import Complement, Key, Model
 from serving.holder import key_from_environment
@@ -72,6 +73,7 @@ def publish_release(
     features = snapshots.everything(as_of)
     scores = _scored(source, snapshots, models, features, as_of, name)
     suggested = suggestions.suggest_all(workspace, source, as_of, name, features.column("entity_id"), progress)
+    due_items = due.due_items(source, as_of, observed(source, as_of), progress)
     known = cards(workspace, models)
     contents = ReleaseContents(
         release=name,
@@ -84,10 +86,18 @@ def publish_release(
         similar_items=suggested.similar_items,
         popular=suggested.popular,
         recommender=suggested.recommender,
-        tables={**tables_known(source, as_of), **own_tables(source, as_of)},
+        tables={
+            **tables_known(source, as_of),
+            **own_tables(source, as_of),
+            **({} if due_items is None else {"due_items": due_items}),
+        },
         own=source.own,
         populations={name: t.sort_by(t.column_names[0]) for name, t in source.population_tables(as_of).items()},
-        absent=[*absent, *([suggested.absent] if suggested.absent else [])],
+        absent=[
+            *absent,
+            *([suggested.absent] if suggested.absent else []),
+            *([due.NONE] if due_items is None and "orders" in source.tables else []),
+        ],
         fields=[*fields(f for f in FEATURES if f.is_segment and f.name in features.column_names).values()],
         cards=known,
         notes=_seasons(known, as_of),

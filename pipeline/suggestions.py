@@ -107,7 +107,7 @@ def suggest_all(
     items = versions(source, "items", as_of) if "items" in source.tables else None
     gone = not_for_sale(items, as_of, workspace.settings.time_zone)
     allowed = ~np.isin(np.array(held.item_ids.to_pylist(), dtype=object), list(gone)) if gone else None
-    names, refused = _names(items), _unprofiled(source, as_of)
+    names, refused = _names(items), refused_profiling(source, as_of)
     version = f"{choice['name']}-{as_of:%Y%m%d}"
     parts = []
     for start in range(0, len(users), _USERS_AT_ONCE):
@@ -127,8 +127,8 @@ def _with_items(table: pa.Table) -> pa.Table:
     return table.filter(pc.is_valid(table.column("item_id")))
 
 
-def _unprofiled(source: Source, as_of: date) -> frozenset[str]:
-    """Who had refused profiling by then; they are offered what is popular."""
+def refused_profiling(source: Source, as_of: date) -> frozenset[str]:
+    """Who had refused profiling by then: they are offered what is popular, and nothing is said to be due."""
     if "users" not in source.tables:
         return frozenset()
     people = versions(source, "users", as_of)

@@ -40,6 +40,27 @@ def user_suggestions(release: Release, user_id: str, k: int, exclude: Collection
     }
 
 
+def user_due(release: Release, user_id: str) -> dict[str, Any]:
+    """When the items that one user buys again and again are due, the first due first."""
+    rows = sorted(release.due.of(user_id), key=lambda row: (row["due_date"], row["item_id"]))
+    ahead = [row["due_date"] for row in rows if row["due_date"] >= release.as_of]
+    return {
+        **origin(release),
+        "user_id": user_id,
+        "known": release.scores.row(user_id) is not None,
+        "next_due_date": ahead[0].isoformat() if ahead else None,
+        "due_item_count": sum(row["status"] == "due" for row in rows),
+        "most_overdue_gaps": max((row["overdue_gaps"] for row in rows), default=None),
+        "items": [_due_item(row) for row in rows],
+    }
+
+
+def _due_item(row: dict[str, Any]) -> dict[str, Any]:
+    told = {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()}
+    del told["entity_id"]
+    return told
+
+
 def similar_items(release: Release, item_id: str, k: int) -> dict[str, Any]:
     """At most k items like this one that may be offered."""
     rows = release.similar_items.of(item_id)

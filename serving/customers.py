@@ -14,6 +14,7 @@ from features.rules import TAGS, Field, fields_from_schema
 from features.source import FramesSource, versions
 from serving.columns import Columns
 from serving.complements import Key
+from serving.due import DUE, DUE_FIELDS, with_due
 from serving.release import Release
 
 _PLUMBING = frozenset({"entity_id", "user_id", "recorded_at", "local_at", "point_in_time"})
@@ -54,6 +55,8 @@ def fields(release: Release) -> dict[str, Field]:
     found |= fields_from_schema(pq.read_schema(release.directory / "features.parquet")) | fields_from_schema(scores)
     if "tags" in release.tables:
         found[TAGS] = Field(TAGS, "tags")
+    if DUE in release.tables:
+        found |= fields_from_schema(DUE_FIELDS)
     found |= {field.name: field for field in release.fields if field.name in found}
     return {name: field for name, field in found.items() if name not in _PLUMBING}
 
@@ -65,6 +68,8 @@ def customers(release: Release, names: Collection[str]) -> pa.Table:
     for name, column in wide_scores(release.scores).items():
         if name in names:
             table = table.append_column(name, column)
+    if DUE in release.tables and set(DUE_FIELDS.names) & set(names):
+        table = with_due(table, release.tables[DUE], release.as_of, names)
     table = _with_attributes(release, table, [name for name in names if name not in table.column_names])
     return _with_tags(release, table) if TAGS in names else table
 

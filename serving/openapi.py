@@ -15,6 +15,7 @@ _REF = "#/components/schemas/{model}"
 _MODELS: tuple[type[BaseModel], ...] = (
     wire.UserScores,
     wire.UserSuggestions,
+    wire.UserDue,
     wire.SimilarItems,
     wire.ReleaseInfo,
     wire.ScoreRequest,
@@ -70,6 +71,9 @@ def document() -> dict[str, Any]:
                 "get": _operation(
                     "user_suggestions", "Items to offer a user", wire.UserSuggestions, [_path("user_id"), _K, _EXCLUDE]
                 )
+            },
+            "/v1/users/{user_id}/due": {
+                "get": _operation("user_due", "When a user's items are due", wire.UserDue, [_path("user_id")])
             },
             "/v1/items/{item_id}/similar": {
                 "get": _operation("similar_items", "Items like an item", wire.SimilarItems, [_path("item_id"), _K])

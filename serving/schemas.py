@@ -43,3 +43,18 @@ SIMILAR_ITEMS = pa.schema(
 
 POPULAR = pa.schema([("item_id", pa.string()), ("strength", pa.float64())])
 """Items for those of whom nothing is known, best first."""
+
+DUE_ITEMS = pa.schema(
+    [
+        ("entity_id", pa.string()),
+        ("item_id", pa.string()),
+        ("last_bought_on", pa.date32()),
+        ("gap_days", pa.float64()),
+        ("due_date", pa.date32()),
+        ("overdue_gaps", pa.float64()),
+        ("status", pa.string()),
+    ]
+)
+"""One row per user and item bought on two days or more. `gap_days`: how long the last purchase lasts this user;
+`due_date`: when it has lasted. `status`: `overdue` before `as_of`, `due` in the week that begins there, else `not_yet`.
+`overdue_gaps`: days past due over `gap_days`, 0 where it is not overdue."""

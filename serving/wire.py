@@ -149,6 +149,26 @@ class UserSuggestions(_Answer):
     exclude_ignored: int = Field(ge=0, description="Ids in `exclude` that are unknown or not for sale: no effect.")
 
 
+class DueItem(_Strict):
+    """An item bought again and again, and when it is due."""
+
+    item_id: str
+    last_bought_on: str = Field(json_schema_extra={"format": "date"})
+    gap_days: float = Field(gt=0, description="How long the last purchase lasts this user.")
+    due_date: str = Field(json_schema_extra={"format": "date"})
+    overdue_gaps: float = Field(ge=0, description="Days past due over gap_days; 0 where it is not overdue.")
+    status: Literal["due", "overdue", "not_yet"] = Field(description="due: in the week that begins at as_of.")
+
+
+class UserDue(_Answer):
+    user_id: str
+    known: bool
+    next_due_date: str | None = Field(json_schema_extra={"format": "date"}, description="The first from as_of on.")
+    due_item_count: int = Field(ge=0, description="Items due in the week that begins at as_of, without overdue ones.")
+    most_overdue_gaps: float | None = Field(ge=0, description="Null for a user without such items.")
+    items: list[DueItem]
+
+
 class SimilarItem(_Strict):
     rank: int = Field(ge=1)
     item_id: str

@@ -12,6 +12,7 @@ import openpyxl
 import pytest
 
 from cli.main import call
+from warehouse.shop import make_shop
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -87,3 +88,14 @@ def test_sources(
 def test_growth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     follow("growth.md", tmp_path, capfd)
+
+
+def test_cycles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    make_shop(tmp_path / "shop", users=2000, seed=7)
+    monkeypatch.chdir(tmp_path)
+    follow("cycles.md", tmp_path, capfd)
+
+
+def test_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("segments.md", tmp_path, capfd)

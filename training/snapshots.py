@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -30,7 +30,7 @@ from features.building import build_features, encodings
 from features.catalogue import by_name, families_of, modelled_families
 from features.labels import labels_of
 from features.outcomes import outcome_counts
-from features.source import Source
+from features.source import PEOPLE, Source, StoreSource
 from training import label_dates
 from training.targets import Target
 from warehouse.errors import NotReadyError, RepriseError
@@ -338,6 +338,15 @@ class Snapshots:
 
 _Question = tuple[date | None, date, int, Target]
 """A sample by what it is of: the day on which labels are known, the cutoff, the horizon, the target."""
+
+
+def some(source: StoreSource, at_most: int) -> StoreSource:
+    """The people of as many buckets as hold about `at_most` of them, at least of one: a random part, since buckets are
+    a hash of the id. The source itself where there are no more."""
+    people = max((source.store.manifest(name).entities for name in source.tables if name in PEOPLE), default=0)
+    if people <= at_most:
+        return source
+    return replace(source, used=max(1, source.store.buckets * at_most // people))
 
 
 def attributes_alone(columns: Iterable[str], source: Source) -> list[str]:

@@ -26,7 +26,7 @@ from training.reach import reach
 from training.recipes import Recipe, changed, tree_recipe
 from training.records import log
 from training.registry import Registry
-from training.snapshots import Snapshots
+from training.snapshots import Snapshots, some
 from training.targets import Absent, Target
 from training.time_trial import changed_rows
 from training.tracking import Logged, Tracker
@@ -59,7 +59,7 @@ class Trainer:
         self.settings = workspace.settings
         self.store = store or Store(workspace)
         self.source = StoreSource.counted_as_set(self.store)
-        self.learning = self.source.some(self.settings.training.max_customers)
+        self.learning = some(self.source, self.settings.training.max_customers)
         self.snapshots = Snapshots(workspace, self.source, self.fingerprint, progress, self.learning)
         self.registry = Registry(workspace)
         self.progress = progress

@@ -72,7 +72,42 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
     assert "nobody-knows-me" in capfd.readouterr().out.splitlines()[0]
     assert not asked("recommend", "nobody-knows-me", "-k", "2")["known"]
     assert asked("recommend", user, "-k", "2")["items"]
+    cycles = asked("cycles")
+    assert (cycles["by"], cycles["things"]) == ("item", len(cycles["cycles"]))
+    assert asked("cycles", "--item", cycles["cycles"][0]["thing"])["cycles"][0]["curve"]
+    assert asked("cycles", "--next", "--within", "14")["pairs_tried"] >= 0
+    due = asked("cycles", "due", "--status", "all")
+    listed = asked("cycles", "due", "--status", "all", "--out", str(place / "due.csv"))
+    assert listed["rows"] == due["rows"] == len(due["items"]) > 0
+    assert (place / "due.csv").read_text(encoding="utf-8").splitlines()[0].split(",")[:2] == ["user_id", "item_id"]
+    assert asked("audience", "build", "due", "--rule", "due_item_count >= 1 or most_overdue_gaps > 0")["counts"]
     assert asked("audience", "build", "some", "--rule", "order_count_lifetime >= 1")["counts"]["matched"] > 0
+    assert asked("audience", "build", "best", "--rule", 'rfm_type = "重要价值"')["counts"]["matched"] > 0
+
+
+def test_segments_in_json(shop: str, place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code, told = said(capfd, "segments", "--only", "rfm_type", "-w", shop)
+    assert code == 0
+    (types,) = told["segments"]
+    assert sum(group["users"] for group in types["groups"]) > 300
+    code, special = said(capfd, "segments", "differences", 'rfm_type = "重要价值"', "-w", shop)
+    assert (code, special["inside"]) == (0, types["groups"][0]["users"])
+    assert special["found"] > 10
+    code, again = said(
+        capfd, "segments", "differences", 'rfm_type = "重要价值"', "-w", shop, "--as-of", told["as_of"],
+        "--family", "money",
+    )  # fmt: skip
+    assert (code, again["inside"]) == (0, special["inside"])
+    assert 0 < again["comparisons"] < special["comparisons"]
+    code, moves = said(capfd, "segments", "transitions", "-w", shop)
+    assert code == 0
+    assert sum(row["n"] for row in moves["from"]) > 100
+    out = place / "lapsed.csv"
+    code, lapsed = said(
+        capfd, "segments", "winback", "-w", shop, "--rule", "days_since_last_order > 30", "--out", str(out)
+    )
+    assert (code, lapsed["out"]["rows"]) == (0, lapsed["lapsed"])
+    assert lapsed["agreement"]["both"]["users"] + lapsed["agreement"]["only_plain"]["users"] > 0
 
 
 def test_a_promotion_is_written_down_with_or_without_a_reason(shop: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -130,6 +165,15 @@ ERRORS = [
     (["export", "scores", "--out", "orders.csv/scores.csv", "-w", "shop-workspace"], 1),
     (["run", "--as-of", "1990-01-01", "-w", "shop-workspace"], 3),
     (["backtest", "nothing", "-w", "shop-workspace"], 2),
+    (["segments", "--only", "nothing", "-w", "shop-workspace"], 2),
+    (["segments", "--language", "fr", "-w", "shop-workspace"], 2),
+    (["segments", "differences", "rfm_type = 1", "-w", "shop-workspace"], 2),
+    (["segments", "differences", "everyone", "-w", "shop-workspace"], 4),
+    (["segments", "differences", "rfm_type is known", "--family", "x", "-w", "shop-workspace"], 2),
+    (["segments", "differences", "rfm_type is known", "-w", "empty"], 4),
+    (["segments", "transitions", "--from", "2035-01-01", "-w", "shop-workspace"], 2),
+    (["segments", "winback", "-w", "empty"], 4),
+    (["segments", "winback", "--rule", "not everyone", "-w", "shop-workspace"], 4),
     (["tune", "nothing", "-w", "shop-workspace"], 2),
     (["compare", "one", "other", "-w", "shop-workspace"], 2),
     (["train", "repurchase", "--set", "leaves=3", "-w", "shop-workspace"], 2),

@@ -31,6 +31,7 @@ from features.source import (
     register_visible,
 )
 from features.statements import FOLDER, POPULATION, Statement, statements
+from features.windows import day_number
 from insights.concentration import ends
 from tests.features.conftest import differences, make_world
 from tests.features.test_own import own_source
@@ -100,6 +101,24 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
         run("split", "steps_of_period", values | {"period": spans[-2].number})
     register_anonymous(engine, src, as_of)
     run("anonymous", "first_days")
+    cycles = {"until": day_number(as_of), "within": 30}
+    for by in ("item", "category"):
+        run("cycles", f"{by}_days", cycles, keep="bought_days")
+        for name in ("intervals", "clock_pairs", "starts", "follows", "buyer_days"):
+            if name == "starts":
+                run("cycles", "thing_customers")
+                engine.give("chosen_things", pa.table({"thing": [f"i{n}" for n in range(9)] + ["c0", "c1", "c2"]}))
+            run("cycles", name, cycles, keep=name)
+        for name in (
+            "interval_counts",
+            "clock_sums",
+            "start_weeks",
+            "follow_days",
+            "follow_sums",
+            "buyer_weeks",
+            "week_followers",
+        ):
+            run("cycles", name, cycles)
 
     last = as_of + timedelta(days=HORIZON)
     register_items_for_labels(engine, src, last)

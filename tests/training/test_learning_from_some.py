@@ -11,7 +11,7 @@ import pytest
 from features.building import build_features
 from features.outcomes import outcome_counts
 from features.source import StoreSource
-from training.snapshots import Snapshots
+from training.snapshots import Snapshots, some
 from training.targets import declared
 from training.trainer import Trainer
 from warehouse.files import write_text
@@ -64,31 +64,31 @@ def ids(table: pa.Table) -> set[str]:
 
 def test_some_customers_have_the_features_and_labels_they_have_among_all(store: Store) -> None:
     everybody = StoreSource(store)
-    some = everybody.some(1000)
-    assert some.used == 16 * 1000 // store.manifest("orders").entities
-    everyones, theirs = (build_features(source, CUTOFF) for source in (everybody, some))
+    part = some(everybody, 1000)
+    assert part.used == 16 * 1000 // store.manifest("orders").entities
+    everyones, theirs = (build_features(source, CUTOFF) for source in (everybody, part))
     assert 600 < theirs.num_rows < 1200
     kept = everyones.filter(pa.array([i in ids(theirs) for i in everyones["entity_id"].to_pylist()]))
     assert theirs.equals(kept)
-    hits = [outcome_counts(source, CUTOFF, 30, "sale", TargetSettings()) for source in (everybody, some)]
+    hits = [outcome_counts(source, CUTOFF, 30, "sale", TargetSettings()) for source in (everybody, part)]
     assert ids(hits[1]) & ids(everyones) == ids(hits[0]) & ids(theirs)
 
 
 def test_few_customers_are_all_learnt_from(store: Store) -> None:
     source = StoreSource(store)
-    assert source.some(CUSTOMERS) is source
-    assert source.some(1).used == 1
+    assert some(source, CUSTOMERS) is source
+    assert some(source, 1).used == 1
 
 
 def test_samples_are_of_those_learnt_from_and_features_of_everybody(store: Store) -> None:
     source = StoreSource(store)
-    some = source.some(1000)
-    held = Snapshots(store.workspace, source, store.fingerprint(), learning=some)
+    part = some(source, 1000)
+    held = Snapshots(store.workspace, source, store.fingerprint(), learning=part)
     (target,) = [t for t in declared(store.workspace.settings, {"orders"}) if t.name == "repurchase"]
     sample = held.sample(target, 30, CUTOFF)
-    assert ids(sample.table) == ids(build_features(some, CUTOFF)) < ids(held.features(CUTOFF))
+    assert ids(sample.table) == ids(build_features(part, CUTOFF)) < ids(held.features(CUTOFF))
     assert held.counted(target, 30, CUTOFF) == (sample.n, sample.positives)
-    again = Snapshots(store.workspace, source, store.fingerprint(), learning=some)
+    again = Snapshots(store.workspace, source, store.fingerprint(), learning=part)
     assert again.learnt_from(CUTOFF).equals(held.learnt_from(CUTOFF))
     assert again.features(CUTOFF).equals(held.features(CUTOFF))
 

@@ -50,16 +50,22 @@ halved as (
 select
     cast(coalesce(max(everybody), 0) as bigint) as customers,
     max(case when measure = 'recency' and place = 1 and lower > 0 then value end) as recency_high,
+    cast(max(case when measure = 'recency' and place = 1 and lower > 0 then everybody - lower end) as bigint)
+        as recency_high_customers,
     min(case when measure = 'recency' and 5 * lower >= everybody then value end) as recency_2,
     min(case when measure = 'recency' and 5 * lower >= 2 * everybody then value end) as recency_3,
     min(case when measure = 'recency' and 5 * lower >= 3 * everybody then value end) as recency_4,
     min(case when measure = 'recency' and 5 * lower >= 4 * everybody then value end) as recency_5,
     max(case when measure = 'frequency' and place = 1 and lower > 0 then value end) as frequency_high,
+    cast(max(case when measure = 'frequency' and place = 1 and lower > 0 then everybody - lower end) as bigint)
+        as frequency_high_customers,
     min(case when measure = 'frequency' and 5 * lower >= everybody then value end) as frequency_2,
     min(case when measure = 'frequency' and 5 * lower >= 2 * everybody then value end) as frequency_3,
     min(case when measure = 'frequency' and 5 * lower >= 3 * everybody then value end) as frequency_4,
     min(case when measure = 'frequency' and 5 * lower >= 4 * everybody then value end) as frequency_5,
     max(case when measure = 'amount' and place = 1 and lower > 0 then value end) as amount_high,
+    cast(max(case when measure = 'amount' and place = 1 and lower > 0 then everybody - lower end) as bigint)
+        as amount_high_customers,
     min(case when measure = 'amount' and 5 * lower >= everybody then value end) as amount_2,
     min(case when measure = 'amount' and 5 * lower >= 2 * everybody then value end) as amount_3,
     min(case when measure = 'amount' and 5 * lower >= 3 * everybody then value end) as amount_4,
