@@ -9,16 +9,19 @@ from typing import Literal
 import pyarrow as pa
 
 from features.engines import Engine, engine_of
+from features.relations import rows
 from features.source import (
     Relation,
     Source,
     act_statement,
+    literal_of,
     register_acts,
     register_items_for_labels,
     register_visible,
-    register_window,
 )
 from features.statements import Statement, staging_for, statements
+from warehouse.clock import instant
+from warehouse.contracts import CONTRACTS
 from warehouse.settings import TargetSettings
 
 Outcome = Literal["sale", "no_sale", "act", "no_act"]
@@ -99,6 +102,31 @@ def _register(
 def _stage(engine: Engine, statement: Statement, as_of: date) -> None:
     for staged in staging_for([statement], "acts_of_sales"):
         staged.keep(engine, as_of)
+
+
+def register_window(
+    engine: Engine,
+    source: Source,
+    part: Mapping[str, Relation],
+    first: date,
+    last: date,
+    known: date | None = None,
+) -> None:
+    """Makes views of orders and events with what happened from `first` until before `last`: of those recorded before
+    `known`, or all.
+
+    For labels: they look at the future, features never do.
+    """
+    start, end = literal_of(instant(first, source.time_zone)), literal_of(instant(last, source.time_zone))
+    recorded = "" if known is None else f" and recorded_at < {literal_of(instant(known, source.time_zone))}"
+    for table in ("orders", "events"):
+        happened = CONTRACTS[table].happened
+        every = rows(engine, table, part.get(table), source.time_zone)
+        engine.view(
+            table,
+            f"select * from {every} as all_rows "
+            f"where {happened} >= {start} and {happened} < {end} and entity_id is not null{recorded}",
+        )
 
 
 def register_choices(engine: Engine, settings: TargetSettings, as_of: date) -> dict[str, object]:

@@ -13,10 +13,13 @@ from datetime import date
 import pyarrow as pa
 
 from features.catalogue import available
-from features.engines import Engine, engine_of
+from features.engines import Engine, Values, engine_of
 from features.seasons import festival_days
 from features.source import PEOPLE, Source, chosen_staging, register_acts, register_items, register_visible
 from features.statements import POPULATION, Statement, staging_for, statements
+
+_ADDED = {"item_sums": "item_id, sum(list_amount) as list_amount, sum(unit_count) as unit_count"}
+"""How rows of several parts become one table, where they are many and sums of sums are the same."""
 
 
 def read_by(readers: Iterable[Statement]) -> tuple[str, ...]:
@@ -89,15 +92,27 @@ def _counted(engine: Engine, source: Source, as_of: date, names: Iterable[str]) 
     read = frozenset[str]().union(*(one.reads for one in (*of_parts.values(), *staging)))
     values = {"every_event": register_acts(engine, source)}
     kept: dict[str, list[str]] = {name: [] for name in of_parts}
-    for k, part in enumerate(engine.parts(source)):
+    for k, part in enumerate(engine.parts(source.everybody)):
         register_visible(engine, source, part, as_of, [table for table in PEOPLE if table in read])
         for staged in staging:
             staged.keep(engine, as_of, values)
         for of_part in of_parts.values():
-            kept[of_part.name].append(f"{of_part.name}_{k}")
-            engine.keep(kept[of_part.name][k], of_part.body, of_part.bound(as_of, values))
+            _keep(engine, of_part, kept[of_part.name], k, of_part.bound(as_of, values))
         for staged in staging:
             engine.drop(staged.name)
     for name, tables in kept.items():
         engine.view(name, " union all ".join(f"select * from {one}" for one in tables))
     return {name: statements("population")[name].table(engine, as_of) for name in names}
+
+
+def _keep(engine: Engine, of_part: Statement, kept: list[str], k: int, values: Values) -> None:
+    """Counts one more part: its rows stand beside those of the others or, where they are sums, in them."""
+    body, name = of_part.body, f"{of_part.name}_{k}"
+    if of_part.name in _ADDED:
+        name = f"{of_part.name}_0"
+        if kept:
+            # Added up part after part, one table of items is held and not one a part.
+            both = f"select * from {kept.pop()} union all select * from ({body}) as of_part"
+            body = f"select {_ADDED[of_part.name]} from ({both}) as of_both group by item_id"
+    kept.append(name)
+    engine.keep(name, body, values)

@@ -79,6 +79,10 @@ class Source(Protocol):
     def given_population(self) -> dict[str, pa.Table]:
         """The part of it that was handed over and need not be counted."""
 
+    @property
+    def everybody(self) -> Source:
+        """The source of all people, where this one has the rows of some of them only; else this one."""
+
     def with_population(self, tables: Mapping[str, pa.Table]) -> Source:
         """The same rows beside these tables of the population: those of another date, or counted already."""
 
@@ -126,18 +130,26 @@ class FramesSource:
     def given_population(self) -> dict[str, pa.Table]:
         return {name: self.frames[name] for name in sorted(POPULATION) if name in self.frames}
 
+    @property
+    def everybody(self) -> FramesSource:
+        return self
+
     def with_population(self, tables: Mapping[str, pa.Table]) -> Source:
         return replace(self, frames={**self.frames, **tables})
 
 
 @dataclass(frozen=True)
 class StoreSource:
-    """The bucketed store of a workspace; `population` are tables of another date's, to be used as they are."""
+    """The bucketed store of a workspace; of its people only those in the first buckets, where `used` counts them.
+
+    `population` are tables of another date's, to be used as they are.
+    """
 
     store: Store
     part_rows: int = PART_ROWS
     spark: SparkSession | None = None
     population: Mapping[str, pa.Table] = field(default_factory=dict)
+    used: int | None = None
 
     @classmethod
     def counted_as_set(cls, store: Store) -> StoreSource:
@@ -185,7 +197,7 @@ class StoreSource:
         parts: list[Mapping[str, Relation]] = []
         together: list[int] = []
         rows = 0
-        for k in range(self.store.buckets):
+        for k in range(self.store.buckets if self.used is None else self.used):
             more = sum(pq.read_metadata(self.store.bucket(name, k)).num_rows for name in present)
             if together and rows + more > self.part_rows:
                 parts.append(self._part(present, together))
@@ -210,6 +222,10 @@ class StoreSource:
 
     def given_population(self) -> dict[str, pa.Table]:
         return dict(self.population)
+
+    @property
+    def everybody(self) -> StoreSource:
+        return self if self.used is None else replace(self, used=None)
 
     def with_population(self, tables: Mapping[str, pa.Table]) -> Source:
         return replace(self, population={**self.population, **tables})
@@ -308,33 +324,8 @@ def _labelled(engine: Engine, source: Source, part: Mapping[str, Relation], as_o
     if (labels := part.get("labels")) is None:
         return ""
     origin, have = engine.scan("labels", labels, source.time_zone)
-    dated = f"as_of is null or as_of <= {_literal(instant(as_of, source.time_zone))}" if "as_of" in have else "true"
+    dated = f"as_of is null or as_of <= {literal_of(instant(as_of, source.time_zone))}" if "as_of" in have else "true"
     return f" union select entity_id as id from {origin} where entity_id is not null and ({dated})"
-
-
-def register_window(
-    engine: Engine,
-    source: Source,
-    part: Mapping[str, Relation],
-    first: date,
-    last: date,
-    known: date | None = None,
-) -> None:
-    """Makes views of orders and events with what happened from `first` until before `last`: of those recorded before
-    `known`, or all.
-
-    For labels: they look at the future, features never do.
-    """
-    start, end = _literal(instant(first, source.time_zone)), _literal(instant(last, source.time_zone))
-    recorded = "" if known is None else f" and recorded_at < {_literal(instant(known, source.time_zone))}"
-    for table in ("orders", "events"):
-        happened = CONTRACTS[table].happened
-        every = rows(engine, table, part.get(table), source.time_zone)
-        engine.view(
-            table,
-            f"select * from {every} as all_rows "
-            f"where {happened} >= {start} and {happened} < {end} and entity_id is not null{recorded}",
-        )
 
 
 def versions(source: Source, table: Literal["users", "items", "tags"], as_of: date | datetime) -> pa.Table:
@@ -353,7 +344,8 @@ def versions(source: Source, table: Literal["users", "items", "tags"], as_of: da
     return pa.concat_tables(found).sort_by([(name, "ascending") for name in _KEYS[table]])
 
 
-def _literal(moment: datetime) -> str:
+def literal_of(moment: datetime) -> str:
+    """An instant as SQL."""
     return f"timestamp '{moment:%Y-%m-%d %H:%M:%S}'"
 
 
@@ -364,8 +356,8 @@ def _known(source: Source, table: str, cutoff: datetime) -> str:
     """The condition under which a version was known at the cutoff."""
     if table in source.static:
         return "true"
-    known = f"coalesce(recorded_at < {_literal(cutoff)}, false)"
-    return f"{known} and coalesce(set_at < {_literal(cutoff)}, false)" if table == "tags" else known
+    known = f"coalesce(recorded_at < {literal_of(cutoff)}, false)"
+    return f"{known} and coalesce(set_at < {literal_of(cutoff)}, false)" if table == "tags" else known
 
 
 def _versions(
@@ -393,7 +385,7 @@ def _versions(
 
 def _visible(engine: Engine, source: Source, table: str, relation: Relation | None, cutoff: datetime) -> str:
     """SQL of the rows of a table that may be seen at the cutoff."""
-    at = _literal(cutoff)
+    at = literal_of(cutoff)
     if not CONTRACTS[table].versioned:
         happened = CONTRACTS[table].happened
         every = rows(engine, table, relation, source.time_zone)

@@ -106,11 +106,17 @@ def boost(
     later: tuple[NDArray[np.float32], ArrayLike] | None = None,
     start: NDArray[np.float64] | None = None,
     later_start: NDArray[np.float64] | None = None,
+    kept_share: float = 1.0,
 ) -> Boosted:
     """Trains on rows X (rows × features, float32, or rows in ascending order of a `Binned`) with labels 0 and 1.
 
     `start` are log-odds that the trees are grown on top of, and that have to be added to theirs; `later_start` those
     of the later rows.
+
+    `kept_share` is the share of the negatives that are among the rows, as `sample_negatives` gives it: the trees' log
+    odds are those among all rows. Dropping negatives at random multiplies the odds by 1/kept_share, so ln(kept_share)
+    is added back (King and Zeng 2001, eq. 7; He et al. 2014, section 6.3), here to the leaves of the first tree. The
+    losses are those of the rows that were kept.
 
     With `later`, rows of a later cutoff, training stops where their log loss no longer falls and only the best trees
     are kept; without, exactly `settings.rounds` trees are grown. Raises `DataProblemError` where y has one class.
@@ -144,7 +150,16 @@ def boost(
     )
     rounds = int(booster.best_iteration) if later else settings.rounds
     seen = losses["later"]["binary_logloss"] if later else []
+    _shift(booster, float(np.log(kept_share)))
     return Boosted(_text(booster, rounds), rounds, tuple(float(v) for v in seen))
+
+
+def _shift(booster: lightgbm.Booster, by: float) -> None:
+    """Adds a number to the log-odds of everybody."""
+    if by:
+        leaves = booster.dump_model(num_iteration=1)["tree_info"][0]["num_leaves"]
+        for leaf in range(leaves):
+            booster.set_leaf_output(0, leaf, booster.get_leaf_output(0, leaf) + by)
 
 
 def raw_scores(booster: lightgbm.Booster, X: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -169,7 +184,7 @@ def parse(text: str) -> lightgbm.Booster:
 def sample_negatives(y: ArrayLike, most_rows: int, seed: int) -> tuple[NDArray[np.intp], float]:
     """Rows to train on where there are too many: all positives and a random share of the negatives.
 
-    Returns sorted row numbers and the share of negatives kept, for `calibration.corrected_for_sampling`. At least as
+    Returns sorted row numbers and the share of negatives kept, by which `boost` brings back the level. At least as
     many negatives as positives are kept; where that is still too many, both are thinned alike, and the share, which
     is that of negatives beside positives, stays.
     """

@@ -106,14 +106,3 @@ def _loss(
     loss = (np.logaddexp(0, margin) - y * margin).sum() + _PRIOR * (away @ away) / 2
     gradient = columns.T @ (expit(margin) - y) + _PRIOR * away
     return float(loss / y.size), gradient / y.size
-
-
-def corrected_for_sampling(raw: ArrayLike, kept_share: float) -> NDArray[np.float64]:
-    """Log-odds among all rows, from log-odds learnt where only `kept_share` of the negatives were kept.
-
-    Dropping negatives at random multiplies the odds by 1/kept_share, so ln(kept_share) is added back (King and Zeng
-    2001, eq. 7; Dal Pozzolo et al. 2015, eq. 4).
-    """
-    if not 0 < kept_share <= 1:
-        raise DataProblemError(f"The share of negatives kept is {kept_share}; it must be above 0 and at most 1.")
-    return np.asarray(raw, dtype=np.float64) + float(np.log(kept_share))

@@ -39,7 +39,7 @@ class Fitted:
     start: Rule | None = None
 
     def raw(self, table: pa.Table) -> Floats:
-        """Log-odds of every row before calibration; trees fitted on sampled negatives are too high by a constant."""
+        """Log-odds of every row before calibration, among all rows also where negatives were sampled."""
         if self.rule is not None:
             return self.rule.log_odds(table)
         assert self.schema is not None
@@ -93,11 +93,11 @@ class Matrix:
         trees = recipe.trees
         X = (self._bins(), None if whole else rows)
         if later is None:
-            return Fitted(recipe, self.schema, boost(X, y, trees, start=started), start=start)
+            return Fitted(recipe, self.schema, boost(X, y, trees, start=started, kept_share=share), start=start)
         stop = _thinned(later, share, trees.seed)
         boosted = boost(
             X, y, trees, (), (self.schema.encode(stop.table), stop.y), started,
-            start.log_odds(stop.table) if start is not None else None,
+            start.log_odds(stop.table) if start is not None else None, share,
         )  # fmt: skip
         if boosted.rounds < FEWEST_ROUNDS:
             return self.fit(FEWEST_ROUNDS, chosen)

@@ -24,7 +24,7 @@ from training.evaluation.intervals import Interval, Resample, metric_intervals, 
 from training.levels import Level, forecast, shifted
 from training.protocol import UNDATED, Protocol, without
 from training.recipes import Recipe, rule_recipe
-from training.snapshots import Pool, Sample, Snapshots, parted, pool
+from training.snapshots import Pool, Sample, Snapshots, parted, pool, pooled_share, usable
 from training.targets import Target
 from warehouse.errors import DataProblemError, NotReadyError
 from warehouse.settings import TrainingSettings
@@ -107,9 +107,9 @@ def usable_protocol(
     Where the judge itself has too few, the protocol is too short: a rule serves, chosen on what there is.
     `NotReadyError` where nobody is asked about on the judge's day.
     """
-    samples = [snapshots.sample(target, horizon, cutoff) for cutoff in planned.closed]
-    skipped = tuple(Skipped(s.as_of, s.n, s.positives) for s in samples if not s.usable(min_positives))
-    if not snapshots.sample(target, horizon, planned.judge).n:
+    counts = {cutoff: snapshots.counted(target, horizon, cutoff) for cutoff in planned.closed}
+    skipped = tuple(Skipped(day, *found) for day, found in counts.items() if not usable(*found, min_positives))
+    if not counts[planned.judge][0]:
         raise NotReadyError(
             f"Nobody is in the population of {target.name} ({target.population(horizon)}) on {planned.judge}.",
             hint="It needs customers for whom the rule is true.",
@@ -207,9 +207,10 @@ class Parts:
         judged = snapshots.sample(target, horizon, protocol.judge)
         if protocol.kind in UNDATED:
             rest, judged = parted(judged, protocol.kind)
-            return cls(protocol, horizon, judged, pool([rest], most_rows), None, None)
-        training = [snapshots.sample(target, horizon, cutoff) for cutoff in protocol.train] or [judged]
-        return cls(protocol, horizon, judged, pool(training, most_rows), at(protocol.stop), at(protocol.calibrate))
+            share = pooled_share(rest.n, rest.positives, most_rows)
+            return cls(protocol, horizon, judged, pool([rest], share), None, None)
+        training = snapshots.pool(target, horizon, protocol.train or (protocol.judge,), most_rows)
+        return cls(protocol, horizon, judged, training, at(protocol.stop), at(protocol.calibrate))
 
     def trees(self, name: str, matrix: Matrix) -> Contender:
         """Trees trained, stopped and calibrated before the judge's day, and their probabilities on it."""

@@ -19,7 +19,7 @@ from scipy.special import expit, logit
 
 from features.seasons import festival_days
 from features.windows import day_number
-from models.baselines import Rule
+from models.baselines import COLUMNS, Rule
 from training.evaluation.propensity import EDGE, shift_to_level
 from training.snapshots import Sample, Snapshots
 from training.targets import Target
@@ -101,8 +101,10 @@ def forecast(
     applied: bool,
 ) -> Level:
     """The level of `day` from cutoffs whose labels had ended by then; every one in `closed` must be such."""
-    samples = [snapshots.sample(target, horizon, cutoff) for cutoff in sorted(closed)]
-    steps = tuple(_steps([s for s in samples if s.usable(min_positives)], horizon))
+    # Of each sample only what the rule reads is held: there may be a dozen of them.
+    read = [name for columns in COLUMNS.values() for name in columns]
+    samples = (snapshots.sample(target, horizon, cutoff) for cutoff in sorted(closed))
+    steps = tuple(_steps([s.narrowed(read) for s in samples if s.usable(min_positives)], horizon))
     shift, spread = drift(steps, horizon)
     return Level(shift, spread, steps, never_seen(closed, day, horizon), applied)
 

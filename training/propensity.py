@@ -27,7 +27,7 @@ from training.judging import CHAMPION, TREES, Judged, cross_fitted, judge
 from training.levels import Level, forecast
 from training.protocol import Protocol
 from training.recipes import Recipe, rule_recipe
-from training.snapshots import Pool, Snapshots, pool
+from training.snapshots import Pool, Snapshots
 from training.targets import Target
 from warehouse.files import write_text
 from warehouse.settings import TrainingSettings
@@ -208,7 +208,7 @@ class _Refit:
         return self._made(recipe, fitted, Calibration(), rows)
 
     def _rows(self, most_rows: int) -> Pool:
-        return pool(self.snapshots.samples(self.target, self.horizon, self.judged.protocol.closed), most_rows)
+        return self.snapshots.pool(self.target, self.horizon, self.judged.protocol.closed, most_rows)
 
     def _made(self, recipe: Recipe, fitted: Fitted, calibration: Calibration, rows: Pool) -> Made:
         key = hashlib.sha256(_json({**self.inputs, "made": recipe.to_json()}).encode()).hexdigest()[:6]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import shutil
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -30,7 +30,7 @@ from features.building import build_features, encodings
 from features.catalogue import by_name, families_of, modelled_families
 from features.labels import labels_of
 from features.outcomes import outcome_counts
-from features.source import Source
+from features.source import PEOPLE, Source, StoreSource
 from training import label_dates
 from training.targets import Target
 from warehouse.errors import NotReadyError, RepriseError
@@ -40,8 +40,8 @@ from warehouse.workspace import Workspace
 
 KEPT_BYTES = 512 * 2**20
 FOLDS = 5
-_Key = tuple[date, frozenset[str] | None]
-"""A cutoff and the families that were built as of it; None for all there are."""
+_Key = tuple[date, frozenset[str] | None, bool]
+"""A cutoff; the families that were built as of it, None for all; whether of those alone who are learnt from."""
 COUNTED_BY = {"items", "categories", "channels", "min_amount"}
 """The settings of a target that decide what is counted; targets that differ in others share their labels."""
 
@@ -64,7 +64,17 @@ class Sample:
 
     def usable(self, min_positives: int) -> bool:
         """Whether both classes are frequent enough to learn from or to judge on."""
-        return min(self.positives, self.n - self.positives) >= min_positives
+        return usable(self.n, self.positives, min_positives)
+
+    def narrowed(self, columns: Iterable[str]) -> Sample:
+        """The same rows with some of the columns, those that are there, and the ids."""
+        kept = ["entity_id", *(name for name in columns if name in self.table.column_names)]
+        return Sample(self.as_of, self.table.select(kept), self.y)
+
+
+def usable(n: int, positives: int, min_positives: int) -> bool:
+    """Whether a sample has enough of both classes to learn from or to judge on."""
+    return min(positives, n - positives) >= min_positives
 
 
 @dataclass(frozen=True)
@@ -79,19 +89,22 @@ class Pool:
     folds: NDArray[np.int64]
 
 
-def pool(samples: Iterable[Sample], most_rows: int | None = None) -> Pool:
-    """All rows of the samples in their order; beyond twice `most_rows`, those of a random part of the customers.
+def pool(samples: Iterable[Sample], share: float = 1.0) -> Pool:
+    """The rows of the samples in their order, of a random share of the customers; one sample is looked at at a time."""
+    kept = [sample if share >= 1 else _of_customers(sample, share) for sample in samples]
+    table = pa.concat_tables([sample.table for sample in kept], promote_options="permissive")
+    return Pool(table, np.concatenate([sample.y for sample in kept]), fold_of(table.column("entity_id")))
+
+
+def pooled_share(rows: int, positives: int, most_rows: int) -> float:
+    """The share of the customers of a pool: all of them up to twice `most_rows` rows.
 
     A part is only taken as long as it holds half of `most_rows` positives: where they are rare, all rows stay, and
     it is the fit that samples negatives.
     """
-    given = list(samples)
-    rows, positives = sum(sample.n for sample in given), sum(sample.positives for sample in given)
-    if most_rows is not None and rows > 2 * most_rows:
-        share = max(2 * most_rows / rows, min(1.0, most_rows / 2 / max(positives, 1)))
-        given = [_of_customers(sample, share) for sample in given]
-    table = pa.concat_tables([sample.table for sample in given], promote_options="permissive")
-    return Pool(table, np.concatenate([sample.y for sample in given]), fold_of(table.column("entity_id")))
+    if rows <= 2 * most_rows:
+        return 1.0
+    return max(2 * most_rows / rows, min(1.0, most_rows / 2 / max(positives, 1)))
 
 
 def _of_customers(sample: Sample, share: float) -> Sample:
@@ -121,6 +134,9 @@ class Snapshots:
 
     With a workspace they are kept on disk under the store's `fingerprint`, and those of other fingerprints are
     removed; without, they live in memory. Only `KEPT_BYTES` of tables are held at a time.
+
+    Of very many customers a random part is learnt from and judged on, `learning`; it is chosen before their features
+    are built. `features` are of everybody all the same.
     """
 
     def __init__(
@@ -129,15 +145,18 @@ class Snapshots:
         source: Source,
         fingerprint: str = "memory",
         progress: Progress = silent,
+        learning: Source | None = None,
     ) -> None:
         self.source = source
+        self.learning = learning if learning is not None else source
         self.fingerprint = fingerprint
         self.progress = progress
         self._folder = self._fresh_folder(workspace.snapshots, fingerprint) if workspace else None
         self._tables: dict[_Key, pa.Table] = {}
         self.known: date | None = None
         self._hits: dict[tuple[date | None, date, int, str, str], pa.ChunkedArray] = {}
-        self._samples: dict[tuple[date | None, date, int, Target], Sample] = {}
+        self._samples: dict[_Question, Sample] = {}
+        self._counts: dict[_Question, tuple[int, int]] = {}
         self._lock = RLock()
         self._building: dict[_Key, Lock] = {}
 
@@ -154,14 +173,25 @@ class Snapshots:
 
     def features(self, as_of: date) -> pa.Table:
         """What models may read of each entity seen before `as_of`, a row each, sorted by `entity_id`; built once."""
-        return self._built(as_of, frozenset({*modelled_families(), *self.source.own.families}))
+        return self._built((as_of, self._modelled, False))
+
+    def learnt_from(self, as_of: date) -> pa.Table:
+        """The rows of `features(as_of)` of the customers that are learnt from; nobody else's are built."""
+        return self._built((as_of, self._modelled, self._some))
 
     def everything(self, as_of: date) -> pa.Table:
-        """The same rows with every feature there is, those that models do not read among them."""
-        return self._built(as_of, None)
+        """The rows of `features(as_of)` with every feature there is, those that models do not read among them."""
+        return self._built((as_of, None, False))
 
-    def _built(self, as_of: date, families: frozenset[str] | None) -> pa.Table:
-        key = (as_of, families)
+    @property
+    def _modelled(self) -> frozenset[str]:
+        return frozenset({*modelled_families(), *self.source.own.families})
+
+    @property
+    def _some(self) -> bool:
+        return self.learning is not self.source
+
+    def _built(self, key: _Key) -> pa.Table:
         with self._lock:
             if key in self._tables:
                 return self._tables[key]
@@ -177,29 +207,30 @@ class Snapshots:
     def file(self, as_of: date) -> Path:
         """The Parquet file of `everything(as_of)`; only with a workspace."""
         self.everything(as_of)
-        path = self._path((as_of, None))
+        path = self._path((as_of, None, False))
         if path is None:
             raise RepriseError("Snapshots without a workspace have no files.")
         return path
 
     def _path(self, key: _Key) -> Path | None:
-        as_of, families = key
+        as_of, families, some = key
         told = "all" if families is None else hashlib.sha256(" ".join(sorted(families)).encode()).hexdigest()[:8]
+        told += "-learnt-from" if some else ""
         return self._folder / f"{as_of.isoformat()}-{told}.parquet" if self._folder else None
 
     def prepare(self, cutoffs: Iterable[date], threads: int) -> None:
-        """Builds the features of several cutoffs, as many at once as there are threads; they are on disk then."""
+        """Builds what is learnt from at several cutoffs, as many at once as there are threads; it is on disk then."""
         with ThreadPoolExecutor(threads) as workers:
-            for _ in workers.map(self.features, sorted(set(cutoffs))):
+            for _ in workers.map(self.learnt_from, sorted(set(cutoffs))):
                 pass
 
     def _read_or_build(self, key: _Key) -> pa.Table:
-        as_of, families = key
+        as_of, families, some = key
         path = self._path(key)
         if path is not None and path.exists():
             return pq.read_table(path)
         self.progress(f"features as of {as_of}", 0)
-        table = build_features(self.source, as_of, families=families)
+        table = build_features(self.learning if some else self.source, as_of, families=families)
         if path is not None:
             with atomic_file(path) as temporary:
                 pq.write_table(table, temporary, compression="zstd", **encodings(table.column_names))
@@ -214,13 +245,13 @@ class Snapshots:
         narrowed = target.settings.model_dump_json(include=COUNTED_BY)
         key = (self.known, as_of, horizon, target.counted, narrowed)
         if key not in self._hits:
-            found = outcome_counts(self.source, as_of, horizon, target.counted, target.settings, self.known)
+            found = outcome_counts(self.learning, as_of, horizon, target.counted, target.settings, self.known)
             self._hits[key] = found.column("entity_id")
         return self._hits[key]
 
     def population(self, target: Target, horizon: int, as_of: date) -> pa.Table:
-        """The rows of features of those the question is asked about on that day."""
-        table = self.features(as_of)
+        """The rows of features of those learnt from whom the question is asked about on that day."""
+        table = self.learnt_from(as_of)
         rule = rules.parse(target.population(horizon))
         return table.filter(pa.array(rules.evaluate(rule, self._asked(table, as_of, rules.fields_of(rule)))))
 
@@ -228,7 +259,7 @@ class Snapshots:
         """The features of a cutoff, and beside them those that only a rule reads; their families are built for it."""
         absent = [name for name in names if name not in table.column_names]
         if families := frozenset(families_of(absent)):
-            beside = self._built(as_of, families)
+            beside = self._built((as_of, families, self._some))
             for name in set(absent) & set(beside.column_names):
                 table = table.append_column(name, beside[name])
         return table
@@ -243,7 +274,29 @@ class Snapshots:
         """The population and what it did in `[as_of, as_of + horizon)`. Ask only for cutoffs whose label is known."""
         key = (self.known, as_of, horizon, target)
         with self._lock:
-            return self._sampled(key, target, horizon, as_of)
+            found = self._sampled(key, target, horizon, as_of)
+            self._counts[key] = found.n, found.positives
+            return found
+
+    def counted(self, target: Target, horizon: int, as_of: date) -> tuple[int, int]:
+        """How many are in a sample, and how many of them with y = 1; the sample itself is not held for it."""
+        key = (self.known, as_of, horizon, target)
+        if key not in self._counts:
+            self.sample(target, horizon, as_of)
+        return self._counts[key]
+
+    def pool(self, target: Target, horizon: int, cutoffs: Sequence[date], most_rows: int) -> Pool:
+        """The rows of several cutoffs, in their order, of at most the share of customers that `pooled_share` says;
+        `NotReadyError` where nobody is asked about in any."""
+        counts = [self.counted(target, horizon, cutoff) for cutoff in cutoffs]
+        rows, positives = (sum(column) for column in zip(*counts, strict=True))
+        if not rows:
+            raise NotReadyError(
+                f"Nobody is in the population of {target.name} ({target.population(horizon)}) at any cutoff.",
+                hint="It needs customers for whom the rule is true.",
+            )
+        share = pooled_share(rows, positives, most_rows)
+        return pool((self.sample(target, horizon, cutoff) for cutoff in cutoffs), share)
 
     def labels(self, target: Target, horizon: int, as_of: date) -> pa.Table:
         """The closed rows of the labels table of a target, of those known on the day that this is about, sorted by
@@ -282,15 +335,18 @@ class Snapshots:
             self._samples[key] = Sample(as_of, table, 1 - y if target.positive_when_absent else y)
         return self._samples[key]
 
-    def samples(self, target: Target, horizon: int, cutoffs: Iterable[date]) -> list[Sample]:
-        """The samples of several cutoffs, in their order; `NotReadyError` where nobody is asked about in any."""
-        found = [self.sample(target, horizon, cutoff) for cutoff in cutoffs]
-        if not any(sample.n for sample in found):
-            raise NotReadyError(
-                f"Nobody is in the population of {target.name} ({target.population(horizon)}) at any cutoff.",
-                hint="It needs customers for whom the rule is true.",
-            )
-        return found
+
+_Question = tuple[date | None, date, int, Target]
+"""A sample by what it is of: the day on which labels are known, the cutoff, the horizon, the target."""
+
+
+def some(source: StoreSource, at_most: int) -> StoreSource:
+    """The people of as many buckets as hold about `at_most` of them, at least of one: a random part, since buckets are
+    a hash of the id. The source itself where there are no more."""
+    people = max((source.store.manifest(name).entities for name in source.tables if name in PEOPLE), default=0)
+    if people <= at_most:
+        return source
+    return replace(source, used=max(1, source.store.buckets * at_most // people))
 
 
 def attributes_alone(columns: Iterable[str], source: Source) -> list[str]:

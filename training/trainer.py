@@ -26,7 +26,7 @@ from training.reach import reach
 from training.recipes import Recipe, changed, tree_recipe
 from training.records import log
 from training.registry import Registry
-from training.snapshots import Snapshots
+from training.snapshots import Snapshots, some
 from training.targets import Absent, Target
 from training.time_trial import changed_rows
 from training.tracking import Logged, Tracker
@@ -59,7 +59,8 @@ class Trainer:
         self.settings = workspace.settings
         self.store = store or Store(workspace)
         self.source = StoreSource.counted_as_set(self.store)
-        self.snapshots = Snapshots(workspace, self.source, self.fingerprint, progress)
+        self.learning = some(self.source, self.settings.training.max_customers)
+        self.snapshots = Snapshots(workspace, self.source, self.fingerprint, progress, self.learning)
         self.registry = Registry(workspace)
         self.progress = progress
         self._lock = Lock()
@@ -180,8 +181,8 @@ class Trainer:
             trying = self._trying[cutoff]
         with trying:  # once for each date, two dates side by side
             if cutoff not in self._trials:
-                table = self.snapshots.features(cutoff)
-                self._trials[cutoff] = gates.check_unchanged(*changed_rows(self.source, cutoff, table))
+                table = self.snapshots.learnt_from(cutoff)
+                self._trials[cutoff] = gates.check_unchanged(*changed_rows(self.learning, cutoff, table))
             return self._trials[cutoff]
 
     def train_all(
@@ -234,8 +235,9 @@ class Trainer:
         wishes: TreeSettings | None = None,
     ) -> Iterator[Trained | Absent]:
         """The trainings in their order, as many at once as there are threads; what cannot be trained says why."""
-        # The customers of `as_of` are scored next.
-        self.snapshots.prepare(self._cutoffs(asked, as_of) | {as_of}, self.settings.training.threads)
+        # Where all are learnt from, the customers of `as_of`, who are scored next, are built beside the others.
+        scored = {as_of} if self.learning is self.source else set()
+        self.snapshots.prepare(self._cutoffs(asked, as_of) | scored, self.settings.training.threads)
 
         def one(pair: tuple[Target, int]) -> Trained | Absent:
             target, horizon = pair

@@ -157,6 +157,9 @@ class TrainingSettings(_Section):
     max_rows: int = Field(
         default=100_000, ge=1_000, description="A fit sees at most so many rows; beyond it rows are sampled."
     )
+    max_customers: int = Field(
+        default=100_000, ge=1_000, description="Of more customers a random part is learnt from; all are scored."
+    )
     bootstrap_draws: int = Field(default=1000, ge=100, le=10000, description="Resamples behind each interval.")
     min_positives: int = Field(default=50, ge=2, description="A cutoff with fewer positives or negatives is skipped.")
     level: Literal["as_learnt", "forecast"] = Field(

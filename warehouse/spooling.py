@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -62,15 +63,17 @@ class Spool:
 
     def part_all(self) -> None:
         """Brings the rows that are held to the parts on disk."""
-        self._connection.register("held", pa.concat_tables([self.schema.empty_table(), *self._held]))
+        held = pa.concat_tables([self.schema.empty_table(), *self._held])
         self._held = []
-        parted = self._connection.sql(
-            f"select *, {bucket_number(self._buckets)} as {BUCKET} from held order by {BUCKET}"
-        ).to_arrow_table()
+        self._connection.register("held", held.select(["entity_id"]))
+        numbers = self._connection.sql(f"select {bucket_number(self._buckets)} as {BUCKET} from held").to_arrow_table()
         self._connection.unregister("held")
-        for bucket, start, count in runs(parted.column(BUCKET)):
+        # Only the numbers are sorted, and rows then taken: the engine would hold all rows once more to sort them.
+        order = np.argsort(numbers.column(BUCKET).to_numpy(), kind="stable")
+        parted, numbers = held.combine_chunks().take(pa.array(order)), numbers.take(pa.array(order))
+        for bucket, start, count in runs(numbers.column(BUCKET)):
             with told(self.part(bucket)):
-                self._write(bucket, parted.slice(start, count).select(self.schema.names).cast(self.schema))
+                self._write(bucket, parted.slice(start, count))
 
     def _write(self, bucket: int, rows: pa.Table) -> None:
         if bucket not in self._writers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from warehouse.files import write_text
 from warehouse.presets import Preset
 from warehouse.presets import preset as known_preset
 from warehouse.settings import SETTINGS_FILE, parse_settings
+from warehouse.sizing import FEWEST, buckets_for, most_rows
 from warehouse.sniffing import ISO, Sniffed, sniff
 
 Ask = Callable[[str, list[str]], str]
@@ -96,7 +97,7 @@ def init_workspace(
     }
     _refuse_unknown_mapping(mapping or {}, sniffed)
     business = _time_zone(tz, shape, sniffed, choices)
-    sections = [_head(business, currency or _currency(sniffed), shape, choices)]
+    sections = [_head(business, currency or _currency(sniffed), shape, choices, files.values())]
     told: set[str] = set()
     for table, seen in sniffed.items():
         columns = _chosen(table, seen, choices)
@@ -174,7 +175,7 @@ def _time_zone(tz: str | None, shape: Preset | None, sniffed: dict[str, Sniffed]
     return zone(name).key
 
 
-def _head(business: str, currency: str | None, shape: Preset | None, choices: _Choices) -> str:
+def _head(business: str, currency: str | None, shape: Preset | None, choices: _Choices, files: Iterable[Path]) -> str:
     lines = [
         "# Everything this workspace declares. Paths are relative to this file; your files are never changed.",
         "# A line such as #buckets = 16 shows a setting that may be changed, and what holds as long as it is not.",
@@ -189,7 +190,12 @@ def _head(business: str, currency: str | None, shape: Preset | None, choices: _C
     else:
         lines.append('currency = "USD"  # only a name; amounts are never converted')
         choices.report.assumed.append("currency USD (a name only; change it in reprise.toml)")
-    return "\n".join(lines) + "\n" + commented.general({"time_zone", "currency"})
+    said = {"time_zone", "currency"}
+    rows = most_rows(Path(path) for path in files)
+    if (buckets := buckets_for(rows)) > FEWEST:
+        lines.append(f"buckets = {buckets}  # parts of the store; {rows:,} rows, about, are in one file")
+        said.add("buckets")
+    return "\n".join(lines) + "\n" + commented.general(said)
 
 
 def _given(

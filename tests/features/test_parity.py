@@ -19,7 +19,7 @@ from features.catalogue import Feature
 from features.engines import Engine, duckdb_engine
 from features.lifecycle import Counting, give_lifecycle, register_anonymous
 from features.on_spark import spark_engine
-from features.outcomes import interactions, outcome_counts, purchases, register_choices
+from features.outcomes import interactions, outcome_counts, purchases, register_choices, register_window
 from features.own import Own, OwnFile
 from features.periods import periods
 from features.population import count_tables
@@ -30,7 +30,6 @@ from features.source import (
     register_items,
     register_items_for_labels,
     register_visible,
-    register_window,
 )
 from features.statements import FOLDER, POPULATION, Statement, statements
 from features.windows import day_number

@@ -395,3 +395,16 @@ def test_a_category_nobody_told_is_unknown_beside_one_that_was_told(one: Build) 
     ]
     assert one({"users": users}, AS_OF)["gender"] is None
     assert one({"users": users}, AS_OF, who="u2")["gender"] == "f"
+
+
+def test_a_customer_may_spend_a_fortune(one: Build) -> None:
+    """Squares of sums beyond 100,000 do not fit into 64 bits."""
+    orders = [
+        sale("u1", at("2024-05-01 10:00"), 8_000_000_000, order_id="a", item_id="pen"),
+        sale("u1", at("2024-05-02 10:00"), 2_000_000_000, order_id="b", item_id="ink"),
+    ]
+    items = [
+        {"item_id": "pen", "category": "a", "recorded_at": at("2024-01-01")},
+        {"item_id": "ink", "category": "b", "recorded_at": at("2024-01-01")},
+    ]
+    expect(one({"orders": orders, "items": items}, AS_OF), category_concentration_lifetime=0.68)

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from models.boosting import Binned, BoostingSettings, boost, parse, raw_scores, sample_negatives
-from models.calibration import corrected_for_sampling
+from models.boosting import Binned, BoostingSettings, boost, parse, raw_contributions, raw_scores, sample_negatives
 from warehouse.errors import DataProblemError
 
 FAST = BoostingSettings(rounds=40, threads=1)
@@ -59,11 +58,23 @@ def test_sampled_negatives_and_their_correction_keep_the_level() -> None:
     rows, kept = sample_negatives(Y, 1400, seed=3)
     assert Y[rows].sum() == Y.sum()
     assert kept == pytest.approx((Y[rows] == 0).sum() / (Y == 0).sum())
-    scores = raw_scores(parse(boost(X[rows], Y[rows], FAST, [5]).text), X)
+    bare, corrected = (boost(X[rows], Y[rows], FAST, [5], kept_share=share) for share in (1.0, kept))
+    scores, brought_back = (raw_scores(parse(made.text), X) for made in (bare, corrected))
     assert expit(scores).mean() > Y.mean() + 0.1
-    assert expit(corrected_for_sampling(scores, kept)).mean() == pytest.approx(Y.mean(), abs=0.03)
+    assert expit(brought_back).mean() == pytest.approx(Y.mean(), abs=0.03)
+    np.testing.assert_allclose(brought_back, scores + np.log(kept), atol=1e-12)
     everything, share = sample_negatives(Y, 5000, seed=3)
     assert (everything.size, share) == (3000, 1.0)
+
+
+def test_the_correction_is_that_of_the_odds_and_reaches_what_columns_add() -> None:
+    """Nothing to split by: of 100 rows 10 are positive; with a third of the negatives kept it is 10 of 40."""
+    y = np.repeat([1.0, 0.0], [10, 30])
+    made = boost(np.zeros((40, 1), np.float32), y, FAST, kept_share=30 / 90)
+    np.testing.assert_allclose(expit(raw_scores(parse(made.text), np.zeros((1, 1), np.float32))), 0.1, atol=1e-9)
+    rows, kept = sample_negatives(Y, 1400, seed=3)
+    trees = parse(boost(X[rows], Y[rows], FAST, [5], kept_share=kept).text)
+    np.testing.assert_allclose(raw_contributions(trees, X[:50]).sum(axis=1), raw_scores(trees, X[:50]), atol=1e-9)
 
 
 def test_what_cannot_be_trained_is_refused() -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import expit, logit
+from scipy.special import expit
 
-from models.calibration import IDENTITY, Calibration, corrected_for_sampling
+from models.calibration import IDENTITY, Calibration
 from warehouse.errors import DataProblemError
 
 
@@ -60,13 +60,6 @@ def test_few_rows_stay_near_the_identity_and_none_of_one_class_runs_away() -> No
 def test_the_identity_changes_nothing() -> None:
     raw = np.linspace(-20, 20, 9)
     np.testing.assert_array_equal(IDENTITY.apply(raw), expit(raw))
-
-
-def test_sampling_of_negatives_is_undone() -> None:
-    # Of 100 rows 10 are positive; with a third of the negatives kept it is 10 of 40.
-    assert expit(corrected_for_sampling([logit(10 / 40)], 30 / 90))[0] == pytest.approx(0.1)
-    with pytest.raises(DataProblemError):
-        corrected_for_sampling([0.0], 0.0)
 
 
 def test_what_cannot_be_calibrated_is_refused() -> None:

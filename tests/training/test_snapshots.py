@@ -9,7 +9,7 @@ import pytest
 
 from features.catalogue import by_name
 from features.source import FramesSource
-from training.snapshots import Sample, Snapshots, fold_of, parted, pool
+from training.snapshots import Sample, Snapshots, fold_of, parted
 from training.targets import declared
 from training.time_trial import changed_rows
 from warehouse.errors import NotReadyError
@@ -71,7 +71,7 @@ def test_churn_is_the_complement_of_repurchase_on_its_population(labels):
 
 def test_nobody_in_the_population_is_told(few):
     with pytest.raises(NotReadyError, match="Nobody is in the population of win_back"):
-        few.samples(TARGETS["win_back"], 90, [CUTOFF])
+        few.pool(TARGETS["win_back"], 90, [CUTOFF], 100)
 
 
 def test_a_customer_is_in_one_fold_wherever_he_appears():
@@ -83,8 +83,7 @@ def test_a_customer_is_in_one_fold_wherever_he_appears():
 
 
 def test_a_pool_keeps_rows_and_labels_together(few):
-    samples = few.samples(TARGETS["repurchase"], 7, [CUTOFF, date(2024, 1, 15)])
-    rows = pool(samples)
+    rows = few.pool(TARGETS["repurchase"], 7, [CUTOFF, date(2024, 1, 15)], 100)
     assert rows.table.column("entity_id").to_pylist() == ["ann", "bob", "ann"]
     assert rows.y.tolist() == [1, 0, 0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -321,3 +322,14 @@ def test_progress_is_told_chunk_by_chunk(tmp_path: Path) -> None:
     heard: list[tuple[float, float | None]] = []
     make_shop(tmp_path, users=CHUNK + 1, progress=lambda label, done, total=None: heard.append((done, total)))
     assert heard == [(CHUNK, CHUNK + 1), (CHUNK + 1, CHUNK + 1)]
+
+
+def test_memory_does_not_grow_with_the_number_of_users(tmp_path: Path) -> None:
+    """Of a chunk that was written nothing is kept: eight thousand users more cost some row groups' worth of notes."""
+    peaks = []
+    for users in (2 * CHUNK, 6 * CHUNK):
+        tracemalloc.start()
+        make_shop(tmp_path / str(users), users=users, seed=7)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.15 * peaks[0]

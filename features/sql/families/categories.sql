@@ -23,7 +23,9 @@ select
     max(case when place = 1 then cast(amount as double) / cast(whole as double) end) as top_category_share_lifetime,
     max(case when place = 1 then :as_of - last_day end) as days_since_top_category,
     max(case when place = 2 then category end) as second_category_lifetime,
-    cast(sum(amount * amount) as double) / (cast(max(whole) as double) * cast(max(whole) as double))
+    -- wide enough that the engine does not multiply in 64 bits, where 110,000 squared overflows
+    cast(sum(amount * cast(amount as decimal(19, 4))) as double)
+        / (cast(max(whole) as double) * cast(max(whole) as double))
         as category_concentration_lifetime
 from ranked
 group by entity_id
