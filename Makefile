@@ -14,7 +14,7 @@ test: lint .venv/ready-for-tests  ## everything that must hold
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy warehouse features models training serving audiences insights pipeline cli
+	$(BIN)/mypy warehouse features models training serving audiences insights pipeline console cli
 
 .venv/ready: requirements/lock.txt requirements/bootstrap.txt requirements/install.sh requirements/system.sh
 	@requirements/install.sh

@@ -22,8 +22,9 @@ EPILOG = (
     "before or after the verb. Exit codes: 0 ok, 1 failed, 2 usage, 3 data problem, 4 not ready."
 )
 COMMANDS = (
-    "init", "check", "growth", "segments", "cycles", "run", "features", "train", "tune", "compare", "backtest",
-    "models", "score", "export", "recommend", "explain", "audience", "erase", "serve", "doctor", "demo",
+    "init", "check", "growth", "segments", "cycles", "plan-target", "run", "features", "train", "tune", "compare",
+    "backtest", "models", "score", "export", "recommend", "explain", "profile", "audience", "report", "erase", "serve",
+    "doctor", "demo",
 )  # fmt: skip
 
 
@@ -58,7 +59,7 @@ def application(nouns: Sequence[str] = COMMANDS) -> typer.Typer:
         context.obj = Session(workspace, as_json)
 
     for noun in nouns:
-        import_module(f"cli.{noun}").register(app)
+        import_module(f"cli.{noun.replace('-', '_')}").register(app)
     return app
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 from rich import box
@@ -21,6 +21,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
+from warehouse.errors import UsageError
 from warehouse.workspace import Workspace
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -179,6 +180,17 @@ def session(context: typer.Context) -> Session:
     if found is None:
         raise RuntimeError("a command was called outside the application")
     return found
+
+
+def language(asked: str | None, workspace: Workspace) -> Literal["en", "zh"]:
+    """The language asked for, else the workspace's."""
+    if asked is None:
+        return workspace.settings.language
+    if asked == "en":
+        return "en"
+    if asked == "zh":
+        return "zh"
+    raise UsageError(f"--lang {asked!r} is not known.", hint="Use en or zh.")
 
 
 def now() -> datetime:

@@ -250,6 +250,16 @@ viewed_category_count | 30 | categories | 0 | different categories looked at {w}
 """,
     ),
     Family(
+        "touchpoints",
+        _EVENTS,
+        """
+last_page | . | * | ? | page last seen | 最近访问页面
+days_since_last_page | . | days | ? | days since a page was seen | 距最近访问页面的天数
+joined_campaign_count | 90 | campaigns | 0 | different campaigns joined (acts that name one) {w} | {w}参与的不同活动数
+""",
+        modelled=False,
+    ),
+    Family(
         "feature_use",
         _EVENTS,
         """

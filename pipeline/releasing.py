@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.catalogue import FEATURES, fields
+from features.last_uses import last_uses
 from features.source import StoreSource, versions
 from pipeline import due, suggestions
 from pipeline.cycles import observed
@@ -74,6 +75,7 @@ def publish_release(
     scores = _scored(source, snapshots, models, features, as_of, name)
     suggested = suggestions.suggest_all(workspace, source, as_of, name, features.column("entity_id"), progress)
     due_items = due.due_items(source, as_of, observed(source, as_of), progress)
+    uses = last_uses(source, as_of, progress)
     known = cards(workspace, models)
     contents = ReleaseContents(
         release=name,
@@ -90,6 +92,7 @@ def publish_release(
             **tables_known(source, as_of),
             **own_tables(source, as_of),
             **({} if due_items is None else {"due_items": due_items}),
+            **({} if uses is None else {"last_uses": uses}),
         },
         own=source.own,
         populations={name: _in_order(t) for name, t in source.population_tables(as_of).items()},

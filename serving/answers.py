@@ -6,8 +6,13 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any
 
-from serving import fallbacks
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from serving import customers, fallbacks, profiles
+from serving.due import DUE, with_due
 from serving.release import Release
+from serving.schemas import DUE_ITEMS
 from serving.wire import finite
 
 
@@ -53,6 +58,43 @@ def user_due(release: Release, user_id: str) -> dict[str, Any]:
         "most_overdue_gaps": max((row["overdue_gaps"] for row in rows), default=None),
         "items": [_due_item(row) for row in rows],
     }
+
+
+def user_profile(release: Release, user_id: str) -> dict[str, Any]:
+    """What is known of one user: groups, last acts, preferences, value, what is due, scores; empty if unknown."""
+    scores = release.scores.of(user_id)
+    rows = [] if scores is None else profiles.profile(*_customer(release, user_id)).to_pylist()
+    told = {name: _plain(value) for name, value in rows[0].items()} if rows else {}
+    uses = [] if scores is None else release.last_uses.of(user_id)
+    due = [] if scores is None else release.due.of(user_id)
+    return {
+        **origin(release),
+        "user_id": user_id,
+        "known": scores is not None,
+        "profile": {name: value for name, value in told.items() if name not in ("user_id", "as_of")},
+        "last_uses": [{"feature": use["feature"], "last_used_on": use["last_used_on"].isoformat()} for use in uses],
+        "due": [_due_item(row) for row in sorted(due, key=lambda row: (row["due_date"], row["item_id"]))],
+        "scores": [] if scores is None else sorted(scores, key=_by_target),
+    }
+
+
+def _customer(release: Release, user_id: str) -> tuple[pa.Table, date, pa.Table | None]:
+    """The row of one user, with what is due, and their attributes."""
+    row = release.features_of(user_id)
+    if DUE in release.tables:
+        due = pa.Table.from_pylist(release.due.of(user_id), schema=DUE_ITEMS)
+        row = with_due(row, due, release.as_of, profiles.wanted())
+    users = release.tables.get("users")
+    if users is None:
+        return row, release.as_of, None
+    mine = users.filter(pc.equal(users["entity_id"], user_id))
+    return row, release.as_of, customers.attributes(release, mine)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    return finite(value) if isinstance(value, float) else value
 
 
 def _due_item(row: dict[str, Any]) -> dict[str, Any]:

@@ -74,12 +74,16 @@ def customers(release: Release, names: Collection[str]) -> pa.Table:
     return _with_tags(release, table) if TAGS in names else table
 
 
-def attributes(release: Release) -> pa.Table | None:
-    """One row per user with the attributes known at `as_of`, or the first ones known; None without a users table."""
+def attributes(release: Release, users: pa.Table | None = None) -> pa.Table | None:
+    """One row per user with the attributes known at `as_of`, or the first ones known; None without a users table.
+
+    `users` are some rows of it instead of all.
+    """
     if "users" not in release.tables:
         return None
+    some = release.tables["users"] if users is None else users
     static = frozenset(name for name, table in release.settings.tables.items() if table.static)
-    source = FramesSource({"users": release.tables["users"]}, time_zone=release.settings.time_zone, static=static)
+    source = FramesSource({"users": some}, time_zone=release.settings.time_zone, static=static)
     return versions(source, "users", release.as_of)
 
 

@@ -52,6 +52,10 @@ class Lookups:
         user_id = path_id(request, "user_id")
         return StrictJSON(answers.user_suggestions(self.holder.release, user_id, count(asked), excluded(asked)))
 
+    async def user(self, request: Request) -> Response:
+        query(request.query_params, ())
+        return StrictJSON(answers.user_profile(self.holder.release, path_id(request, "user_id")))
+
     async def due(self, request: Request) -> Response:
         query(request.query_params, ())
         return StrictJSON(answers.user_due(self.holder.release, path_id(request, "user_id")))
@@ -98,6 +102,7 @@ class Lookups:
             _get("/v1/users/{user_id:path}/scores", self.scores),
             _get("/v1/users/{user_id:path}/suggestions", self.suggestions),
             _get("/v1/users/{user_id:path}/due", self.due),
+            _get("/v1/users/{user_id:path}", self.user),
             _get("/v1/items/{item_id:path}/similar", self.similar),
             _get("/v1/release", self.release),
             _get("/v1/openapi.json", self.openapi),

@@ -10,6 +10,7 @@ _ROUTES = (
     (re.compile(r"^/v1/users/.*/scores$"), "user_scores"),
     (re.compile(r"^/v1/users/.*/suggestions$"), "user_suggestions"),
     (re.compile(r"^/v1/users/.*/due$"), "user_due"),
+    (re.compile(r"^/v1/users/.+$"), "user_profile"),
     (re.compile(r"^/v1/items/.*/similar$"), "similar_items"),
     (re.compile(r"^/v1/(score|audience|release|openapi\.json)$"), r"\1"),
     (re.compile(r"^/(livez|readyz|healthz|metrics|docs)?$"), r"\1"),

@@ -16,6 +16,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     wire.UserScores,
     wire.UserSuggestions,
     wire.UserDue,
+    wire.UserProfile,
     wire.SimilarItems,
     wire.ReleaseInfo,
     wire.ScoreRequest,
@@ -74,6 +75,9 @@ def document() -> dict[str, Any]:
             },
             "/v1/users/{user_id}/due": {
                 "get": _operation("user_due", "When a user's items are due", wire.UserDue, [_path("user_id")])
+            },
+            "/v1/users/{user_id}": {
+                "get": _operation("user_profile", "What is known of one user", wire.UserProfile, [_path("user_id")])
             },
             "/v1/items/{item_id}/similar": {
                 "get": _operation("similar_items", "Items like an item", wire.SimilarItems, [_path("item_id"), _K])

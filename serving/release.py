@@ -33,7 +33,7 @@ from serving.canary import try_in_subprocess
 from serving.columns import Columns, SortedRows
 from serving.complements import Complement, Key, Model, base_models
 from serving.manifest import ReleaseError, check_files, write_manifest
-from serving.schemas import DUE_ITEMS, POPULAR, SCORES, SIMILAR_ITEMS, SUGGESTIONS
+from serving.schemas import DUE_ITEMS, LAST_USES, POPULAR, SCORES, SIMILAR_ITEMS, SUGGESTIONS
 from serving.shelf import item_ids, not_for_sale
 from warehouse.errors import RepriseError
 from warehouse.files import atomic_directory
@@ -95,6 +95,7 @@ class Release:
     suggestions: SortedRows
     similar_items: SortedRows
     due: SortedRows
+    last_uses: SortedRows
     popular: tuple[tuple[str, float | None], ...]
     recommender: str | None
     tables: Mapping[str, pa.Table]
@@ -313,6 +314,7 @@ def _opened(directory: Path) -> Release:
         suggestions=SortedRows("user_id", offered["suggestions"].cast(SUGGESTIONS)),
         similar_items=SortedRows("item_id", offered["similar_items"].cast(SIMILAR_ITEMS)),
         due=SortedRows("entity_id", tables["due_items"] if "due_items" in tables else DUE_ITEMS.empty_table()),
+        last_uses=SortedRows("entity_id", tables.get("last_uses", LAST_USES.empty_table())),
         popular=_pairs(offered["popular"].cast(POPULAR)),
         recommender=told["recommender"],
         tables=tables,

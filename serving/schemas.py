@@ -58,3 +58,6 @@ DUE_ITEMS = pa.schema(
 """One row per user and item bought on two days or more. `gap_days`: how long the last purchase lasts this user;
 `due_date`: when it has lasted. `status`: `overdue` before `as_of`, `due` in the week that begins there, else `not_yet`.
 `overdue_gaps`: days past due over `gap_days`, 0 where it is not overdue."""
+
+LAST_USES = pa.schema([("entity_id", pa.string()), ("feature", pa.string()), ("last_used_on", pa.date32())])
+"""One row per user and function of the app they used before `as_of`."""

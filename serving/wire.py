@@ -169,6 +169,24 @@ class UserDue(_Answer):
     items: list[DueItem]
 
 
+class LastUse(_Strict):
+    """A function of the app, and the day it was last used."""
+
+    feature: str
+    last_used_on: str = Field(json_schema_extra={"format": "date"})
+
+
+class UserProfile(_Answer):
+    user_id: str
+    known: bool = Field(description="False: nothing is known, and everything is empty.")
+    profile: dict[str, str | float | None] = Field(
+        description="Groups, last act and purchase, preferences, value: those the data tell; unknown is null."
+    )
+    last_uses: list[LastUse]
+    due: list[DueItem]
+    scores: list[Score] = Field(description="Empty for an unknown user.")
+
+
 class SimilarItem(_Strict):
     rank: int = Field(ge=1)
     item_id: str

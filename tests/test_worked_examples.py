@@ -77,6 +77,11 @@ def test_presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.
     follow("presets.md", tmp_path, capfd)
 
 
+def test_planner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("planner.md", tmp_path, capfd)
+
+
 def test_sources(
     tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Tables as files for people and machines: CSV, Parquet or JSON lines by the suffix, there whole or not at all."""
+"""Tables as files for people and machines: CSV, Parquet, JSON lines or Excel by suffix, there whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from audiences.exports.cells import quote, quote_formulas, unquote, unquote_formulas
+from audiences.exports.workbooks import write_workbook
 from warehouse.errors import DataProblemError, UsageError
 from warehouse.files import atomic_file, sha256, write_text
 
 Mode = Literal["safe", "raw"]
-SUFFIXES = (".csv", ".parquet", ".jsonl")
+SUFFIXES = (".csv", ".parquet", ".jsonl", ".xlsx")
 _BOM = b"\xef\xbb\xbf"
 _ROWS = 64_000
 
@@ -39,7 +40,7 @@ class ExportReport:
 
 
 def export_table(table: pa.Table, path: Path, mode: Mode = "safe") -> ExportReport:
-    """Writes the table to `path`; its suffix decides: `.csv`, `.parquet` or `.jsonl`.
+    """Writes the table to `path`; its suffix decides: `.csv`, `.parquet`, `.jsonl` or `.xlsx`.
 
     `mode` matters for CSV only. safe: for spreadsheets, with a byte order mark and an apostrophe before every text that
     could start a formula. raw: for machines, texts exactly as they are. Both have all digits; texts are in quotes,
@@ -76,6 +77,8 @@ def write_table(table: pa.Table, path: Path, suffix: str, mode: Mode) -> int:
     elif suffix == ".jsonl":
         with path.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in _json_rows(table))
+    elif suffix == ".xlsx":
+        write_workbook(table, path)
     else:
         return _write_csv(table, path, mode)
     return 0

@@ -87,6 +87,7 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
         run("population", name, acts)
     for name in statements("families"):
         run("families", name, acts)
+    run("profile", "last_uses")
     run("outcomes", "interactions")
     for grain in ("month", "week"):
         values = Counting(src, as_of, grain).values | acts

@@ -1,0 +1,1 @@
+"""What operators look at: the report, one page that needs nothing but a browser."""
