@@ -13,7 +13,7 @@ from warehouse.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
-    cycles = typer.Typer(help="When things are bought again, what is bought next, and who is due.")
+    cycles = typer.Typer(help="When things are bought again, what comes next, who is due.")
     app.add_typer(cycles, name="cycles")
 
     @cycles.callback(invoke_without_command=True)

@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         lang: Annotated[str | None, typer.Option(help="en or zh; the workspace's if absent.")] = None,
     ) -> None:
-        """What it takes to reach an average active rate, and whether it can last."""
+        """What an active rate takes, and whether it can last."""
         shell = session(context)
         workspace = shell.workspace()
         told = language(lang, workspace)

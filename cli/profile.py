@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
         flag: Annotated[str | None, typer.Option(help="A rule: a column says of whom it is true.")] = None,
         lang: Annotated[str | None, typer.Option(help="Headers in en or zh; the workspace's if absent.")] = None,
     ) -> None:
-        """The customer table: groups, last acts, preferences, what is due, value, probabilities."""
+        """The customer table: groups, last acts, preferences, value."""
         shell = session(context)
         if sum(each is not None for each in (out, to, user)) != 1 or (to is None and table is not None):
             raise UsageError(

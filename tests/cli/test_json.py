@@ -196,3 +196,12 @@ def test_every_verb_is_walked() -> None:
     """But the demo, which is these verbs one after another and takes half a minute."""
     text = Path(__file__).read_text(encoding="utf-8")
     assert [noun for noun in COMMANDS if f'"{noun}", ' not in text and f'asked("{noun}")' not in text] == ["demo"]
+
+
+def test_pictures_in_json(shop: str, place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code, told = said(capfd, "report", "--out", str(place / "report.html"), "-w", shop)
+    assert (code, len(told["sections"]) > 8) == (0, True)
+    code, told = said(capfd, "profile", "--out", str(place / "p.csv"), "-w", shop)
+    assert (code, told["rows"] > 100) == (0, True)
+    code, told = said(capfd, "plan-target", "50%", "--from", "2026-09", "--to", "2026-12", "-w", shop)
+    assert (code, told["remaining"][-1]) == (0, "2026-12")
