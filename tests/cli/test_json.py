@@ -72,7 +72,7 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
     assert "nobody-knows-me" in capfd.readouterr().out.splitlines()[0]
     assert not asked("recommend", "nobody-knows-me", "-k", "2")["known"]
     assert asked("recommend", user, "-k", "2")["items"]
-    cycles = asked("cycles")
+    cycles = asked("cycles", "--top", "1000")
     assert (cycles["by"], cycles["things"]) == ("item", len(cycles["cycles"]))
     assert asked("cycles", "--item", cycles["cycles"][0]["thing"])["cycles"][0]["curve"]
     assert asked("cycles", "--next", "--within", "14")["pairs_tried"] >= 0
