@@ -3,7 +3,7 @@
 A draw of the future takes, for each rate, its centre from a Beta over the customers it was counted on, moved by as much
 as the mean of so few periods may be off; then in each period it moves all four together as one past period stood apart
 from its centre (either way, so that the centre stays), and lets every customer do or not do it. Past distances hold
-chance too, which the last step adds once more: few customers make the interval a little wide, never too narrow.
+chance too, which the last step adds once more. How often such intervals held: docs/decisions.md.
 """
 
 from __future__ import annotations
