@@ -30,7 +30,7 @@ class Shared:
     def __init__(self, tracker: Tracker) -> None:
         self.tracker = tracker
 
-    def __call__(self, workspace: Workspace) -> "Shared":
+    def __call__(self, workspace: Workspace, patient: bool = False) -> "Shared":
         return self
 
     def __enter__(self) -> Tracker:

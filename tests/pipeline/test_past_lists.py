@@ -121,7 +121,7 @@ def test_the_release_of_then_follows_from_the_rows_recorded_before_its_date(past
     """With the models it keeps, the store of today gives the same features, scores and suggestions."""
     loaded, _ = load(past.workspace, AS_OF, LATER, silent)
     folder = past.workspace.releases / past.release
-    features = loaded.snapshots.features(AS_OF)
+    features = loaded.snapshots.everything(AS_OF)
     assert features.equals(pq.read_table(folder / "features.parquet").cast(features.schema))
     models = open_release(folder, canary=False).models
     scores = score(models, features, as_of=AS_OF, release=past.release)

@@ -115,7 +115,7 @@ def test_a_feature_in_words(name: str, value: float | None, en: str, zh: str) ->
 
 
 def test_every_unit_has_its_chinese_word() -> None:
-    silent = {"money", "share", "flag", "year", "rating", "ratio"}
+    silent = {"money", "share", "flag", "year", "rating", "ratio", "score"}
     assert {feature.unit for feature in FEATURES if feature.unit} - silent <= set(UNITS_ZH)
 
 
