@@ -60,7 +60,6 @@ class SparkEngine:
 
     def __init__(self, session: SparkSession) -> None:
         self._session = session
-        self._kept: dict[str, DataFrame] = {}
         self._named: set[str] = set()
 
     def parts(self, source: Source) -> Sequence[Mapping[str, Relation]]:
@@ -83,22 +82,18 @@ class SparkEngine:
         self._name(name, self._run(sql, values))
 
     def keep(self, name: str, sql: str, values: Values | None = None) -> None:
-        rows = self._run(sql, values).persist()
-        if name in self._kept:
-            self._kept[name].unpersist()
-        self._kept[name] = rows
-        self._name(name, rows)
+        # What is only persisted is planned again, with all that it was made of, by whatever reads it.
+        self._name(name, self._run(sql, values).localCheckpoint(eager=False))
 
     def rows(self, sql: str, values: Values | None = None) -> pa.Table:
         return self._run(sql, values).toArrow()
 
     def drop(self, name: str) -> None:
-        self._kept.pop(name).unpersist()
+        self._session.catalog.dropTempView(name)
+        self._named.discard(name)
 
     def close(self) -> None:
-        """Forgets every table."""
-        for rows in self._kept.values():
-            rows.unpersist()
+        """Forgets every table; Spark lets the rows go that nothing names any more."""
         for name in self._named:
             self._session.catalog.dropTempView(name)
 

@@ -54,6 +54,8 @@ _SHIMS = (
     # Groups and joins only, so its numbers need not be those of the other engine.
     "key_of(id string) returns bigint return case when id is not null then xxhash64(id) end",
     "iso_dow(moment timestamp_ntz) returns int return weekday(cast(moment as date)) + 1",
+    "rounded(number double, digits int) returns double "
+    "return floor(number * power(10, digits) + 0.5d) / power(10, digits)",
 )
 _OPENED: dict[str, SparkSession] = {}
 _OPENING = Lock()

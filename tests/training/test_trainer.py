@@ -93,7 +93,15 @@ def test_a_kept_version_holds_model_card_and_inputs(trainer, report):
     for trained in report.trained:
         folder = trainer.registry.champion(trained.target.name, trained.horizon)
         names = {path.name for path in folder.iterdir()} - {"model.txt"}
-        assert names == {"model.json", "recipe.json", "inputs.json", "example.json", "complements.json", "card.md", "card.json"}
+        assert names == {
+            "model.json",
+            "recipe.json",
+            "inputs.json",
+            "example.json",
+            "complements.json",
+            "card.md",
+            "card.json",
+        }
         assert PropensityModel.load(folder).version == folder.name
         assert trained.why in (folder / CARD_FILE).read_text(encoding="utf-8")
         [entry] = trainer.registry.history(trained.target.name, trained.horizon)

@@ -5,8 +5,8 @@ with logs as (
         thing,
         day,
         next_day,
-        cast(round(ln(next_day - day), 6) as decimal(18, 6)) as log_gap,
-        cast(case when quantity > 0 then round(ln(cast(quantity as double)), 6) else 0 end as decimal(18, 6))
+        cast(rounded(ln(next_day - day), 6) as decimal(18, 6)) as log_gap,
+        cast(case when quantity > 0 then rounded(ln(cast(quantity as double)), 6) else 0 end as decimal(18, 6))
             as log_quantity
     from intervals
     where interval_count > 1

@@ -24,9 +24,9 @@ select
     sum(pairs.gap_squares) as gap_squares,
     sum(pairs.quantity_squares) as quantity_squares,
     sum(pairs.products) as products,
-    sum(cast(round(pairs.gap_root * pairs.gap_root, 6) as decimal(18, 6))) as gap_between,
-    sum(cast(round(pairs.quantity_root * pairs.quantity_root, 6) as decimal(18, 6))) as quantity_between,
-    sum(cast(round(pairs.gap_root * pairs.quantity_root, 6) as decimal(18, 6))) as product_between
+    sum(cast(rounded(pairs.gap_root * pairs.gap_root, 6) as decimal(18, 6))) as gap_between,
+    sum(cast(rounded(pairs.quantity_root * pairs.quantity_root, 6) as decimal(18, 6))) as quantity_between,
+    sum(cast(rounded(pairs.gap_root * pairs.quantity_root, 6) as decimal(18, 6))) as product_between
 from between_pairs as pairs
 left join items as kinds on pairs.thing = kinds.item_id
 group by pairs.thing

@@ -15,9 +15,9 @@ weighed as (
         days,
         returned,
         place,
-        cast(round(1 / cast(interval_count as double), 9) as decimal(10, 9)) as weight,
+        cast(rounded(1 / cast(interval_count as double), 9) as decimal(10, 9)) as weight,
         cast(
-            case when place > 1 then round(1 / cast(interval_count - 1 as double), 9) else 0 end as decimal(10, 9)
+            case when place > 1 then rounded(1 / cast(interval_count - 1 as double), 9) else 0 end as decimal(10, 9)
         ) as repeat_weight
     from lengths
 )

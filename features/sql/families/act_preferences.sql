@@ -29,7 +29,7 @@ ranked as (
         value,
         times / (all_times + strength) as share,
         all_times / (all_times + strength) as confidence,
-        row_number() over (partition by entity_id, dimension order by round(times, 6) desc, value) as place
+        row_number() over (partition by entity_id, dimension order by rounded(times, 6) desc, value) as place
     from shrunk
 )
 

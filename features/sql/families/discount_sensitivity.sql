@@ -41,8 +41,8 @@ judged as (
             when
                 deep_share >= 0.75
                 and (
-                    round(margin_share, 6) <= round(usual_margin_share / 3, 6)
-                    or (margin_share is null and round(return_share, 6) > round(usual_return_share, 6))
+                    rounded(margin_share, 6) <= rounded(usual_margin_share / 3, 6)
+                    or (margin_share is null and rounded(return_share, 6) > rounded(usual_return_share, 6))
                 )
                 then 'yes'
             else 'no'
@@ -61,7 +61,7 @@ select
     case
         when order_count < 3 then 'too_few'
         -- half a standard deviation of what customers truly differ by
-        when coupon_hunter = 'no' and spread > 0 and round(sensitivity, 6) >= round(0.5 * spread, 6) then 'yes'
+        when coupon_hunter = 'no' and spread > 0 and rounded(sensitivity, 6) >= rounded(0.5 * spread, 6) then 'yes'
         else 'no'
     end as discount_lover
 from judged

@@ -24,7 +24,7 @@ tagged as (
         usual_strength,
         case
             when exposures < 2 then 'not_enough_years'
-            when order_count >= 2 and round(preference, 6) >= 1.25 then 'yes'
+            when order_count >= 2 and rounded(preference, 6) >= 1.25 then 'yes'
             else 'no'
         end as tag
     from told
@@ -46,7 +46,7 @@ select
         when coalesce(max(told.exposures), 0) < 2 then 'not_enough_years'
         when
             sum(told.order_count) >= 2
-            and round(
+            and rounded(
                 cast(sum(told.order_count) + max(told.usual_strength) as double)
                 / cast(sum(told.expected) + max(told.usual_strength) as double), 6
             ) >= 1.25

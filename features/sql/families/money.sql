@@ -6,7 +6,7 @@ with per_order as (
         min(amount) as lowest_order_amount_lifetime,
         median(cast(amount as double)) as median_order_amount_lifetime,
         -- rounded, since the order of rows would move the last digits
-        round(stddev_samp(cast(amount as double)), 6) as order_amount_deviation_lifetime
+        rounded(stddev_samp(cast(amount as double)), 6) as order_amount_deviation_lifetime
     from baskets
     group by entity_id
 )

@@ -34,7 +34,7 @@ ranked as (
         times / (all_times + strength) as share,
         amount_share,
         all_times / (all_times + strength) as confidence,
-        row_number() over (partition by entity_id, dimension order by round(times, 6) desc, value) as place
+        row_number() over (partition by entity_id, dimension order by rounded(times, 6) desc, value) as place
     from shrunk
 )
 

@@ -3,7 +3,7 @@ with priced as (
     select
         totals.entity_id,
         -- a percentile has six digits; rounded to five, a third is a third again
-        round(cast(sum(prices.price_percentile * totals.line_count) as double) / sum(totals.line_count), 5) as percentile
+        rounded(cast(sum(prices.price_percentile * totals.line_count) as double) / sum(totals.line_count), 5) as percentile
     from item_totals as totals
     inner join item_prices as prices on totals.item_key = key_of(prices.item_id)
     group by totals.entity_id

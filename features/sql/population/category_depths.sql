@@ -2,6 +2,6 @@
 select
     category,
     week,
-    cast(round(cast(sum(depth) as double) / cast(sum(line_count) as double), 6) as decimal(9, 6)) as usual_depth
+    cast(rounded(cast(sum(depth) as double) / cast(sum(line_count) as double), 6) as decimal(9, 6)) as usual_depth
 from category_depth_sums
 group by category, week

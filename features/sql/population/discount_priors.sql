@@ -46,14 +46,14 @@ parted as (
 
 select
     cast(coalesce(customers, 0) as bigint) as customers,
-    cast(round(variance_between, 9) as decimal(18, 9)) as variance_between,
+    cast(rounded(variance_between, 9) as decimal(18, 9)) as variance_between,
     cast(
         case
             when variance is null or variance_between is null then 10
             when variance_between * 1000 <= variance then 1000
-            else round(greatest(variance / variance_between, 0.1), 6)
+            else rounded(greatest(variance / variance_between, 0.1), 6)
         end as decimal(18, 6)
     ) as strength,
-    cast(round(return_count / nullif(line_count, 0), 9) as decimal(18, 9)) as return_share,
-    cast(round((costed_amount - cost) / nullif(costed_amount, 0), 9) as decimal(18, 9)) as margin_share
+    cast(rounded(return_count / nullif(line_count, 0), 9) as decimal(18, 9)) as return_share,
+    cast(rounded((costed_amount - cost) / nullif(costed_amount, 0), 9) as decimal(18, 9)) as margin_share
 from parted

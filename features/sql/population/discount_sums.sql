@@ -17,7 +17,7 @@ select
     cast(
         sum(
             cast(
-                round(cast(habits.depth_above as double) * cast(habits.depth_above as double) / habits.line_count, 9)
+                rounded(cast(habits.depth_above as double) * cast(habits.depth_above as double) / habits.line_count, 9)
                 as decimal(18, 9)
             )
         ) as decimal(38, 9)

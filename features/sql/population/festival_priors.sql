@@ -14,7 +14,7 @@ select
     cast(
         case
             when excess * 1000 <= expected_squares then 1000
-            else round(greatest(expected_squares / excess, 0.1), 6)
+            else rounded(greatest(expected_squares / excess, 0.1), 6)
         end as decimal(18, 6)
     ) as strength
 from sums

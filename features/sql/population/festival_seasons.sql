@@ -11,7 +11,7 @@ with rates as (
 select
     during.festival,
     during.first_day,
-    cast(round(during.rate / nullif(outside.rate, 0), 6) as decimal(18, 6)) as season
+    cast(rounded(during.rate / nullif(outside.rate, 0), 6) as decimal(18, 6)) as season
 from rates as during
 inner join rates as outside on outside.festival = 'none'
 where during.festival <> 'none'

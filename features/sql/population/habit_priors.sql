@@ -26,8 +26,8 @@ shares as (
     select
         sums.dimension,
         sums.value,
-        cast(round(cast(sums.share as double) / wholes.customers, 6) as decimal(9, 6)) as share,
-        cast(round(cast(sums.amount_share as double) / wholes.customers, 6) as decimal(9, 6)) as amount_share
+        cast(rounded(cast(sums.share as double) / wholes.customers, 6) as decimal(9, 6)) as share,
+        cast(rounded(cast(sums.amount_share as double) / wholes.customers, 6) as decimal(9, 6)) as amount_share
     from sums
     inner join wholes on sums.dimension = wholes.dimension
 ),
@@ -55,7 +55,7 @@ select
         case
             when measured.a is null then 10
             when measured.a <= measured.b then 1000
-            else round(greatest(least((measured.s - measured.a) / (measured.a - measured.b), 1000), 0.1), 6)
+            else rounded(greatest(least((measured.s - measured.a) / (measured.a - measured.b), 1000), 0.1), 6)
         end as decimal(18, 6)
     ) as strength
 from shares

@@ -6,7 +6,7 @@ with habits as (
         value,
         times,
         all_times,
-        cast(round(cast(amount as double) / nullif(cast(all_amount as double), 0), 6) as decimal(9, 6)) as amount_share
+        cast(rounded(cast(amount as double) / nullif(cast(all_amount as double), 0), 6) as decimal(9, 6)) as amount_share
     from order_habits
     union all
     select
@@ -25,12 +25,12 @@ shares as (
         dimension,
         value,
         amount_share,
-        cast(round(times / cast(all_times as double), 6) as decimal(9, 6)) as share,
+        cast(rounded(times / cast(all_times as double), 6) as decimal(9, 6)) as share,
         case
             when all_times > 1
                 then
                     cast(
-                        round(cast(times as double) * (times - 1) / (cast(all_times as double) * (all_times - 1)), 6)
+                        rounded(cast(times as double) * (times - 1) / (cast(all_times as double) * (all_times - 1)), 6)
                         as decimal(9, 6)
                     )
         end as agreement,

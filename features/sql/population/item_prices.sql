@@ -21,5 +21,5 @@ select
     item_id,
     category,
     usual_price,
-    cast(round(price_percentile, 6) as decimal(9, 6)) as price_percentile
+    cast(rounded(price_percentile, 6) as decimal(9, 6)) as price_percentile
 from placed

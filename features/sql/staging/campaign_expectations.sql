@@ -17,7 +17,7 @@ select
     campaign_day_count,
     campaign_act_count,
     ratio,
-    cast(round(whole * share, 6) as decimal(18, 6)) as expected,
-    cast(round(whole * share * (1 - share), 6) as decimal(18, 6)) as variance
+    cast(rounded(whole * share, 6) as decimal(18, 6)) as expected,
+    cast(rounded(whole * share * (1 - share), 6) as decimal(18, 6)) as variance
 from shares
 where share is not null

@@ -30,6 +30,6 @@ select
     festival,
     cast(exposures as int) as exposures,
     cast(order_count as int) as order_count,
-    cast(round(whole * share, 6) as decimal(18, 6)) as expected,
-    cast(round(whole * share * (1 - share), 6) as decimal(18, 6)) as variance
+    cast(rounded(whole * share, 6) as decimal(18, 6)) as expected,
+    cast(rounded(whole * share * (1 - share), 6) as decimal(18, 6)) as variance
 from shares

@@ -8,7 +8,7 @@ select
     cast(lines.amount + lines.discount as decimal(18, 4)) as list_amount,
     cast(kinds.cost * lines.quantity as decimal(28, 4)) as cost,
     cast(
-        round(cast(lines.discount as double) / cast(lines.amount + lines.discount as double), 6) as decimal(9, 6)
+        rounded(cast(lines.discount as double) / cast(lines.amount + lines.discount as double), 6) as decimal(9, 6)
     ) as depth
 from sale_lines as lines
 left join items as kinds on lines.item_key = kinds.item_key
