@@ -105,6 +105,8 @@ def spark(spark_port: int) -> SparkSession:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             opened = session(CLUSTER)
+            # One for each worker: the rows are few, and every further piece of a table is a task more.
+            opened.conf.set("spark.sql.shuffle.partitions", "2")
     finally:
         if given is None:
             del os.environ["PYSPARK_SUBMIT_ARGS"]

@@ -70,9 +70,12 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
 
     def run(kind: str, name: str, values: Mapping[str, object] | None = None, keep: str | None = None) -> None:
         statement = statements(kind)[name]
-        found.setdefault(f"{kind}/{name}", []).append(named(engine, src, statement.table(engine, as_of, values)))
-        if keep is not None:
+        if keep is None:
+            rows = statement.table(engine, as_of, values)
+        else:
             Statement(keep, statement.text).keep(engine, as_of, values)
+            rows = engine.rows(f"select * from {keep}")
+        found.setdefault(f"{kind}/{name}", []).append(named(engine, src, rows))
 
     (part,) = engine.parts(src)
     engine.give("festival_days", festival_days())
