@@ -1,9 +1,10 @@
-"""Who is contacted and who is held back: arms by a salted hash, so that nothing has to be stored or agreed on."""
+"""Who is contacted, held back or asked: by a salted hash, so that nothing has to be stored or agreed on."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import heapq
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,17 @@ def assign_arms(ids: Iterable[str], salt: str, control_share: float) -> npt.NDAr
     limit = int(control_share * 2**64)
     prefix = hashlib.sha256(salt.encode() + b"\0")
     return np.array([CONTROL if _point(prefix, one) < limit else TREATMENT for one in ids], dtype="U9")
+
+
+def draw(ids: Sequence[str], salt: str, size: int) -> npt.NDArray[np.intp]:
+    """The places of `size` of the ids, or of all where there are fewer, drawn by chance without replacement.
+
+    Those whose hash is lowest: the order of `ids` does not matter, a larger draw holds every smaller one of its salt,
+    and one id less brings in one other at most. Independent of `assign_arms` with the same salt.
+    """
+    prefix = hashlib.sha256(b"draw\0" + salt.encode() + b"\0")
+    points = [(_point(prefix, one), one) for one in ids]
+    return np.array(sorted(heapq.nsmallest(size, range(len(ids)), key=points.__getitem__)), dtype=np.intp)
 
 
 def _point(prefix: hashlib._Hash, one: str) -> int:

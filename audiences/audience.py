@@ -31,6 +31,7 @@ from audiences.suppression import (
     unprofiled,
     withheld,
 )
+from audiences.survey import SURVEY, Draw
 from features import rules
 from warehouse.errors import DataProblemError, RepriseError, UsageError
 from warehouse.files import sha256, sweep, write_text
@@ -97,6 +98,7 @@ def build_audience(
     scores: Sequence[Scored] = (),
     fresh: Callable[[], pa.Table] | None = None,
     known_at: datetime | None = None,
+    draw: Draw | None = None,
     connection: duckdb.DuckDBPyConnection | None = None,
 ) -> AudienceReport:
     """Writes `audiences/<name>/<as_of>/` with audience.csv, audience.parquet and manifest.json, whole or not at all.
@@ -106,8 +108,8 @@ def build_audience(
     gives the consent columns as they are at that moment (entity_id and flags); with it and the list, suppression is
     applied again just before the folder is published; `known_at` is when they were last loaded. `fields` are the
     catalogue's fields, to judge the rule more closely than by the frame's types. `scores` are the targets whose scores
-    the frame holds, in declared order. `out` is one more copy, its type by its suffix. `connection` is a locked engine
-    nobody else is using, for callers that build many.
+    the frame holds, in declared order. `draw` makes it a survey: some, by chance, are in it. `out` is one more
+    copy, its type by its suffix. `connection` is a locked engine nobody else is using, for callers that build many.
 
     Run again with nothing changed it writes nothing; with other rows (a new release, a new opt-out) it writes
     anew; with another rule or other settings, or with a suppression list less than half as long as last time, it
@@ -119,7 +121,9 @@ def build_audience(
     if fields is not None:
         parsed = rules.check(parsed, fields)
     base = workspace.inside(workspace.audiences, name)
-    work = Work(workspace, name, frame, settings, parsed, as_of, release, now, mode, tuple(scores), fresh, known_at)
+    work = Work(
+        workspace, name, frame, settings, parsed, as_of, release, now, mode, tuple(scores), fresh, known_at, draw
+    )
     target = base / as_of.isoformat()
     with workspace.lock(f"audience-{name}"):
         recover(target)
@@ -155,6 +159,11 @@ class Work:
     scores: tuple[Scored, ...]
     fresh: Callable[[], pa.Table] | None
     known_at: datetime | None
+    draw: Draw | None = None
+
+    @property
+    def salt(self) -> str:
+        return self.settings.salt or self.name
 
     @property
     def by_scores(self) -> bool:
@@ -167,10 +176,10 @@ class Work:
             "rule": self.rule.text(),
             "rule_json": self.rule.to_json(),
             "control_share": self.settings.control_share,
-            "salt": self.settings.salt or self.name,
+            "salt": self.salt,
             "channel": self.settings.channel,
             "target": self.settings.target,
-        }
+        } | ({SURVEY: self.draw.declared()} if self.draw else {})
 
 
 def fill(work: Work, folder: Path) -> dict[str, Any]:
@@ -240,12 +249,11 @@ class _Chosen:
 
 
 def _chosen(work: Work, matched: npt.NDArray[np.bool_], suppression: _Suppression) -> _Chosen:
-    places = np.nonzero(matched & ~suppression.left_out.any)[0]
-    ids = work.frame.column("entity_id").combine_chunks()
+    ids, left = work.frame.column("entity_id").combine_chunks(), matched & ~suppression.left_out.any
+    places = np.nonzero(work.draw.drawn(ids, left, work.salt) if work.draw else left)[0]
     places = places[pc.sort_indices(ids.take(pa.array(places))).to_numpy()]
     rows = work.frame.take(pa.array(places))
-    salt = work.settings.salt or work.name
-    arms = assign_arms(rows.column("entity_id").to_pylist(), salt, work.settings.control_share)
+    arms = assign_arms(rows.column("entity_id").to_pylist(), work.salt, work.settings.control_share)
     return _Chosen(rows, arms, suppression.unprofiled[places])
 
 
@@ -317,7 +325,9 @@ def _manifest(work: Work, matched: npt.NDArray[np.bool_], suppression: _Suppress
         out = getattr(suppression.left_out, reason)
         counts[f"left_out_{reason}"] = int((left & out).sum())
         left = left & ~out
-    counts |= {"left": int(left.sum()), "treatment": treated, "control": chosen.rows.num_rows - treated}
+    if work.draw:
+        counts |= work.draw.counts(work.frame.column("entity_id"), left)
+    counts |= {"left": chosen.rows.num_rows, "treatment": treated, "control": chosen.rows.num_rows - treated}
     hits = _expected_hits(work, chosen)
     return {
         "format": 1,

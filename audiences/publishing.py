@@ -69,9 +69,10 @@ def refuse_other_settings(target: Path, declared: dict[str, Any]) -> None:
         raise DataProblemError(
             f"{target.parent.name}/{target.name}/{MANIFEST} cannot be read.", hint="Use --replace to write it anew."
         ) from error
-    different = [key for key in declared if before.get(key) != declared[key] and key != "rule_json"]
+    keys = dict.fromkeys((*declared, *before))
+    different = [key for key in keys if before.get(key) != declared.get(key) and key != "rule_json"]
     if different:
-        told = "; ".join(f"{key} was {before.get(key)}, is {declared[key]}" for key in different)
+        told = "; ".join(f"{key} was {before.get(key)}, is {declared.get(key)}" for key in different)
         raise UsageError(
             f"The audience {target.parent.name} of {target.name} was made otherwise: {told}.",
             hint="Give it another name, or use --replace.",

@@ -14,8 +14,9 @@ import pyarrow as pa
 from audiences.audience import Work, fill
 from audiences.expecting import Scored
 from audiences.publishing import MANIFEST
+from audiences.survey import SURVEY
 from features import rules
-from warehouse.errors import DataProblemError, NotReadyError, RepriseError
+from warehouse.errors import DataProblemError, NotReadyError, RepriseError, UsageError
 from warehouse.files import atomic_directory, sha256
 from warehouse.settings import AudienceSettings, SuppressionSettings
 from warehouse.workspace import Workspace
@@ -56,6 +57,8 @@ def read_past(workspace: Workspace, name: str, as_of: date) -> Past:
     try:
         told = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         declared = told["declared"]
+        if SURVEY in declared:
+            raise UsageError(f"{name} of {as_of} is a survey, and who had been asked by then is not kept.")
         asked = {key: declared[key] for key in ("rule", "control_share", "salt", "channel", "target")}
         known_at = told["suppression"].get("known_at")
         return Past(

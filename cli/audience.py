@@ -1,15 +1,15 @@
-"""`reprise audience build | rebuild`."""
+"""`reprise audience build | survey | rebuild`."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from cli.session import now, session
-from pipeline import lists, rebuilding
+from pipeline import lists, rebuilding, surveying
 from warehouse.errors import DataProblemError
 
 
@@ -37,6 +37,36 @@ def register(app: typer.Typer) -> None:
         """
         shell = session(context)
         report = lists.build_audience_now(shell.workspace(), name, rule, out, replace, now(), shell.progress, raw=raw)
+        shell.answer(report.as_dict(), report.lines())
+        if report.failed:
+            raise typer.Exit(DataProblemError.exit_code)
+
+    @audience.command("survey")
+    def survey(
+        context: typer.Context,
+        name: Annotated[str, typer.Argument(help="A name for the survey; its contacts may bear it as campaign_id.")],
+        rule: Annotated[str, typer.Option(help="Of whom to draw, such as: rfm_type = 'important_keep'.")],
+        size: Annotated[int, typer.Option("-n", "--size", min=1, help="How many to draw.")],
+        not_asked_in: Annotated[int, typer.Option(min=0, help="Leave out who was asked in so many days.")] = 90,
+        channel: Annotated[
+            Literal["sms", "email", "push"] | None, typer.Option(help="Whose consent must have been given.")
+        ] = None,
+        seed: Annotated[
+            str | None, typer.Option("--seed", "--salt", help="Another one draws others; its name and date if absent.")
+        ] = None,
+        out: Annotated[
+            Path | None, typer.Option(help="Also write the list to this .csv, .parquet or .jsonl file.")
+        ] = None,
+        raw: Annotated[bool, typer.Option(help="CSV for machines: ids and numbers exactly as they are.")] = False,
+        replace: Annotated[bool, typer.Option(help="Draw anew although the rule, size or seed has changed.")] = False,
+    ) -> None:
+        """Draw some customers of a segment by chance to ask them something, none of whom was asked lately.
+
+        With nobody in it its files hold a header and no rows, and the exit code is 3.
+        """
+        shell = session(context)
+        asked = surveying.Survey(name, rule, size, not_asked_in, channel, seed)
+        report = surveying.draw_survey(shell.workspace(), asked, out, now(), shell.progress, replace=replace, raw=raw)
         shell.answer(report.as_dict(), report.lines())
         if report.failed:
             raise typer.Exit(DataProblemError.exit_code)

@@ -24,6 +24,7 @@ _CHANGE_NOTHING: Mapping[str, Any] = {
     "buckets": True,
     "serving": True,
     "audiences": True,
+    "survey": True,
     "training": {"threads", "retrain_every", "tracking_uri"},
     # Another file is other data; whether bad rows stop a load decides if rows come in, not which.
     "tables": {"__all__": {"files", "source", "table", "query", "cursor", "on_problem", "max_bad_ratio"}},

@@ -15,6 +15,8 @@ from audiences import consents
 from audiences.audience import AudienceReport, build_audience
 from audiences.exports import export_table, export_to_database, wide_scores, wide_suggestions, write_manifest
 from audiences.exports.databases import KEYS, DatabaseReport
+from audiences.exports.writing import Mode
+from audiences.survey import Draw
 from features import rules
 from serving import answers, customers
 from serving.holder import key_from_environment
@@ -44,6 +46,7 @@ SAID = {
     "no_profiling": ("refused profiling {:,}", "不同意画像{:,}人"),
     "listed": ("on the suppression list {:,}", "在屏蔽名单中{:,}人"),
     "near": ("nearly on the suppression list {:,}", "与屏蔽名单近似{:,}人"),
+    "asked": ("asked lately {:,}", "近期已调研{:,}人"),
     "expected": (
         "expected {}: {:,.0f} in treatment, {:,.0f} in control",
         "预计{}：触达组{:,.0f}人，对照组{:,.0f}人",
@@ -62,7 +65,7 @@ SAID = {
     "unchanged": ("already there: {}", "已存在，没有变化： {}"),
 }
 """What is told of an audience that was built, in English and Chinese."""
-LEFT_OUT = ("blocked", "no_consent", "no_profiling", "listed", "near")
+LEFT_OUT = ("blocked", "no_consent", "no_profiling", "listed", "near", "asked")
 """Why somebody is left out, in the order of asking."""
 UNKNOWN = {
     "en": "{} is not known here (leading zeros count), so these are the averages.",
@@ -205,21 +208,30 @@ class BuiltAudience:
 
     def lines(self) -> list[str]:
         """What an operator reads, in the language of the workspace."""
-        zh = self.language == "zh"
-        say = {what: texts[zh] for what, texts in SAID.items()}
-        counts, hits = self.report.counts, self.report.expected_hits
-        reasons = [say[why].format(n) for why in LEFT_OUT if (n := counts.get(f"left_out_{why}"))]
-        held = say["left_out"].format(say["between"].join(reasons)) if reasons else ""
-        lines = [say["match"].format(name=self.report.name, held=held, **counts)]
+        say, counts, hits = self.words(), self.report.counts, self.report.expected_hits
+        lines = [say["match"].format(name=self.report.name, held=self.held(), **counts)]
         if hits and not self.report.empty:
-            target = target_words(hits.target, "zh") if zh else hits.target
+            target = target_words(hits.target, "zh") if self.language == "zh" else hits.target
             lines.append(say["expected"].format(target, hits.treatment, hits.control))
         if self.report.empty:
             lines.append(say["empty"].format(say["all_left_out" if counts["matched"] else "none_match"]))
         if self._few_in_control:
             lines.append(say["few_in_control"])
-        done = "unchanged" if self.report.state == "unchanged" else "wrote"
-        return [*lines, say[done].format(self.report.folder)]
+        return [*lines, self.done()]
+
+    def words(self) -> dict[str, str]:
+        """`SAID` in the language of the workspace."""
+        return {what: texts[self.language == "zh"] for what, texts in SAID.items()}
+
+    def held(self) -> str:
+        """Who was left out and why; nothing where nobody was."""
+        say, counts = self.words(), self.report.counts
+        reasons = [say[why].format(n) for why in LEFT_OUT if (n := counts.get(f"left_out_{why}"))]
+        return say["left_out"].format(say["between"].join(reasons)) if reasons else ""
+
+    def done(self) -> str:
+        """Where it is, and whether it was there before."""
+        return self.words()["unchanged" if self.report.state == "unchanged" else "wrote"].format(self.report.folder)
 
     @property
     def failed(self) -> bool:
@@ -260,12 +272,36 @@ def build_audience_now(
     )
     opened = release or current(workspace)
     if release is None:
-        with workspace.lock("run"):
-            Store(workspace).load_new(now, progress)
+        load(workspace, now, progress)
+    mode: Mode = "raw" if raw else "safe"
+    report = build_from(workspace, opened, name, asked, out, now, progress, replace=replace, mode=mode)
+    return BuiltAudience(report, workspace.settings.language)
+
+
+def load(workspace: Workspace, now: datetime, progress: Progress) -> None:
+    """Loads what is new in the files."""
+    with workspace.lock("run"):
+        Store(workspace).load_new(now, progress)
+
+
+def build_from(
+    workspace: Workspace,
+    opened: Release,
+    name: str,
+    asked: AudienceSettings,
+    out: Path | None,
+    now: datetime,
+    progress: Progress,
+    *,
+    replace: bool,
+    mode: Mode,
+    draw: Draw | None = None,
+) -> AudienceReport:
+    """An audience of the customers of a release, with the consents of the store as it is."""
     fields = customers.fields(opened)
     parsed = rules.check(rules.read(asked.rule), fields)
     wanted = {*rules.fields_of(parsed), *consents.COLUMNS, *target_columns(fields)}
-    report = build_audience(
+    return build_audience(
         workspace,
         name,
         customers.customers(opened, sorted(wanted)),
@@ -276,13 +312,13 @@ def build_audience_now(
         out,
         progress,
         replace=replace,
-        mode="raw" if raw else "safe",
+        mode=mode,
         fields=fields,
         scores=customers.scored(opened),
         fresh=_consents_now(workspace),
         known_at=_known_at(workspace),
+        draw=draw,
     )
-    return BuiltAudience(report, workspace.settings.language)
 
 
 def target_columns(fields: Mapping[str, rules.Field]) -> list[str]:

@@ -232,6 +232,14 @@ class SuppressionSettings(_Section):
     )
 
 
+class SurveySettings(_Section):
+    """How it is known who was asked."""
+
+    campaigns: tuple[str, ...] = Field(
+        default=(), description="Campaigns that asked something, such as nps or survey-*; drawn surveys count anyway."
+    )
+
+
 class ServingSettings(_Section):
     """The HTTP service."""
 
@@ -282,6 +290,7 @@ class Settings(_Section):
     recommend: RecommendSettings = RecommendSettings()
     audiences: dict[Name, AudienceSettings] = Field(default_factory=dict)
     suppression: SuppressionSettings = SuppressionSettings()
+    survey: SurveySettings = SurveySettings()
     serving: ServingSettings = ServingSettings()
 
 
