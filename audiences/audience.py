@@ -326,7 +326,7 @@ def _manifest(work: Work, matched: npt.NDArray[np.bool_], suppression: _Suppress
         counts[f"left_out_{reason}"] = int((left & out).sum())
         left = left & ~out
     if work.draw:
-        counts |= work.draw.counts(work.frame.column("entity_id"), left)
+        counts |= work.draw.counts(work.frame.column("entity_id").combine_chunks(), left)
     counts |= {"left": chosen.rows.num_rows, "treatment": treated, "control": chosen.rows.num_rows - treated}
     hits = _expected_hits(work, chosen)
     return {

@@ -38,19 +38,19 @@ class Draw:
     def declared(self) -> dict[str, int]:
         return {"size": self.size, "not_asked_in_days": self.not_asked_in}
 
-    def rested(self, ids: pa.ChunkedArray, left: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    def rested(self, ids: pa.Array, left: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Those of `left`, aligned with `ids`, who were not asked."""
         asked = pc.is_in(ids, value_set=pa.array(sorted(self.asked), ids.type))
-        return np.asarray(left & ~asked.to_numpy(), dtype=bool)
+        return np.asarray(left & ~np.asarray(asked), dtype=bool)
 
-    def drawn(self, ids: pa.ChunkedArray, left: npt.NDArray[np.bool_], salt: str) -> npt.NDArray[np.bool_]:
+    def drawn(self, ids: pa.Array, left: npt.NDArray[np.bool_], salt: str) -> npt.NDArray[np.bool_]:
         """Those of `left` who are asked now; see `assignment.draw`."""
         places = np.nonzero(self.rested(ids, left))[0]
         found = np.zeros(len(left), bool)
-        found[places[draw(ids.combine_chunks().take(pa.array(places)).to_pylist(), salt, self.size)]] = True
+        found[places[draw(ids.take(pa.array(places)).to_pylist(), salt, self.size)]] = True
         return found
 
-    def counts(self, ids: pa.ChunkedArray, left: npt.NDArray[np.bool_]) -> dict[str, int]:
+    def counts(self, ids: pa.Array, left: npt.NDArray[np.bool_]) -> dict[str, int]:
         """How many of `left` were asked lately, and how many may be asked."""
         rested = int(self.rested(ids, left).sum())
         return {"left_out_asked": int(left.sum()) - rested, "may_be_asked": rested}
