@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -64,16 +64,13 @@ def asked_lately(store: Store, name: str, as_of: date, days: int) -> frozenset[s
     contact, not held back, of a campaign that bears the name of such a survey or matches `survey.campaigns`.
     """
     workspace = store.workspace
-    own: frozenset[str] = frozenset()
-    asked: set[str] = set()
-    names = {name}
-    for folder, told in _surveys(workspace):
-        names.add(told["name"])
-        drawn_at = date.fromisoformat(told["as_of"])
-        if (told["name"], drawn_at) == (name, as_of):
-            own = _members(folder)
-        elif abs((drawn_at - as_of).days) <= days:
-            asked |= _members(folder)
+    drawn = list(_drawn(workspace))
+    mine = [each for each in drawn if (each.name, each.as_of) == (name, as_of)]
+    asked = {
+        one for each in drawn if each not in mine and abs((each.as_of - as_of).days) <= days for one in each.members()
+    }
+    own = mine[0].members() if mine else frozenset()
+    names = {name, *(each.name for each in drawn)}
     patterns = workspace.settings.survey.campaigns
     for touched in _touches(store, datetime.combine(as_of - timedelta(days=days), time())):
         ours = touched.filter(_of_surveys(touched.column("campaign_id"), names, patterns))
@@ -81,22 +78,40 @@ def asked_lately(store: Store, name: str, as_of: date, days: int) -> frozenset[s
     return frozenset(asked)
 
 
-def _surveys(workspace: Workspace) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The surveys that were drawn, and what their manifests say."""
+@dataclass(frozen=True)
+class _Drawn:
+    """A survey that was drawn."""
+
+    folder: Path
+    name: str
+    as_of: date
+
+    def members(self) -> frozenset[str]:
+        with _reading(self.folder):
+            members = pq.read_table(self.folder / "audience.parquet", columns=["user_id"]).column("user_id")
+            return frozenset(members.to_pylist())
+
+
+def _drawn(workspace: Workspace) -> Iterator[_Drawn]:
     for folder in audience_folders(workspace):
-        try:
+        with _reading(folder):
             told = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            if SURVEY in told["declared"]:
-                yield folder, told
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataProblemError(
-                f"{folder.parent.name}/{folder.name}/{MANIFEST} cannot be read, so who was asked is not known.",
-                hint="Delete that folder if it is no survey, or build it anew with --replace.",
-            ) from error
+            if SURVEY not in told["declared"]:
+                continue
+            drawn = _Drawn(folder, told["name"], date.fromisoformat(told["as_of"]))
+        yield drawn
 
 
-def _members(folder: Path) -> frozenset[str]:
-    return frozenset(pq.read_table(folder / "audience.parquet", columns=["user_id"]).column("user_id").to_pylist())
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """Says of a folder that cannot be read what that means here."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataProblemError(
+            f"audiences/{folder.parent.name}/{folder.name} cannot be read, so who was asked is not known.",
+            hint="Delete that folder if it is no survey, or build it anew with --replace.",
+        ) from error
 
 
 def _touches(store: Store, since: datetime) -> Iterator[pa.Table]:

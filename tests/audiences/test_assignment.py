@@ -1,4 +1,4 @@
-"""Arms: stable, independent of order and of other salts, of the share asked."""
+"""Arms and draws: stable, independent of order and of other salts, and as chance would have them."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, chi2_contingency
 
-from audiences.assignment import CONTROL, TREATMENT, assign_arms
+from audiences.assignment import CONTROL, TREATMENT, assign_arms, draw
 from warehouse.errors import UsageError
 
 IDS = [f"{one:05d}" for one in range(20_000)]
@@ -57,3 +57,49 @@ def test_no_control_is_possible_and_nothing_else_out_of_range():
 
 def test_salt_and_id_do_not_run_together():
     assert assign_arms(IDS, "a1", 0.5).tolist() != assign_arms([f"1{one}" for one in IDS], "a", 0.5).tolist()
+
+
+@given(st.lists(st.text(max_size=8), max_size=30, unique=True), st.text(max_size=8), st.integers(0, 30), st.randoms())
+@settings(max_examples=100)
+def test_a_draw_is_of_ids_whatever_their_order(ids, salt, size, random):
+    shuffled = random.sample(ids, len(ids))
+    places = draw(ids, salt, size)
+    assert places.tolist() == sorted(set(places.tolist()))
+    assert len(places) == min(size, len(ids))
+    assert drawn(shuffled, salt, size) == drawn(ids, salt, size)
+
+
+@given(st.lists(st.text(max_size=8), min_size=1, max_size=30, unique=True), st.text(max_size=8), st.integers(0, 30))
+@settings(max_examples=100)
+def test_a_larger_draw_holds_the_smaller_and_who_leaves_is_replaced_by_one_at_most(ids, salt, size):
+    now = drawn(ids, salt, size)
+    assert now <= drawn(ids, salt, size + 1)
+    for gone in ids:
+        later = drawn([one for one in ids if one != gone], salt, size)
+        assert now - {gone} <= later
+        assert len(later - now) == (1 if gone in now and len(ids) > size else 0)
+
+
+def test_who_is_drawn_is_chance():
+    """1,000 seeds, 7 of 40: each id, and each pair of ids, as often as chance would have it."""
+    ids, seeds = IDS[:40], 1_000
+    hits = np.zeros((seeds, 40), int)
+    for seed in range(seeds):
+        hits[seed, draw(ids, f"seed {seed}", 7)] = 1
+    together = hits.T @ hits
+    bound = 0.001 / (40 * 41 / 2)
+    for i in range(40):
+        assert binomtest(int(together[i, i]), seeds, 7 / 40).pvalue > bound
+        for j in range(i):
+            assert binomtest(int(together[i, j]), seeds, 7 / 40 * 6 / 39).pvalue > bound
+
+
+def test_a_draw_has_nothing_to_do_with_the_arms_of_its_salt():
+    control = assign_arms(IDS, "spring", 0.5) == CONTROL
+    hits = np.zeros(len(IDS), bool)
+    hits[draw(IDS, "spring", 2_000)] = True
+    assert binomtest(int((control & hits).sum()), 2_000, float(control.mean())).pvalue > 1e-4
+
+
+def drawn(ids, salt, size):
+    return {ids[place] for place in draw(ids, salt, size)}
