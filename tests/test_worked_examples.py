@@ -1,5 +1,6 @@
 """The worked examples of the docs: the files they show, the commands they tell to type, and what these answer."""
 
+import csv
 import os
 import re
 import shlex
@@ -12,6 +13,8 @@ import openpyxl
 import pytest
 
 from cli.main import call
+from features import rules
+from features.catalogue import FEATURES, fields
 from warehouse.shop import make_shop
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -104,3 +107,37 @@ def test_cycles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
 def test_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     follow("segments.md", tmp_path, capfd)
+
+
+def test_preferences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("preferences.md", tmp_path, capfd)
+    with (tmp_path / "features.csv").open(encoding="utf-8-sig", newline="") as file:
+        built = {row["entity_id"]: row for row in csv.DictReader(file)}
+    page = (DOCS / "preferences.md").read_text(encoding="utf-8")
+    names, _, *rows = (
+        line[2:-2].split(" | ") for line in re.findall(r"^\| entity_id .*?\n\n", page, re.M | re.S)[0].split("\n")[:-2]
+    )
+    assert [[built[row[0]][name] for name in names] for row in rows] == rows
+    assert set(built) == {row[0] for row in rows}
+
+
+def test_rules_that_are_not_run_can_be_asked() -> None:
+    """A shell told as `bash` needs more than its page shows; its rules must hold all the same."""
+    told = [
+        line
+        for page in sorted(DOCS.glob("*.md"))
+        for kind, text in blocks(page.name)
+        if kind == "bash"
+        for line in text.splitlines()
+    ]
+    known = fields(FEATURES) | {name: rules.Field(name, "number") for name in ("due_item_count",)}
+    asked = [
+        words[words.index(option) + 1]
+        for words in map(shlex.split, told)
+        for option in ("--rule", "--flag")
+        if option in words
+    ]
+    assert len(asked) >= 4
+    for rule in asked:
+        rules.check(rules.parse(rule), known)

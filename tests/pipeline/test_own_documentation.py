@@ -1,4 +1,5 @@
-"""The pages on labels and features of one's own work when typed: their files are written, their commands run."""
+"""The pages on labels and features of one's own, and on audiences, work when typed: their files are written, their
+commands run."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from cli.main import call
 from serving.publication import current_directory
 from serving.release import Release, open_release
 from serving.scoring import score_lines
+from tests.test_worked_examples import follow
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 FIRST = date(2025, 1, 1)
@@ -219,3 +221,10 @@ def test_what_labels_cannot_be_asked_is_told(
     (tmp_path / "reprise.toml").write_text(text + settings)
     assert call(["-w", str(tmp_path), "run"]) == said[0]
     assert said[1] in capsys.readouterr().err
+
+
+def test_the_page_on_audiences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("audiences.md", tmp_path, capfd)
