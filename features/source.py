@@ -198,7 +198,7 @@ class StoreSource:
         together: list[int] = []
         rows = 0
         for k in range(self.store.buckets if self.used is None else self.used):
-            more = sum(pq.read_metadata(self.store.bucket(name, k)).num_rows for name in present)
+            more = sum(pq.read_metadata(path).num_rows for paths in self._part(present, [k]).values() for path in paths)
             if together and rows + more > self.part_rows:
                 parts.append(self._part(present, together))
                 together, rows = [], 0
@@ -206,8 +206,8 @@ class StoreSource:
             rows += more
         return [*parts, self._part(present, together)]
 
-    def _part(self, tables: Sequence[str], buckets: Sequence[int]) -> Mapping[str, Relation]:
-        return {name: tuple(self.store.bucket(name, k) for k in buckets) for name in tables}
+    def _part(self, tables: Sequence[str], buckets: Sequence[int]) -> dict[str, tuple[Path, ...]]:
+        return {name: tuple(path for k in buckets for path in self.store.files(name, k)) for name in tables}
 
     def items(self) -> Relation | None:
         return (self.store.whole("items"),) if "items" in self.tables else None

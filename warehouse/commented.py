@@ -31,6 +31,7 @@ from warehouse.settings import (
 SILENT = frozenset({"engine", "preset", "unknown_consent"})
 """Settings that are not shown: they have one value only, or are a note of `reprise init` itself."""
 OF_TABLE = {
+    "join_devices": ("events",),
     "guests": ("orders", "events"),
     "on_unknown_event": ("events",),
     "non_products": ("orders",),

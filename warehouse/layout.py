@@ -55,6 +55,11 @@ def bucket_name(bucket: int) -> str:
     return f"bucket-{bucket:04d}.parquet"
 
 
+def joined_name(bucket: int) -> str:
+    """The file of acts of nobody that became those of users of that bucket."""
+    return f"joined-{bucket:04d}.parquet"
+
+
 def listed(paths: Iterable[Path]) -> str:
     """Those files as one relation of the engine."""
     return "read_parquet([" + ", ".join(literal(str(path)) for path in paths) + "])"

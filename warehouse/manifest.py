@@ -46,7 +46,8 @@ class TableManifest:
     """One version of one table.
 
     `columns` are those of the contract that some source file has; `daily` counts rows by local day; `contents` is the
-    SHA-256 of each file. `erased` rows of the sources' accepted ones have been erased since.
+    SHA-256 of each file; `joined` that of files that hold some of these rows once more, as theirs whose they turned out
+    to be. `erased` rows of the sources' accepted ones have been erased since.
     """
 
     table: str
@@ -65,7 +66,13 @@ class TableManifest:
     contents: dict[str, str]
     accepted_drift: tuple[str, ...] = ()
     erased: int = 0
+    joined: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The SHA-256 of every file that is read."""
+        return self.contents | self.joined
 
     @property
     def counts(self) -> dict[str, int]:

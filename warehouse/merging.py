@@ -7,7 +7,7 @@ is a folder, and the store swaps its pointer when every table is ready.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
@@ -22,7 +22,8 @@ from warehouse.casting import quoted
 from warehouse.contracts import CONTRACTS
 from warehouse.errors import DataProblemError, Problem
 from warehouse.files import atomic_directory, sha256, write_text
-from warehouse.layout import ANONYMOUS, EVENT_IDS, FILE, WHOLE, bucket_name, file_schema, listed, order_of
+from warehouse.joining import joined_events
+from warehouse.layout import ANONYMOUS, EVENT_IDS, FILE, WHOLE, bucket_name, file_schema, joined_name, listed, order_of
 from warehouse.loading import Job, Staged
 from warehouse.manifest import TableManifest
 from warehouse.progress import Progress
@@ -50,6 +51,7 @@ def write_version(
             merge.write(group)
             progress(f"{job.table}: sorting", done, len(groups))
         merge.event_ids()
+        merge.join_devices()
         manifest = merge.manifest(target.name)
         write_text(folder / "manifest.json", manifest.to_json())
     return manifest
@@ -70,6 +72,8 @@ class _Merge:
         self.rows = self.entities = self.anonymous = 0
         self.daily: dict[date, int] = {}
         self.contents: dict[str, str] = {}
+        self.joined: dict[str, str] = {}
+        self.joins = job.table == "events" and settings.entity == "user" and self.policy.join_devices
 
     def _name(self, bucket: int) -> str:
         return bucket_name(bucket) if bucket < self.buckets else self.nobody
@@ -100,23 +104,40 @@ class _Merge:
         """Writes a file for each bucket of the group, sorted by entity, then time, then the other columns."""
         self._gather(group)
         kept = self._without_copies()
+        for bucket, table in self._written(kept, {bucket: self._name(bucket) for bucket in group}, self.contents):
+            self._count(table, bucket)
+        self.entities += self.connection.execute("select count(distinct entity_id) from gathered").fetchall()[0][0]
+
+    def _written(self, sql: str, names: Mapping[int, str], hashes: dict[str, str]) -> Iterator[tuple[int, pa.Table]]:
+        """Writes a sorted file for each bucket that is named, rows of which the statement gives; yields what it wrote.
+
+        The hashes of the files are added to `hashes`.
+        """
         order = [BUCKET, *map(quoted, order_of(self.contract, self.schema))]
         rows = self.connection.sql(
-            f"select {', '.join(map(quoted, self.schema.names))}, {BUCKET} from ({kept})"
+            f"select {', '.join(map(quoted, self.schema.names))}, {BUCKET} from ({sql})"
             f" order by {', '.join(f'{name} nulls last' for name in order)}"
         ).to_arrow_reader(_ROW_GROUP)
         text = [field.name for field in self.schema if pa.types.is_string(field.type)]
-        parts = parted(rows, group)
-        for bucket in group:
-            path = self.folder / self._name(bucket)
+        parts = parted(rows, list(names))
+        for bucket, name in names.items():
+            path = self.folder / name
             with pq.ParquetWriter(
                 path, self.schema, compression="zstd", compression_level=1, use_dictionary=text
             ) as writer:
                 for table in even(next(parts), self.schema):
                     writer.write_table(table, row_group_size=_ROW_GROUP)
-                    self._count(table, bucket)
-            self.contents[path.name] = sha256(path)
-        self.entities += self.connection.execute("select count(distinct entity_id) from gathered").fetchall()[0][0]
+                    yield bucket, table
+            hashes[path.name] = sha256(path)
+
+    def join_devices(self) -> None:
+        """Writes the acts of nobody that became somebody's beside the buckets of those users."""
+        if not (self.anonymous and self.joins):
+            return
+        signed_in = [self.folder / bucket_name(bucket) for bucket in range(self.buckets)]
+        sql, there = joined_events(self.connection, signed_in, self.folder / ANONYMOUS, self.buckets)
+        for _ in self._written(sql, {bucket: joined_name(bucket) for bucket in there}, self.joined):
+            pass
 
     def _gather(self, group: list[int]) -> None:
         """The rows of the group, old and new, as the view `gathered`."""
@@ -233,6 +254,7 @@ class _Merge:
             loaded_at=max(source.loaded_at for source in sources),
             daily={day.isoformat(): self.daily[day] for day in days},
             contents=self.contents,
+            joined=self.joined,
             accepted_drift=(*(base.accepted_drift if base else ()), *self.job.given_up),
             erased=(base.erased if base else 0) + (base.rows - self.rows if base and self.job.without else 0),
         )

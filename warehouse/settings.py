@@ -89,6 +89,9 @@ class TableSettings(Shape):
     on_unknown_event: tuple[str, ...] = Field(
         default=(), description="The closed list of event names; empty: any name."
     )
+    join_devices: bool = Field(
+        default=True, description="Events: what a device did before a login is that user's, from the login on."
+    )
     guests: Literal["stop", "set_aside"] = Field(default="set_aside", description="Rows without a user.")
     non_products: Pattern | None = Field(
         default=None, description="Pattern (regular expression) of item_id that are no products."

@@ -7,10 +7,9 @@ import json
 import shutil
 import tempfile
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +23,7 @@ from warehouse.erasures import Tombstones
 from warehouse.errors import DataProblemError, NotReadyError, Problem
 from warehouse.files import sha256, sweep, write_text
 from warehouse.inputs import files_of
+from warehouse.load_report import LoadReport as LoadReport
 from warehouse.manifest import (
     SourceFile,
     TableManifest,
@@ -41,41 +41,6 @@ from warehouse.workspace import Workspace
 
 MAX_KINDS = 20
 MAX_NAMED = 5
-
-
-@dataclass(frozen=True)
-class LoadReport:
-    """What a load did: for each new file what became of its rows, and what else is worth knowing."""
-
-    changed: bool
-    files: tuple[tuple[str, SourceFile], ...]
-    rows: dict[str, int]
-    notes: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        files = [
-            {"table": table, **json.loads(json.dumps(asdict(source), default=str))} for table, source in self.files
-        ]
-        return {"changed": self.changed, "rows": self.rows, "files": files, "notes": list(self.notes)}
-
-    def lines(self) -> list[str]:
-        """One line a file: read = accepted + rejected + duplicates + set aside."""
-        if not self.changed:
-            kept = ", ".join(f"{table} {rows:,} rows" for table, rows in self.rows.items())
-            return [f"Nothing new to load: {kept}.", *self.notes]
-        return [line for table, source in self.files for line in _file_lines(table, source)] + list(self.notes)
-
-
-def _file_lines(table: str, source: SourceFile) -> list[str]:
-    aside = ", ".join(f"{policy} {count:,}" for policy, count in source.set_aside.items())
-    kept = f" ({source.duplicates_kept:,} of the accepted are duplicates, kept)" if source.duplicates_kept else ""
-    first = (
-        f"{table}: {source.read:,} rows read from {Path(source.path).name} = {source.accepted:,} accepted"
-        f" + {source.rejected:,} rejected + {source.duplicates:,} duplicates"
-        f" + {sum(source.set_aside.values()):,} set aside"
-        f"{f' ({aside})' if aside else ''}{kept}"
-    )
-    return [first, *(f"  {note}" for note in source.notes)]
 
 
 class Store:
@@ -127,7 +92,7 @@ class Store:
 
     def damaged(self, table: str) -> list[str]:
         """The files of a table that are not there with the bytes its manifest tells; each is read whole."""
-        contents, folder = self.manifest(table).contents, self._folder(table)
+        contents, folder = self.manifest(table).hashes, self._folder(table)
         return [
             name for name, told in contents.items() if not (folder / name).is_file() or sha256(folder / name) != told
         ]
@@ -142,6 +107,13 @@ class Store:
         if not 0 <= k < self.buckets:
             raise ValueError(f"there are {self.buckets} buckets, numbered from 0; {k} was asked for")
         return self._folder(table) / layout.bucket_name(k)
+
+    def files(self, table: str, k: int) -> list[Path]:
+        """The rows of bucket `k`, and in a file of their own those of nobody that became known to be theirs: as of
+        these entities, and recorded when it was known (`warehouse.joining`)."""
+        joined = layout.joined_name(k)
+        more = [self._folder(table) / joined] if joined in self.manifest(table).joined else []
+        return [self.bucket(table, k), *more]
 
     def anonymous(self, table: str) -> Path:
         """Rows that belong to no entity, such as the acts of devices nobody has signed in on."""
@@ -180,7 +152,7 @@ class Store:
 
     def fingerprint(self) -> str:
         """Changes exactly when rows of the store change, or the zone whose days count."""
-        contents = {table: self.manifest(table).contents for table in sorted(self._current())}
+        contents = {table: self.manifest(table).hashes for table in sorted(self._current())}
         zone = self._workspace.settings.time_zone
         return hashlib.sha256(json.dumps([zone, self.buckets, contents], sort_keys=True).encode()).hexdigest()
 
