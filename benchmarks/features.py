@@ -60,8 +60,8 @@ class Buckets:
         )
         return SimpleNamespace(root=self.folder, store=self.folder, settings=settings)
 
-    def bucket(self, table: str, k: int) -> Path:
-        return self.folder / f"bucket-{k:04d}.parquet"
+    def files(self, table: str, k: int) -> list[Path]:
+        return [self.folder / f"bucket-{k:04d}.parquet"]
 
 
 def ours(folder: Path, out: Path) -> None:

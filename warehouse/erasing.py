@@ -32,7 +32,7 @@ from warehouse.store import Store
 DEVICE_KINDS = ("device", "device_id")
 MENTIONS = {"users": "referred_by"}
 """Columns that name another user; that name is removed, the row is somebody else's and stays."""
-_USERS, _DEVICES, _KEYS = "erased_users", "erased_devices", "erased_keys"
+_USERS, _DEVICES, _ACTS, _KEYS = "erased_users", "erased_devices", "erased_acts", "erased_keys"
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ def find(store: Store, users: Collection[str]) -> Found:
         there = {row[0] for row in connection.execute(" union ".join(asked)).fetchall()} if asked else set()
         devices, shared = _devices(connection, store)
         connection.executemany(f"insert into {_DEVICES} values (?)", [[one] for one in devices]) if devices else None
+        _register_acts(connection, store)
         rows = {}
         for table in tables:
             count = connection.execute(f"select count(*) from {_all(store, table)} where {_gone(table)}").fetchall()
@@ -88,6 +89,7 @@ def erase(store: Store, users: Collection[str], devices: Collection[str], progre
             for number, table in enumerate(tables):
                 progress(f"{table}: erasing", number, len(tables))
                 _register(connection, users, devices, _theirs(settings, table))
+                _register_acts(connection, store)
                 every = _all(store, table)
                 touched = f"{_gone(table)}{f' or {_named(table)}' if table in MENTIONS else ''}"
                 connection.execute(f"create or replace table {_KEYS} as select {KEY} from {every} where {_gone(table)}")
@@ -161,7 +163,8 @@ def _gone(table: str) -> str:
     users = f"coalesce(user_id in (select id from {_USERS}), false)"
     if "device_id" not in CONTRACTS[table].names:
         return users
-    return f"({users} or (user_id is null and coalesce(device_id in (select id from {_DEVICES}), false)))"
+    of_nobody = f"coalesce(device_id in (select id from {_DEVICES}), false) or {KEY} in (select {KEY} from {_ACTS})"
+    return f"({users} or (user_id is null and ({of_nobody})))"
 
 
 def _named(table: str) -> str:
@@ -178,6 +181,21 @@ def _register(
         connection.register("given", table)
         connection.execute(f"create or replace table {name} as select * from given")
         connection.unregister("given")
+
+
+def _register_acts(connection: duckdb.DuckDBPyConnection, store: Store) -> None:
+    """The acts of nobody that a login made the erased users' (`warehouse.joining`), by the keys of their rows.
+
+    They go with the user: left behind, the next login of such a device would make them somebody else's.
+    """
+    manifest = store.manifest("events") if store.has("events") else None
+    joined = (
+        [store.workspace.store / "events" / manifest.version / name for name in manifest.joined] if manifest else []
+    )
+    theirs = f"select {KEY} from {listed(joined)} where entity_id in (select id from {_USERS})"
+    connection.execute(
+        f"create or replace table {_ACTS} as {theirs if joined else f'select 0::ubigint as {KEY} limit 0'}"
+    )
 
 
 def _devices(connection: duckdb.DuckDBPyConnection, store: Store) -> tuple[list[str], int]:
