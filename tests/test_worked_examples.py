@@ -47,12 +47,12 @@ def database(name: str, text: str, folder: Path) -> None:
 
 def made(kind: str, name: str, text: str, folder: Path) -> None:
     path = folder / name
-    if kind == "sql":
+    if kind == "sql" and not name.endswith(".sql"):
         database(name, text, folder)
     elif kind == "xlsx":
         workbook(path, text)
     else:
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
 
@@ -91,6 +91,17 @@ def test_sources(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHOP_DB", postgres)
     follow("sources.md", tmp_path, capfd)
+
+
+def test_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("devices.md", tmp_path, capfd)
+    with (tmp_path / "devices.csv").open(encoding="utf-8-sig", newline="") as file:
+        devices = {row["entity_id"]: row for row in csv.DictReader(file)}
+    signed_in = {one: float(row["users_signed_in"]) for one, row in devices.items()}
+    assert signed_in == {"laptop": 0, "phone": 1, "tablet": 1}
+    laptop = devices["laptop"]
+    assert (laptop["preferred_page"], laptop["preferred_app_feature"]) == ("/cups", "wishlist")
 
 
 def test_growth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

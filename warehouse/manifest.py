@@ -46,8 +46,8 @@ class TableManifest:
     """One version of one table.
 
     `columns` are those of the contract that some source file has; `daily` counts rows by local day; `contents` is the
-    SHA-256 of each file; `joined` that of files that hold some of these rows once more, as theirs whose they turned out
-    to be. `erased` rows of the sources' accepted ones have been erased since.
+    SHA-256 of each file; `joined` that of files that hold `joined_rows` of these rows once more, as theirs whose they
+    turned out to be. `erased` rows of the sources' accepted ones have been erased since.
     """
 
     table: str
@@ -67,6 +67,7 @@ class TableManifest:
     accepted_drift: tuple[str, ...] = ()
     erased: int = 0
     joined: dict[str, str] = field(default_factory=dict)
+    joined_rows: int = 0
     format: int = FORMAT
 
     @property

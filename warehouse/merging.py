@@ -69,7 +69,7 @@ class _Merge:
         self.buckets = settings.buckets
         self.nobody = WHOLE if self.contract.entity is None else ANONYMOUS
         self.copies: dict[int, int] = {}
-        self.rows = self.entities = self.anonymous = 0
+        self.rows = self.entities = self.anonymous = self.joined_rows = 0
         self.daily: dict[date, int] = {}
         self.contents: dict[str, str] = {}
         self.joined: dict[str, str] = {}
@@ -136,8 +136,8 @@ class _Merge:
             return
         signed_in = [self.folder / bucket_name(bucket) for bucket in range(self.buckets)]
         sql, there = joined_events(self.connection, signed_in, self.folder / ANONYMOUS, self.buckets)
-        for _ in self._written(sql, {bucket: joined_name(bucket) for bucket in there}, self.joined):
-            pass
+        for _, table in self._written(sql, {bucket: joined_name(bucket) for bucket in there}, self.joined):
+            self.joined_rows += table.num_rows
 
     def _gather(self, group: list[int]) -> None:
         """The rows of the group, old and new, as the view `gathered`."""
@@ -255,6 +255,7 @@ class _Merge:
             daily={day.isoformat(): self.daily[day] for day in days},
             contents=self.contents,
             joined=self.joined,
+            joined_rows=self.joined_rows,
             accepted_drift=(*(base.accepted_drift if base else ()), *self.job.given_up),
             erased=(base.erased if base else 0) + (base.rows - self.rows if base and self.job.without else 0),
         )

@@ -320,7 +320,9 @@ def parse_settings(text: str, file: str = SETTINGS_FILE) -> Settings:
 
 
 def _unread(settings: Settings) -> Iterator[Wrong]:
-    """What would be read from nowhere: tables without files, and columns said to be ours that no contract has."""
+    """What would be read from nowhere: orders of devices, tables without files, columns that no contract has."""
+    if settings.entity == "device" and "orders" in settings.tables:
+        yield Wrong(("entity",), "device", "user or seller where there are orders: an order names no device")
     for table, told in settings.tables.items():
         yield from _origin(table, told)
         contract = CONTRACTS[table]

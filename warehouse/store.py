@@ -309,6 +309,10 @@ class Store:
                 made[job.table] = write_version(job, staged.pop(job.table), settings, connection, target, progress)
                 shutil.rmtree(Path(scratch) / job.table)
             notes = self._judge(connection, made, before, accept_drift)
+        for table, manifest in made.items():
+            if manifest.joined_rows:
+                told = f"{table}: {manifest.joined_rows:,} of {manifest.anonymous_rows:,} acts of nobody"
+                notes.append(f"{told} are those of users who signed in on the device later (join_devices)")
         return made, notes
 
     def _judge(
