@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from features.building import build_features
+from features.last_uses import last_uses
 from features.source import StoreSource
 from insights.growth import growth
 from tests.features.conftest import differences
@@ -18,7 +19,7 @@ from warehouse.workspace import Workspace
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-COLUMNS = "user_id,device_id,occurred_at,event,page,session_id,recorded_at"
+COLUMNS = "user_id,device_id,occurred_at,event,page,feature,session_id,recorded_at"
 FAMILIES = ("activity", "browsing", "sessions", "touchpoints", "act_preferences", "lifecycle")
 Act = tuple[str, str, int, int]
 
@@ -33,11 +34,11 @@ def source_of(root: Path, lines: list[str]) -> StoreSource:
 
 
 BY_HAND = [
-    ",phone,2025-03-03T01:00:00Z,view,tea,s1,",
-    ",phone,2025-03-04T01:00:00Z,view,tea,s2,",
-    ",laptop,2025-03-04T02:00:00Z,view,cups,s3,",
-    "zoe,,2025-03-05T01:00:00Z,view,cups,s4,",
-    "ann,phone,2025-05-06T01:00:00Z,login,account,s5,",
+    ",phone,2025-03-03T01:00:00Z,view,tea,coupons,s1,",
+    ",phone,2025-03-04T01:00:00Z,view,tea,coupons,s2,",
+    ",laptop,2025-03-04T02:00:00Z,view,cups,,s3,",
+    "zoe,,2025-03-05T01:00:00Z,view,cups,search,s4,",
+    "ann,phone,2025-05-06T01:00:00Z,login,account,,s5,",
 ]
 
 
@@ -66,9 +67,13 @@ def test_history_before_a_login_is_seen_from_the_login_on(tmp_path: Path) -> Non
 
 
 def test_spark_reads_them_too(spark: SparkSession, tmp_path: Path) -> None:
-    source = source_of(tmp_path / "w", BY_HAND)
-    on_spark = StoreSource(source.store, spark=spark)
-    assert told(on_spark, date(2025, 5, 7)) == told(source, date(2025, 5, 7))
+    store = source_of(tmp_path / "w", BY_HAND).store
+    found = last_uses(StoreSource(store, spark=spark), date(2025, 5, 7))
+    assert found is not None
+    assert found.to_pylist() == [
+        {"entity_id": "ann", "feature": "coupons", "last_used_on": date(2025, 3, 4)},
+        {"entity_id": "zoe", "feature": "search", "last_used_on": date(2025, 3, 5)},
+    ]
 
 
 START = datetime(2025, 3, 3, 4)
@@ -93,7 +98,7 @@ def made_up(seed: int) -> list[Act]:
 def written(n: int, act: Act) -> str:
     user, device, day, late = act
     at, known = START + timedelta(days=day), START + timedelta(days=day + late)
-    return f"{user},{device},{at:%Y-%m-%dT%H:%M:%SZ},view,p{n % 3},s{n},{known:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{user},{device},{at:%Y-%m-%dT%H:%M:%SZ},view,p{n % 3},f{n % 2},s{n},{known:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_no_login_is_foreseen(tmp_path: Path) -> None:
