@@ -17,6 +17,7 @@ from features.catalogue import families_of
 from features.source import FramesSource, Relation, Source
 from warehouse.clock import instant
 from warehouse.contracts import CONTRACTS
+from warehouse.layout import bucket_of
 
 TOLERANCE = 1e-9
 TRIED = 2_000
@@ -64,12 +65,16 @@ def _some_customers(part: Mapping[str, Relation]) -> dict[str, pa.Table]:
 
 def _buckets(part: Mapping[str, Relation]) -> Iterator[dict[str, pa.Table]]:
     """A part as it is in memory; of files one bucket after the other, each with the same customers in every table."""
-    files = [rows for rows in part.values() if not isinstance(rows, pa.Table)]
+    files = {name: rows for name, rows in part.items() if not isinstance(rows, pa.Table)}
     if len(files) < len(part):
         yield {name: _read(rows) for name, rows in part.items()}
         return
-    for bucket in zip(*files, strict=True):
-        yield {name: _read((path,)) for name, path in zip(part, bucket, strict=True)}
+    found: dict[int, dict[str, list[Path]]] = {}
+    for name, paths in files.items():
+        for path in paths:
+            found.setdefault(bucket_of(path), {}).setdefault(name, []).append(path)
+    for bucket in found.values():
+        yield {name: _read(tuple(paths)) for name, paths in bucket.items()}
 
 
 def _read(rows: Relation) -> pa.Table:

@@ -60,6 +60,11 @@ def joined_name(bucket: int) -> str:
     return f"joined-{bucket:04d}.parquet"
 
 
+def bucket_of(path: Path) -> int:
+    """Of which bucket a file of either name is."""
+    return int(path.stem.rpartition("-")[2])
+
+
 def listed(paths: Iterable[Path]) -> str:
     """Those files as one relation of the engine."""
     return "read_parquet([" + ", ".join(literal(str(path)) for path in paths) + "])"
