@@ -143,7 +143,8 @@ def make_world(seed: int, users: int = 25) -> World:
 
     def tag() -> dict[str, Any]:
         at = maybe(when(), 0.1)
-        recorded, gone = at and late(at), maybe(when(), 0.6)
+        # Some are set ahead of their day, so that only `set_at` keeps them out.
+        recorded, gone = at and (when() if rng.random() < 0.5 else late(at)), maybe(when(), 0.6)
         name = str(rng.choice(["vip", "care"]))
         return {"user_id": user(), "tag": name, "set_at": at, "expires_at": gone, "recorded_at": recorded}
 

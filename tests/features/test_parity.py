@@ -245,7 +245,8 @@ def _asks_acts(family: str) -> bool:
 
 def test_features_of_a_workspace_s_own_are_the_same(spark: SparkSession) -> None:
     here, as_of = own_source(4, 4), make_world(4).as_of
-    one, other = (build_features(src, as_of) for src in (here, replace(here, spark=spark)))
+    families = [*here.own.families, "frequency"]
+    one, other = (build_features(src, as_of, families=families) for src in (here, replace(here, spark=spark)))
     assert {feature.name for feature in here.own.features} <= set(one.column_names)
     assert differences(one, other, 1e-9) == []
 
@@ -255,7 +256,7 @@ def test_two_rows_for_a_customer_are_refused_on_spark(spark: SparkSession) -> No
     day = Feature("some_day", "extra_days", "number", "days", None, "a day", "某日")
     own = Own(files=(OwnFile("days", lines, (day,)),))
     with pytest.raises(DataProblemError, match=r"days.sql gives more than one row for the customer \"u"):
-        build_features(replace(WORLD.source(own=own), spark=spark), WORLD.as_of)
+        build_features(replace(WORLD.source(own=own), spark=spark), WORLD.as_of, families=["days"])
 
 
 def test_labels_and_purchases_are_the_same(spark: SparkSession) -> None:

@@ -169,7 +169,7 @@ def test_tombstones_know_an_id_by_its_hash_alone(tmp_path: Path) -> None:
     ids = pa.chunked_array([["007", "7", " 007\u200b", "", None, "0070"]])
     assert again.hit("user", ids).tolist() == [True, False, True, False, False, False]
     assert not again.hit("device", ids).any()
-    assert "007" not in (tmp_path / "erasures" / "erasures.json").read_text().replace("\n", "").split("users")[0]
+    assert '"007"' not in (tmp_path / "erasures" / "erasures.json").read_text()
     assert again.hash_of("user", "007") != Tombstones(tmp_path / "other").hash_of("user", "007")
     (tmp_path / "erasures" / "erasures.json").write_text("{}")
     with pytest.raises(RepriseError, match="damaged"):
