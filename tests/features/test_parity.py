@@ -253,7 +253,7 @@ def test_features_of_a_workspace_s_own_are_the_same(spark: SparkSession) -> None
 
 def test_two_rows_for_a_customer_are_refused_on_spark(spark: SparkSession) -> None:
     lines = "-- one row per customer as of :as_of\nselect\n    entity_id,\n    day as some_day\nfrom order_days\n"
-    day = Feature("some_day", "extra_days", "number", "days", None, "a day", "某日")
+    day = Feature("some_day", "days", "number", "days", None, "a day", "某日")
     own = Own(files=(OwnFile("days", lines, (day,)),))
     with pytest.raises(DataProblemError, match=r"days.sql gives more than one row for the customer \"u"):
         build_features(replace(WORLD.source(own=own), spark=spark), WORLD.as_of, families=["days"])
