@@ -118,12 +118,13 @@ def test_suggestions_of_the_same_model_are_the_same(both: Both) -> None:
 
 def test_factors_of_spark_serve_as_any_others(both: Both, spark: SparkSession, tmp_path: Path) -> None:
     held = Interactions.from_table(interactions(StoreSource(Store(Workspace.open(both.by_duckdb))), AS_OF), AS_OF)
-    model = fit_als(spark, ALS(), held)
+    settings = {"factors": 16, "iterations": 5}
+    model = fit_als(spark, ALS(**settings), held)
     recommenders.save(model, tmp_path / "model.npz")
     again = recommenders.load(tmp_path / "model.npz")
     people = held.user_ids.to_pylist()[:200]
     assert suggest(model, people, 10).equals(suggest(again, people, 10))
-    here = recommenders.create("als").fit(held)
+    here = recommenders.create("als", settings).fit(held)
     rows = np.arange(500)
     lists = [each.recommend(rows, 10).items for each in (model, here)]
     shared = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(*lists, strict=True)])
