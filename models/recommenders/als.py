@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from models.recommenders.interactions import History, Interactions, threads_for
+from models.recommenders.history import History
+from models.recommenders.interactions import Interactions, threads_for
 from models.recommenders.plain_arrays import needed
 from models.recommenders.recommender import Recommender
 from warehouse.errors import DataProblemError
@@ -39,7 +40,7 @@ class ALS(Recommender):
         # implicit takes most of a second to load and only fitting needs it: answers must not wait for it
         from implicit.cpu.als import AlternatingLeastSquares
 
-        confidence = self._confidence(self.interactions.history(np.arange(self.interactions.shape[0])))
+        confidence = self._confidence(self.interactions.everybody())
         with threadpool_limits(1, "blas"):  # implicit has its own threads; two pools get in each other's way
             model = AlternatingLeastSquares(
                 factors=self.factors,

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from models.recommenders.interactions import History, Interactions, threads_for
+from models.recommenders.history import History
+from models.recommenders.interactions import Interactions, threads_for
 from models.recommenders.plain_arrays import csr_from_arrays, csr_to_arrays
 from models.recommenders.recommender import Recommender
 
@@ -33,7 +34,7 @@ class BM25(Recommender):
         super().fit(interactions)
         from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight
 
-        taste = self.interactions.history(np.arange(self.interactions.shape[0])).taste()
+        taste = self.interactions.everybody().taste()
         items = self.interactions.shape[1]
         similarity = csr_matrix((items, items))
         if taste.nnz:

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from models.recommenders.interactions import History, Interactions
+from models.recommenders.history import History
+from models.recommenders.interactions import Interactions
 from models.recommenders.ranking import Ranked, marked, only, rank
 from warehouse.errors import DataProblemError
 
@@ -127,12 +128,7 @@ class Recommender(ABC):
         step = max(1, _CELLS_AT_ONCE // max(items, 1))
         parts = []
         for start in range(0, n, step):
-            part = _slice(history, start, min(start + step, n))
+            part = history.part(start, min(start + step, n))
             blocked = None if exclude is None else marked(exclude[start : start + step], items)
             parts.append(rank(only(self._strengths(part), allowed), k, self.interactions.place, blocked))
         return Ranked.joined(parts, k)
-
-
-def _slice(history: History, start: int, stop: int) -> History:
-    first, last = history.pattern.indptr[start], history.pattern.indptr[stop]
-    return History(history.pattern[start:stop], history.order_days[first:last], history.days_ago[first:last])
