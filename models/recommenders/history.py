@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
+from warehouse.errors import UsageError
+
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 TASTE_HALF_LIFE_DAYS = 60.0
+COUNTS: Mapping[str, Callable[[Floats], Floats]] = {"log": np.log1p, "linear": np.copy, "binary": np.ones_like}
 
 
 @dataclass(frozen=True)
@@ -21,13 +25,15 @@ class History:
 
     `pattern` is (n, items) with ones; `order_days` (on how many days) is float64 in the order of its entries. Entry e
     was bought on the days `each_ago[day_starts[e] : day_starts[e + 1]]`, counted back from the cutoff, longest ago
-    first. A session is a history of one day, today (0), whose `order_days` are the weights of its items.
+    first; `spend` is the amount a day as a multiple of the median entry's, at least 0.1 and at most 10. A session is a
+    history of one day, today (0), whose `order_days` are the weights of its items, of spend 1.
     """
 
     pattern: Any
     order_days: Floats
     day_starts: Rows
     each_ago: Floats
+    spend: Floats
 
     @property
     def days_ago(self) -> Floats:
@@ -54,12 +60,19 @@ class History:
         """The (n, items) csr_matrix that holds `values` at the entries."""
         return csr_matrix((values, self.pattern.indices, self.pattern.indptr), shape=self.pattern.shape)
 
-    def taste(self) -> Any:
-        """(n, items) weights for collaborative filtering: log(1 + order days), halved every 60 days of silence.
+    def taste(self, half_life_days: float = TASTE_HALF_LIFE_DAYS, count: str = "log", amount: float = 0.0) -> Any:
+        """(n, items) weights for collaborative filtering, halved every so many days since the last purchase.
 
-        The logarithm, because the tenth purchase says less than the second; the decay, because taste moves on.
+        `count` says what the order days n are worth: `log` log(1 + n), because the tenth purchase says less than the
+        second; `linear` n; `binary` 1. `amount` is the power of what was spent on a day, 0: money does not matter. A
+        half-life of 0 means no decay.
         """
-        return self.with_values(np.log1p(self.order_days) * 0.5 ** (self.days_ago / TASTE_HALF_LIFE_DAYS))
+        if count not in COUNTS:
+            raise UsageError(f'count is "{count}".', hint=f"Known are {', '.join(COUNTS)}.")
+        values = COUNTS[count](self.order_days)
+        if half_life_days > 0:
+            values = values * 0.5 ** (self.days_ago / half_life_days)
+        return self.with_values(values * self.spend**amount if amount else values)
 
     def part(self, start: int, stop: int) -> History:
         """The customers of the rows from `start` until before `stop`."""
@@ -70,6 +83,7 @@ class History:
             self.order_days[first:last],
             begins - begins[0],
             self.each_ago[begins[0] : begins[-1]],
+            self.spend[first:last],
         )
 
 

@@ -172,7 +172,12 @@ class Interactions:
     def _all(self) -> History:
         pattern = csr_matrix((np.ones(len(self.indices)), self.indices, self.indptr), shape=self.shape)
         each_ago = (self.as_of_day - self.days.astype(np.int64)).astype(np.float64)
-        return History(pattern, self.measures["order_days"], self.day_starts, each_ago)
+        return History(pattern, self.measures["order_days"], self.day_starts, each_ago, self._spend())
+
+    def _spend(self) -> Floats:
+        a_day = self.amount / self.measures["order_days"]
+        middle = np.median(a_day[a_day > 0]) if (a_day > 0).any() else 1.0
+        return np.asarray(np.clip(a_day / middle, 0.1, 10.0), dtype=np.float64)
 
     def everybody(self) -> History:
         """What all users bought, a row each."""
@@ -193,6 +198,7 @@ class Interactions:
             self._all.order_days[entries],
             np.concatenate([[0], np.cumsum(day_counts)]).astype(np.int64),
             self._all.each_ago[stretches(self.day_starts[entries], day_counts)],
+            self._all.spend[entries],
         )
 
     def session(self, item_rows: Sequence[npt.ArrayLike], weights: Sequence[npt.ArrayLike] | None = None) -> History:
@@ -209,7 +215,8 @@ class Interactions:
         counts = csr_matrix((amounts[known], (owner[known], items[known])), shape=(len(lists), self.shape[1]))
         counts.sum_duplicates()
         ones = csr_matrix((np.ones(counts.nnz), counts.indices, counts.indptr), shape=counts.shape)
-        return History(ones, counts.data.astype(np.float64), np.arange(counts.nnz + 1), np.zeros(counts.nnz))
+        weighed: Floats = counts.data.astype(np.float64)
+        return History(ones, weighed, np.arange(counts.nnz + 1), np.zeros(counts.nnz), np.ones(counts.nnz))
 
     @cached_property
     def _keys(self) -> Rows:
@@ -226,8 +233,7 @@ class Interactions:
     @cached_property
     def popularity(self) -> Floats:
         """Per item: its distinct buyers, each counted 0.5 ** (days since their last purchase of it / 30)."""
-        weight = 0.5 ** (self._all.days_ago / POPULARITY_HALF_LIFE_DAYS)
-        return np.bincount(self.indices, weight, minlength=self.shape[1]).astype(np.float64)
+        return popularity_in(self._all, POPULARITY_HALF_LIFE_DAYS)
 
     @cached_property
     def place(self) -> Rows:
@@ -245,6 +251,12 @@ class Interactions:
     def neighbours(self) -> Any:
         """(items, items) csr_matrix: per item the items its buyers also bought, by cosine (see `neighbours.py`)."""
         return co_purchase(self._all.pattern, self.place)
+
+
+def popularity_in(history: History, half_life_days: float) -> Floats:
+    """Per item: the distinct buyers in a history, each halved every so many days since their last purchase of it."""
+    weight = 0.5 ** (history.days_ago / half_life_days)
+    return np.bincount(history.pattern.indices, weight, minlength=history.pattern.shape[1]).astype(np.float64)
 
 
 def threads_for(matrix: Any) -> int:

@@ -110,6 +110,14 @@ def starts_from_arrays(
     return begins.astype(np.int64), held
 
 
+def factors_from_arrays(arrays: Arrays, name: str, items: int) -> npt.NDArray[np.float64]:
+    """A vector for each item; `DataProblemError` where there are more or fewer, or a number is not finite."""
+    held = needed(arrays, name)
+    if held.ndim != 2 or len(held) != items or held.dtype.kind != "f" or not np.isfinite(held).all():
+        raise DataProblemError(f"The recommender arrays are damaged: {name} do not fit the items.")
+    return held.astype(np.float64)
+
+
 def needed(arrays: Arrays, name: str) -> npt.NDArray[Any]:
     """The array of that name; `DataProblemError` where it is missing."""
     if name not in arrays:
