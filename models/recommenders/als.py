@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -68,14 +69,14 @@ class ALS(Recommender):
                 model.fit(confidence.astype(np.float32), show_progress=False)
         items = self.interactions.shape[1]
         found = model.item_factors if confidence.nnz else np.zeros((items, self.factors))
-        self.item_factors: npt.NDArray[np.float64] = np.asarray(found, dtype=np.float64)
-        return self
+        return self.take(interactions, np.asarray(found, dtype=np.float64))
 
     def take(self, interactions: Interactions, item_factors: npt.NDArray[np.float64]) -> Self:
         """Takes item factors (items × factors) that were fitted elsewhere, under the same alpha and regularization."""
         super().fit(interactions)
-        self.item_factors = np.asarray(item_factors, dtype=np.float64)
+        self.item_factors: npt.NDArray[np.float64] = np.asarray(item_factors, dtype=np.float64)
         self.factors = self.item_factors.shape[1]
+        self.__dict__.pop("_base", None)
         return self
 
     def _confidence(self, history: History) -> Any:
@@ -83,12 +84,18 @@ class ALS(Recommender):
         taste.data = 1 + self.alpha * taste.data
         return taste
 
+    @cached_property
+    def _base(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """YᵀY + λI, and Y times its inverse: the same for all customers."""
+        Y = self.item_factors
+        base = Y.T @ Y + self.regularization * np.eye(self.factors)
+        return base, Y @ np.linalg.inv(base)
+
     def _customers(self, history: History) -> npt.NDArray[np.float64]:
         """(n, factors): per customer (YᵀY + Yᵀ(C − I)Y + λI) x = YᵀC1, with Y the factors of the items."""
         confidence = self._confidence(history)
         Y = self.item_factors
-        base = Y.T @ Y + self.regularization * np.eye(self.factors)
-        inverse = Y @ np.linalg.inv(base)
+        base, inverse = self._base
         customers = np.zeros((confidence.shape[0], self.factors))
         for user in np.nonzero(np.diff(confidence.indptr))[0]:
             entries = slice(confidence.indptr[user], confidence.indptr[user + 1])
