@@ -28,9 +28,9 @@ class EASE(Recommender):
 
     def __init__(
         self,
-        regularization: float = 100.0,
-        repeat: float = 1.0,
-        half_life_days: float = 60.0,
+        regularization: float = 200.0,
+        repeat: float = 0.3,
+        half_life_days: float = 90.0,
         count: str = "log",
         amount: float = 0.0,
     ) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import solve_triangular
 from scipy.sparse import diags
 
 from models.recommenders.history import Floats, History
@@ -32,10 +33,10 @@ class GraphFilter(Recommender):
     def __init__(
         self,
         factors: int = 128,
-        alpha: float = 0.3,
+        alpha: float = 0.1,
         history: float = 0.5,
-        user: float = 1.0,
-        item: float = 0.5,
+        user: float = 0.8,
+        item: float = 0.45,
         half_life_days: float = 60.0,
         count: str = "log",
         amount: float = 0.0,
@@ -121,11 +122,22 @@ def strongest_directions(matrix: Any, count: int, seed: int) -> npt.NDArray[np.f
     width = min(count + _SPARE, rows, columns)
     base = np.linalg.qr(np.random.default_rng(seed).standard_normal((columns, width)))[0]
     for _ in range(_ROUNDS):
-        base = np.linalg.qr(back @ (matrix @ base))[0]
+        base = _straightened(back @ (matrix @ base))
+    base = np.linalg.qr(base)[0]
     _, _, turns = np.linalg.svd(matrix @ base, full_matrices=False)
     found = (base @ turns.T)[:, :count]
     signs = np.sign(found[np.abs(found).argmax(axis=0), np.arange(count)])
     return np.asarray(found * np.where(signs == 0, 1, signs), dtype=np.float64)
+
+
+def _straightened(columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The same space by columns about at right angles: from their inner products, many times faster than exactly."""
+    columns = columns / np.maximum(np.linalg.norm(columns, axis=0), np.finfo(np.float64).tiny)
+    try:
+        lower = np.linalg.cholesky(columns.T @ columns)
+    except np.linalg.LinAlgError:  # some point the same way
+        return np.linalg.qr(columns)[0]
+    return np.asarray(solve_triangular(lower, columns.T, lower=True).T, dtype=np.float64)
 
 
 def _power(degrees: Floats, exponent: float) -> Floats:

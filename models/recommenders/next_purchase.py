@@ -34,10 +34,10 @@ class NextPurchase(Recommender):
 
     def __init__(
         self,
-        days: int = 30,
-        shrinkage: float = 10.0,
+        days: int = 60,
+        shrinkage: float = 300.0,
         least_lift: float = 1.0,
-        rules: int = 100,
+        rules: int = 20,
         half_life_days: float = 60.0,
         count: str = "log",
     ) -> None:
@@ -73,9 +73,10 @@ class NextPurchase(Recommender):
             stop = min(start + _CHUNK_ITEMS, held.shape[1])
             followed = (bought_on[start:stop] @ after).tocsr()
             parts.append(self._kept(followed, occasions[start:stop], base, start))
+        if not parts:
+            return csr_matrix((0, 0))
         itself = (again + self.shrinkage * repeat) / (occasions + self.shrinkage)
-        rules = vstack(parts).tocsr() if parts else csr_matrix((0, 0))
-        return (rules + diags(itself, shape=rules.shape)).tocsr() if parts else rules
+        return (vstack(parts) + diags(itself)).tocsr()
 
     def _occasions(self, history: History) -> tuple[Any, Any]:
         """Two (occasions, items) matrices of ones: what was bought on the day, and what within the days after it."""

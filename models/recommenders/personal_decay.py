@@ -21,7 +21,7 @@ class PersonalDecay(Recommender):
     name = "personal_decay"
     sources = ("personal", "popular")
 
-    def __init__(self, half_life_days: float = 90.0) -> None:
+    def __init__(self, half_life_days: float = 150.0) -> None:
         self.half_life_days = half_life_days
 
     def _strengths(self, history: History) -> Any:

@@ -31,11 +31,11 @@ class TifuKNN(Recommender):
 
     def __init__(
         self,
-        neighbours: int = 300,
+        neighbours: int = 100,
         groups: int = 7,
-        within_decay: float = 0.9,
-        group_decay: float = 0.7,
-        alpha: float = 0.7,
+        within_decay: float = 1.0,
+        group_decay: float = 0.9,
+        alpha: float = 0.5,
     ) -> None:
         self.neighbours = neighbours
         self.groups = groups
