@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solve_triangular
 from scipy.sparse import diags
+from threadpoolctl import threadpool_limits
 
 from models.recommenders.history import Floats, History
 from models.recommenders.interactions import Interactions
@@ -65,7 +66,8 @@ class GraphFilter(Recommender):
         spread = diags(_power(self._users, -self.user / 2)) @ self._taste(interactions.everybody())
         width = min(self.factors, users, items) if self.alpha else 0
         spread = (spread @ diags(_power(self._items, -(self.history + self.item) / 2))).tocsr()
-        self.directions = strongest_directions(spread, width, self.seed)
+        with threadpool_limits(1, "blas"):  # of tall and narrow matrices threads wait longer than they work
+            self.directions = strongest_directions(spread, width, self.seed)
         return self
 
     def _hold(self) -> None:
