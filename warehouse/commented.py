@@ -14,11 +14,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from warehouse.contracts import CONTRACTS, EXTRA
+from warehouse.recommender_settings import RecommendSettings
 from warehouse.settings import (
     ActivitySettings,
     AudienceSettings,
     LifecycleSettings,
-    RecommendSettings,
     ServingSettings,
     Settings,
     SuppressionSettings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from implicit.cpu.als import AlternatingLeastSquares
-from implicit.nearest_neighbours import CosineRecommender
+from implicit.nearest_neighbours import ItemItemRecommender
 from scipy.sparse import csr_matrix
 
 from models import recommenders
@@ -69,7 +69,7 @@ def test_somebody_without_a_history_gets_arbitrary_items_of_the_library(
 
 
 def test_item_to_item_keeps_to_the_mask_and_to_k(ours: recommenders.Recommender) -> None:
-    neighbours = CosineRecommender(K=9, num_threads=1)
+    neighbours = ItemItemRecommender(K=9, num_threads=1)
     neighbours.fit(MATRIX, show_progress=False)
     theirs, _ = neighbours.recommend(0, MATRIX[0], N=3, filter_items=[4, 5], filter_already_liked_items=False)
     assert len(theirs) == 4
