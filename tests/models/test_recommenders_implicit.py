@@ -70,7 +70,7 @@ def test_somebody_without_a_history_gets_arbitrary_items_of_the_library(
 
 def test_item_to_item_keeps_to_the_mask_and_to_k(ours: recommenders.Recommender) -> None:
     neighbours = ItemItemRecommender(K=9, num_threads=1)
-    neighbours.fit(MATRIX, show_progress=False)
+    neighbours.fit(MATRIX.astype(np.float64), show_progress=False)
     theirs, _ = neighbours.recommend(0, MATRIX[0], N=3, filter_items=[4, 5], filter_already_liked_items=False)
     assert len(theirs) == 4
     lists = ours.recommend([0], 3, exclude=[[4, 5]])
