@@ -91,12 +91,11 @@ class GraphFilter(Recommender):
 
     def _filtered(self, taste: Any) -> Any:
         reached = np.ascontiguousarray((taste @ self._to_users).toarray().T)
-        strengths = (self._from_users @ reached).T
+        by_item = self._from_users @ reached
         if self.directions.shape[1] and self.alpha:
-            scale = _power(self._items, 0.5)
             smooth = (taste @ diags(_power(self._items, -0.5)) @ self.directions) * self.alpha
-            strengths = smooth @ (self.directions * scale[:, None]).T + strengths
-        return strengths
+            by_item += (self.directions @ np.ascontiguousarray(smooth.T)) * _power(self._items, 0.5)[:, None]
+        return np.ascontiguousarray(by_item.T)
 
     def _parameters(self) -> dict[str, npt.NDArray[Any]]:
         return {"directions": self.directions}

@@ -176,7 +176,7 @@ def test_no_sales_at_all_give_empty_lists(name: str) -> None:
     assert type(fitted).from_arrays(fitted.arrays()).recommend([-1], 3).counts.tolist() == [0]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     pairs=st.dictionaries(
         st.tuples(st.integers(0, 7), st.integers(0, 9)), st.tuples(st.integers(1, 4), st.integers(1, 90)), min_size=1
