@@ -2,8 +2,8 @@
 
     python -m benchmarks.recommenders WORKSPACE --as-of 2011-06-11 2011-07-11 2011-08-10 --models gp_topfreq ease
 
-Means over the dates: Recall@10 and NDCG@10 of all that was bought in the 30 days after, Recall@10 of repeats and of what
-was new (repeats allowed), then Recall@10 of what was new with repeats left out of the lists.
+Means over the dates: Recall@10 and NDCG@10 of all that was bought in the 30 days after, Recall@10 of repeats and of
+what was new (repeats allowed), then Recall@10 of what was new with repeats left out of the lists.
 """
 
 from __future__ import annotations
