@@ -44,7 +44,7 @@ test_items.__test__ = False  # type: ignore[attr-defined]  # pytest would take t
 
 def vectors_of(interactions: Interactions, test: TestItems, lists: Ranked, ks: Sequence[int]) -> Vectors:
     """Each measure at each k, one value per user of the test; NaN where a measure does not exist for a user."""
-    found = {}
+    found: dict[tuple[str, int], Floats] = {}
     for k in ks:
         judged = judge_lists(interactions, test, lists, k)
         found |= {(name, k): judged[f"{name}@{k}"] for name in MEASURES}

@@ -1,4 +1,4 @@
-"""From rows of a file to the purchases a recommender learns from, and the part of them that is held out to choose by."""
+"""From rows of a file to the purchases a recommender learns from, and the part that is held out to choose by."""
 
 from __future__ import annotations
 
@@ -56,19 +56,9 @@ def interactions_of(rows: pa.Table) -> Interactions:
         {"user_id": rows.column("user_id"), "item_id": rows.column("item_id"), "day": days, "value": value}
     )
     per_day = table.group_by(["user_id", "item_id", "day"], use_threads=False).aggregate([("value", "sum")])
-    grouped = per_day.group_by(["user_id", "item_id"], use_threads=False).aggregate(
-        [("day", "count"), ("value_sum", "sum"), ("day", "min"), ("day", "max")]
-    )
-    named = {
-        "order_days": "day_count",
-        "quantity": "value_sum_sum",
-        "amount": "value_sum_sum",
-        "first_day": "day_min",
-        "last_day": "day_max",
-    }
-    columns = {name: grouped.column(theirs) for name, theirs in named.items()}
-    ids = {name: grouped.column(name) for name in ("user_id", "item_id")}
-    return Interactions.from_table(pa.table(ids | columns), _EPOCH + timedelta(days=int(days.max()) + 1))
+    sums = {name: per_day.column("value_sum") for name in ("quantity", "amount")}
+    columns = {name: per_day.column(name) for name in ("user_id", "item_id", "day")}
+    return Interactions.from_table(pa.table(columns | sums), _EPOCH + timedelta(days=int(days.max()) + 1))
 
 
 def _days(rows: pa.Table) -> npt.NDArray[np.int32]:
@@ -100,9 +90,10 @@ def _baskets_after(users: npt.NDArray[np.int64], baskets: npt.NDArray[Any]) -> n
 
 def _in_last_basket(users: npt.NDArray[np.int64], baskets: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     after = _baskets_after(users, baskets)
-    has_two = np.zeros(users.max() + 1, bool)
+    has_two: npt.NDArray[np.bool_] = np.zeros(users.max() + 1, bool)
     has_two[users[after > 0]] = True
-    return (after == 0) & has_two[users]
+    last: npt.NDArray[np.bool_] = (after == 0) & has_two[users]
+    return last
 
 
 def _drawn_pairs(rows: pa.Table, seed: int) -> npt.NDArray[np.bool_]:

@@ -45,7 +45,7 @@ _FIXES = {
     "value": "Write how much was taken as a number above 0, or leave the column out.",
     "basket_no": "Number the baskets of a user in the order of time, or leave the column out.",
     "occurred_at": "Write times as 2011-06-01 08:26:00 (or seconds since 1970), or leave the column out.",
-    None: "Name the columns in the header: user_id and item_id, and where they are known value, basket_no, occurred_at.",
+    None: "The header must name user_id and item_id, and where they are known value, basket_no, occurred_at.",
 }
 _FIXES["item_id"] = _FIXES["user_id"]
 
@@ -80,7 +80,7 @@ def read_files(train: Path, test: Path, valid: Path | None, loaded_at: datetime,
         raise DataProblemError(
             f"{' and '.join(files)} cannot be used as {'they are' if files[1:] else 'it is'}.", problems
         )
-    return Files(*tables)  # type: ignore[arg-type]
+    return Files(*tables)
 
 
 def read_pairs(path: Path, loaded_at: datetime) -> tuple[pa.Table, list[Problem]]:

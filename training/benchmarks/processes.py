@@ -16,7 +16,7 @@ from typing import Any
 
 from models.recommenders.interactions import Interactions
 from models.recommenders.ranking import Ranked
-from training.benchmarks.work import JOB, LISTS, RESULT, TRIED, Job, read_lists, write_data, write_job
+from training.benchmarks.work import LISTS, RESULT, TRIED, Job, read_lists, write_data, write_job
 from training.evaluation.recommendation import TestItems
 
 _LOOK_EVERY = 0.1
@@ -129,6 +129,3 @@ def free_bytes() -> int | None:
         text = Path("/proc/meminfo").read_text(encoding="ascii")
         return int(text.split("MemAvailable:")[1].split()[0]) * 1024
     return None
-
-
-__all__ = ["JOB", "Limits", "Outcome", "Run", "bench", "free_bytes"]

@@ -7,7 +7,7 @@ from inspect import signature
 
 from models import recommenders
 from training.recommender_tuning import SPACE
-from training.studies import Choice, Dimension, Numbers, Setting, Space
+from training.studies import Choice, Dimension, Setting, Space
 
 FURTHER: Mapping[str, Dimension] = {}
 """Settings of models that have no section in reprise.toml."""
@@ -33,6 +33,3 @@ def _searched(model: str) -> dict[str, Dimension]:
     held = signature(type(recommenders.create(model))).parameters
     both = {**SPACE, **FURTHER}
     return {n: each for n, each in both.items() if n.split(".")[0] == model and n.split(".")[1] in held}
-
-
-__all__ = ["Numbers", "defaults_of", "has_settings", "space_of"]

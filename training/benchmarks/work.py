@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,10 @@ from models.recommenders.plain_arrays import read_arrays, write_arrays
 from models.recommenders.popularity import Popularity
 from models.recommenders.ranking import Ranked
 from training.benchmarks.measures import choosing_value
-from training.benchmarks.spaces import defaults_of, space_of
 from training.evaluation.recommendation import TestItems
-from training.studies import Setting, Study, Tried
+
+if TYPE_CHECKING:
+    from training.studies import Setting, Tried
 
 JOB, RESULT, TRIED = "job.json", "result.json", "tried.jsonl"
 DATA, WANTED, LISTS = "interactions.npz", "wanted.npz", "lists.npz"
@@ -68,6 +69,10 @@ def fitted(job: Job, interactions: Interactions, user_rows: npt.NDArray[np.int64
 
 def tried(job: Job, interactions: Interactions, test: TestItems) -> Iterator[Tried]:
     """The trials of a seeded search, one by one: the defaults first. `test` is what was held out to choose by."""
+    # Optuna and what comes with it take a second to load, and most jobs need none of it.
+    from training.benchmarks.spaces import defaults_of, space_of
+    from training.studies import Study
+
     study = Study(Path(":memory:"), job.model, space_of(job.model), [defaults_of(job.model)], job.seed)
     for _ in range(job.trials):
         yield study.step(lambda settings: _value(job, settings, interactions, test))
