@@ -39,6 +39,7 @@ PAIRS = Contract(
 OPTIONAL = ("value", "basket_no", "occurred_at")
 _SEPARATORS = ",\t;|"
 _LOOKED_AT = 5_000
+_AMOUNT = "a number above 0"
 _BASKET = r"^[0-9]{1,15}$"
 _FIXES = {
     "user_id": "Every row needs one; ids are kept exactly as written, so take blanks around them away.",
@@ -89,7 +90,7 @@ def read_pairs(path: Path, loaded_at: datetime) -> tuple[pa.Table, list[Problem]
         form = _form(path)
         names = header(path, form)
         with Checker(PAIRS, form, Settings(), loaded_at, path.name) as checker:
-            wrong = checker.missing(names)
+            wrong = checker.missing(names) if names else [_no_row(path.name)]
             if wrong:
                 return _none(), [_mended(problem) for problem in wrong]
             return _read(path, form, checker)
@@ -155,11 +156,9 @@ def _read(path: Path, form: TableSettings, checker: Checker) -> tuple[pa.Table, 
     else:
         seen.problems += _half_filled(path.name, seen)
         if not seen.rows:
-            seen.problems.append(
-                Problem(path.name, None, None, "no row", "at least one", "Check that the export is complete.")
-            )
+            seen.problems.append(_no_row(path.name))
     if seen.problems:
-        return _none(), merged(seen.problems)
+        return _none(), merged(sorted(seen.problems, key=lambda problem: problem.line or 0))
     table = pa.concat_tables(seen.tables)
     full = [name for name in table.column_names if not table.column(name).null_count]
     return table.select(full), []
@@ -169,7 +168,7 @@ def _ours(file: str, batch: Batch) -> Iterator[Problem]:
     """What the contract does not say: baskets are counted, and nothing is taken away."""
     for column, right, expected in (
         ("basket_no", _BASKET, "a whole number such as 12, of at most 15 digits"),
-        ("value", "^[^-]|^$", "a number above 0"),
+        ("value", "^[^-]|^$", _AMOUNT),
     ):
         if column in batch.rows.column_names:
             texts = pc.fill_null(batch.rows.column(column), "")
@@ -200,9 +199,16 @@ def _half_filled(file: str, seen: _Seen) -> list[Problem]:
     ]
 
 
+def _no_row(file: str) -> Problem:
+    return Problem(file, None, None, "no row", "at least one", "Check that the export is complete.")
+
+
 def _mended(problem: Problem) -> Problem:
-    """The same problem with what to do about it here, where there are no settings."""
-    return replace(problem, fix=_FIXES[problem.column]) if problem.column in _FIXES and problem.line else problem
+    """The same problem with what is allowed here and what to do about it, where there are no settings."""
+    if problem.column not in _FIXES or problem.line is None:
+        return problem
+    expected = _AMOUNT if problem.column == "value" else problem.expected
+    return replace(problem, expected=expected, fix=_FIXES[problem.column])
 
 
 def _kept(accepted: pa.Table) -> pa.Table:
