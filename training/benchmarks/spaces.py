@@ -19,7 +19,7 @@ FURTHER: Mapping[str, Dimension] = {
     "tifu_knn.group_decay": Numbers(0.2, 1),
     "tifu_knn.alpha": Numbers(0, 1),
     "next_purchase.days": Numbers(1, 90, log=True, whole=True),
-    "next_purchase.shrinkage": Numbers(1, 200, log=True),
+    "next_purchase.shrinkage": Numbers(1, 1000, log=True),
     "next_purchase.half_life_days": _DAYS,
     "als.half_life_days": _DAYS,
     "bpr.factors": Numbers(16, 128, log=True, whole=True),
