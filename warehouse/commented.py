@@ -76,6 +76,7 @@ _EXAMPLES: dict[str, Any] = {
     "next_purchase": {"days": 60, "shrinkage": 300},
     "personal_decay": {"half_life_days": 150},
     "popularity": {"half_life_days": 30},
+    "two_stage": {"listed": 40, "windows": 4},
 }
 ORIGINS = ("files", "source", "table", "query", "cursor")
 """Where rows come from, which a new file says."""

@@ -99,6 +99,21 @@ class DecaySettings(Section):
     half_life_days: float | None = Field(default=None, gt=0, description="Days that halve a purchase.")
 
 
+class TwoStageSettings(Section):
+    """Trees over what other recommenders list, where otherwise than by default."""
+
+    candidates: str | None = Field(default=None, description="Recommenders that propose, parted by commas.")
+    listed: int | None = Field(default=None, ge=1, le=500, description="Items that each of them proposes.")
+    horizon: int | None = Field(
+        default=None, ge=0, le=366, description="Days of each past window; 0: everybody's last days, without dates."
+    )
+    windows: int | None = Field(default=None, ge=1, le=24, description="Past windows to learn from.")
+    trees: int | None = Field(default=None, ge=1, le=5000, description="How many trees.")
+    leaves: int | None = Field(default=None, ge=2, le=255, description="How large a tree is.")
+    learning_rate: float | None = Field(default=None, gt=0, le=1, description="How far each tree goes.")
+    customers: int | None = Field(default=None, ge=10, description="Customers of a window who are learnt from.")
+
+
 class RecommendSettings(Section):
     """How suggestions are made."""
 
@@ -120,6 +135,7 @@ class RecommendSettings(Section):
     next_purchase: NextPurchaseSettings | None = Field(default=None, description="How next_purchase is fitted.")
     personal_decay: DecaySettings | None = Field(default=None, description="How personal_decay is fitted.")
     popularity: DecaySettings | None = Field(default=None, description="How popularity is fitted.")
+    two_stage: TwoStageSettings | None = Field(default=None, description="How two_stage is fitted.")
 
     def fits(self) -> dict[str, dict[str, float]]:
         """What is said of each recommender's fit: its settings by its name."""

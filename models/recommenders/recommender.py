@@ -82,7 +82,7 @@ class Recommender(ABC):
         `allowed` (items,) says which items may be suggested at all, `exclude` holds per user the item rows to leave
         out. A list is shorter than `k` where nothing more is known, never padded.
         """
-        return self._lists(self.interactions.history(user_rows), k, allowed, exclude)
+        return self.lists(self.interactions.history(user_rows), k, allowed, exclude)
 
     def fold_in(
         self,
@@ -96,7 +96,7 @@ class Recommender(ABC):
 
         `weights` count order days, 1 by default. Nothing is learnt and nothing is kept.
         """
-        return self._lists(self.interactions.session(item_rows, weights), k, allowed, exclude)
+        return self.lists(self.interactions.session(item_rows, weights), k, allowed, exclude)
 
     def similar_items(self, item_rows: npt.ArrayLike, k: int, allowed: Mask | None = None) -> Ranked:
         """The `k` items most like each item row, never the item itself; row −1 (unknown) has none."""
@@ -143,7 +143,14 @@ class Recommender(ABC):
             column[entries.row] = entries.data
         return np.asarray(counted(column) if self.rounded else column, dtype=np.float64)
 
-    def _lists(self, history: History, k: int, allowed: Mask | None, exclude: Sequence[npt.ArrayLike] | None) -> Ranked:
+    def lists(
+        self,
+        history: History,
+        k: int,
+        allowed: Mask | None = None,
+        exclude: Sequence[npt.ArrayLike] | None = None,
+    ) -> Ranked:
+        """As `recommend`, for customers of whom the history is at hand."""
         if k < 1:
             raise ValueError(f"k is {k}; a list holds at least one item")
         n, items = history.pattern.shape

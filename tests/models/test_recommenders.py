@@ -43,6 +43,7 @@ def test_models_are_found_by_listing() -> None:
         "personal_frequency",
         "popularity",
         "tifu_knn",
+        "two_stage",
     ]
     with pytest.raises(UsageError, match="Known are als, bm25, bpr"):
         recommenders.create("svd")
