@@ -41,6 +41,10 @@ class Asked:
     draws: int = 1000
 
 
+_BEGINS_WITH = {"two_stage": {"horizon": 0}}
+"""Settings other than the defaults: what is asked for is the next basket, so that is what it learns from."""
+
+
 @dataclass
 class _Standing:
     """What is known of one model."""
@@ -74,7 +78,7 @@ def contest(files: Files, asked: Asked, progress: Progress = silent, bench: Benc
     valid, and judged on the test, which is not looked at before.
     """
     clock = _Clock(asked.seconds - SPARE_SECONDS if asked.seconds > 2 * SPARE_SECONDS else asked.seconds / 2)
-    standings = [_Standing(name) for name in dict.fromkeys(asked.models)]
+    standings = [_Standing(name, dict(_BEGINS_WITH.get(name, {}))) for name in dict.fromkeys(asked.models)]
     how, everything = _choose(files, asked, standings, clock, progress, bench)
     winner = _winner(standings)
     interactions = interactions_of(everything)
