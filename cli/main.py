@@ -24,7 +24,7 @@ EPILOG = (
 COMMANDS = (
     "init", "check", "growth", "segments", "cycles", "plan-target", "run", "features", "train", "tune", "compare",
     "backtest", "models", "score", "export", "recommend", "explain", "profile", "audience", "report", "erase", "serve",
-    "doctor", "demo",
+    "doctor", "benchmark", "demo",
 )  # fmt: skip
 
 

@@ -58,12 +58,13 @@ def outcome_counts(
 
 
 def interactions(source: Source, as_of: date) -> pa.Table:
-    """Sales before `as_of`, one row per customer and item, sorted by both.
+    """Sales before `as_of`, one row per customer, item and local day, sorted by these.
 
-    Columns: `user_id`, `item_id`, `order_days`, `quantity`, `amount`, `first_day`, `last_day` (numbers of local days).
+    Columns: `user_id`, `item_id`, `day` (number of the local day), `quantity`, `amount`.
     """
     parts = _of_sales(source, "interactions", as_of, None)
-    return pa.concat_tables(parts).sort_by([("user_id", "ascending"), ("item_id", "ascending")]).combine_chunks()
+    by = [(name, "ascending") for name in ("user_id", "item_id", "day")]
+    return pa.concat_tables(parts).sort_by(by).combine_chunks()
 
 
 def purchases(source: Source, as_of: date, horizon: int, known: date | None = None) -> pa.Table:

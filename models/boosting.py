@@ -154,6 +154,32 @@ def boost(
     return Boosted(_text(booster, rounds), rounds, tuple(float(v) for v in seen))
 
 
+@dataclass(frozen=True)
+class Ordered:
+    """How trees that order are grown: how many, how large, how carefully."""
+
+    trees: int
+    leaves: int
+    learning_rate: float
+    seed: int
+
+
+def order(X: NDArray[np.float32], y: NDArray[np.float64], each: NDArray[np.int64], settings: Ordered) -> str:
+    """Trees (LightGBM's text) that order the rows of a group, by LambdaRank (Burges 2010): y is 1 for what should stand
+    first and 0 for the rest, `each` says how many rows, one after another, are a group."""
+    import lightgbm
+
+    with _CONSTRUCTING:
+        training = lightgbm.Dataset(
+            X, label=y, group=each, params={"max_bin": _BINS, "num_threads": _THREADS, "verbosity": -1}
+        ).construct()
+    like = BoostingSettings(
+        seed=settings.seed, learning_rate=settings.learning_rate, num_leaves=settings.leaves, min_rows_in_leaf=100
+    )
+    parameters = {**like.parameters(y.size), "objective": "lambdarank", "metric": "None"}
+    return _text(lightgbm.train(parameters, training, num_boost_round=settings.trees), settings.trees)
+
+
 def _shift(booster: lightgbm.Booster, by: float) -> None:
     """Adds a number to the log-odds of everybody."""
     if by:

@@ -152,3 +152,8 @@ def test_rules_that_are_not_run_can_be_asked() -> None:
     assert len(asked) >= 4
     for rule in asked:
         rules.check(rules.parse(rule), known)
+
+
+def test_benchmarks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("benchmarks.md", tmp_path, capfd)

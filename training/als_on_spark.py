@@ -21,7 +21,7 @@ def fit_als(session: SparkSession, model: ALS, interactions: Interactions) -> AL
     Spark multiplies its regularization by the number of pairs of each item; ours is the same for all, so Spark is given
     the one that an item with the mean number of pairs feels as ours. Customers are solved from their history as ever.
     """
-    taste = interactions.history(np.arange(interactions.shape[0])).taste().tocoo()
+    taste = interactions.everybody().taste().tocoo()
     if not taste.nnz:
         return model.take(interactions, np.zeros((interactions.shape[1], model.factors)))
     from pyspark.ml import recommendation as spark_ml

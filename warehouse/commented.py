@@ -14,11 +14,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from warehouse.contracts import CONTRACTS, EXTRA
+from warehouse.recommender_settings import RecommendSettings
 from warehouse.settings import (
     ActivitySettings,
     AudienceSettings,
     LifecycleSettings,
-    RecommendSettings,
     ServingSettings,
     Settings,
     SuppressionSettings,
@@ -67,7 +67,16 @@ _EXAMPLES: dict[str, Any] = {
     "activity_days": 60,
     "trees": {"num_leaves": 6, "learning_rate": 0.04},
     "als": {"factors": 64, "alpha": 10},
+    "weights": {"count": "log", "half_life_days": 60},
     "bm25": {"neighbours": 20, "k1": 1.2},
+    "bpr": {"factors": 64, "repeat": 10},
+    "ease": {"regularization": 200, "repeat": 0.3},
+    "graph_filter": {"user": 0.8, "item": 0.45},
+    "tifu_knn": {"neighbours": 100, "alpha": 0.5},
+    "next_purchase": {"days": 60, "shrinkage": 300},
+    "personal_decay": {"half_life_days": 150},
+    "popularity": {"half_life_days": 30},
+    "two_stage": {"listed": 40, "windows": 4},
 }
 ORIGINS = ("files", "source", "table", "query", "cursor")
 """Where rows come from, which a new file says."""

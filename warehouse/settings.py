@@ -14,6 +14,7 @@ from warehouse.contracts import CONTRACTS
 from warehouse.databases import address_problem
 from warehouse.errors import SettingsError
 from warehouse.files import explained
+from warehouse.recommender_settings import RecommendSettings
 from warehouse.settings_problems import Wrong, no_toml, sentence, sentences
 from warehouse.settings_shapes import Section as _Section
 from warehouse.settings_shapes import Shape
@@ -171,41 +172,6 @@ class TrainingSettings(_Section):
     use_protected: bool = Field(default=False, description="Let gender and birth year into models.")
     exclude_families: tuple[str, ...] = Field(default=(), description="Feature families that models do not see.")
     tracking_uri: str | None = Field(default=None, description="An MLflow server; sqlite in the workspace if absent.")
-
-
-class AlsSettings(_Section):
-    """Alternating least squares, where otherwise than by default."""
-
-    factors: int | None = Field(default=None, ge=2, le=512, description="Numbers that describe an item.")
-    regularization: float | None = Field(default=None, gt=0, description="How strongly they are pulled towards 0.")
-    alpha: float | None = Field(default=None, gt=0, description="How much a purchase says beside none.")
-    iterations: int | None = Field(default=None, ge=1, le=100, description="Steps of the fit.")
-
-
-class Bm25Settings(_Section):
-    """Item neighbours weighted by BM25, where otherwise than by default."""
-
-    neighbours: int | None = Field(default=None, ge=1, le=1000, description="Items kept as like each item.")
-    k1: float | None = Field(default=None, ge=0, description="How soon repeated purchases stop counting more.")
-    b: float | None = Field(default=None, ge=0, le=1, description="How much buyers of many items count less.")
-
-
-class RecommendSettings(_Section):
-    """How suggestions are made."""
-
-    k: int = Field(default=20, ge=1, le=100, description="Suggestions kept for each customer.")
-    horizon: Days = Field(default=30, description="Days of purchases by which recommenders are judged.")
-    models: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
-        default=("popularity", "personal_frequency", "gp_topfreq", "als", "bm25"),
-        description="Recommenders that compete; the best serves.",
-    )
-    als: AlsSettings | None = Field(default=None, description="How als is fitted; `reprise tune recommend` finds out.")
-    bm25: Bm25Settings | None = Field(default=None, description="How bm25 is fitted; `reprise tune recommend` too.")
-
-    def fits(self) -> dict[str, dict[str, float]]:
-        """What is said of each recommender's fit: its settings by its name."""
-        said = {"als": self.als, "bm25": self.bm25}
-        return {name: each.model_dump(exclude_none=True) for name, each in said.items() if each is not None}
 
 
 class AudienceSettings(_Section):

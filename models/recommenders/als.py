@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from models.recommenders.interactions import History, Interactions, threads_for
-from models.recommenders.plain_arrays import needed
+from models.recommenders.history import History
+from models.recommenders.interactions import Interactions, threads_for
+from models.recommenders.plain_arrays import factors_from_arrays
 from models.recommenders.recommender import Recommender
-from warehouse.errors import DataProblemError
 
 
 class ALS(Recommender):
@@ -20,26 +21,42 @@ class ALS(Recommender):
 
     Confidence of a pair is 1 + alpha × taste. Because every customer is solved from the history, known customers,
     new ones and sessions are answered by the same formula, and no customer's factors are kept.
-    Strength: the predicted preference, about 0 to 1, rounded to six digits so that ties do not hang on the last bit.
+    Strength: the predicted preference, about 0 to 1.
     """
 
     name = "als"
+    rounded = True
 
     def __init__(
-        self, factors: int = 64, regularization: float = 10.0, alpha: float = 10.0, iterations: int = 8, seed: int = 7
+        self,
+        factors: int = 64,
+        regularization: float = 10.0,
+        alpha: float = 10.0,
+        iterations: int = 8,
+        half_life_days: float = 60.0,
+        count: str = "log",
+        amount: float = 0.0,
+        seed: int = 7,
     ) -> None:
         self.factors = factors
         self.regularization = regularization
         self.alpha = alpha
         self.iterations = iterations
+        self.half_life_days = half_life_days
+        self.count = count
+        self.amount = amount
         self.seed = seed
+
+    @classmethod
+    def needs(cls, users: int, items: int, nnz: int) -> int:
+        return super().needs(users, items, nnz) + 24 * cls().factors * (users + items)
 
     def fit(self, interactions: Interactions) -> Self:
         super().fit(interactions)
         # implicit takes most of a second to load and only fitting needs it: answers must not wait for it
         from implicit.cpu.als import AlternatingLeastSquares
 
-        confidence = self._confidence(self.interactions.history(np.arange(self.interactions.shape[0])))
+        confidence = self._confidence(self.interactions.everybody())
         with threadpool_limits(1, "blas"):  # implicit has its own threads; two pools get in each other's way
             model = AlternatingLeastSquares(
                 factors=self.factors,
@@ -52,27 +69,33 @@ class ALS(Recommender):
                 model.fit(confidence.astype(np.float32), show_progress=False)
         items = self.interactions.shape[1]
         found = model.item_factors if confidence.nnz else np.zeros((items, self.factors))
-        self.item_factors: npt.NDArray[np.float64] = np.asarray(found, dtype=np.float64)
-        return self
+        return self.take(interactions, np.asarray(found, dtype=np.float64))
 
     def take(self, interactions: Interactions, item_factors: npt.NDArray[np.float64]) -> Self:
         """Takes item factors (items × factors) that were fitted elsewhere, under the same alpha and regularization."""
         super().fit(interactions)
-        self.item_factors = np.asarray(item_factors, dtype=np.float64)
+        self.item_factors: npt.NDArray[np.float64] = np.asarray(item_factors, dtype=np.float64)
         self.factors = self.item_factors.shape[1]
+        self.__dict__.pop("_base", None)
         return self
 
     def _confidence(self, history: History) -> Any:
-        taste = history.taste()
+        taste = history.taste(self.half_life_days, self.count, self.amount)
         taste.data = 1 + self.alpha * taste.data
         return taste
+
+    @cached_property
+    def _base(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """YᵀY + λI, and Y times its inverse: the same for all customers."""
+        Y = self.item_factors
+        base = Y.T @ Y + self.regularization * np.eye(self.factors)
+        return base, Y @ np.linalg.inv(base)
 
     def _customers(self, history: History) -> npt.NDArray[np.float64]:
         """(n, factors): per customer (YᵀY + Yᵀ(C − I)Y + λI) x = YᵀC1, with Y the factors of the items."""
         confidence = self._confidence(history)
         Y = self.item_factors
-        base = Y.T @ Y + self.regularization * np.eye(self.factors)
-        inverse = Y @ np.linalg.inv(base)
+        base, inverse = self._base
         customers = np.zeros((confidence.shape[0], self.factors))
         for user in np.nonzero(np.diff(confidence.indptr))[0]:
             entries = slice(confidence.indptr[user], confidence.indptr[user + 1])
@@ -88,9 +111,7 @@ class ALS(Recommender):
         return customers
 
     def _strengths(self, history: History) -> Any:
-        strengths = np.round(self._customers(history) @ self.item_factors.T, 6)
-        strengths[strengths <= 0] = -np.inf  # also all of an empty history, for which every item is as good
-        return strengths
+        return self._customers(history) @ self.item_factors.T  # 0 for an empty history, for which all is as good
 
     def _similarities(self, picked: Any) -> Any:
         """Cosine of the item factors; only items that point the same way."""
@@ -101,13 +122,8 @@ class ALS(Recommender):
         return cosine
 
     def _parameters(self) -> dict[str, npt.NDArray[Any]]:
-        return {"item_factors": self.item_factors, "settings": np.array([self.regularization, self.alpha])}
+        return {"item_factors": self.item_factors}
 
     def _restore(self, parameters: Mapping[str, npt.NDArray[Any]]) -> None:
-        factors, settings = needed(parameters, "item_factors"), needed(parameters, "settings")
-        finite = np.isfinite(factors).all() and np.isfinite(settings).all()
-        if not finite or factors.ndim != 2 or len(factors) != self.interactions.shape[1] or settings.shape != (2,):
-            raise DataProblemError("The item factors of the recommender do not fit its items.")
-        self.item_factors = factors
-        self.factors = factors.shape[1]
-        self.regularization, self.alpha = float(settings[0]), float(settings[1])
+        self.item_factors = factors_from_arrays(parameters, "item_factors", self.interactions.shape[1])
+        self.factors = self.item_factors.shape[1]

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from models.recommenders.interactions import History, Interactions, threads_for
+from models.recommenders.history import History
+from models.recommenders.interactions import Interactions, threads_for
 from models.recommenders.plain_arrays import csr_from_arrays, csr_to_arrays
 from models.recommenders.recommender import Recommender
 
@@ -23,17 +24,33 @@ class BM25(Recommender):
     """
 
     name = "bm25"
+    rounded = True
 
-    def __init__(self, neighbours: int = 20, k1: float = 1.2, b: float = 0.2) -> None:
+    def __init__(
+        self,
+        neighbours: int = 20,
+        k1: float = 1.2,
+        b: float = 0.2,
+        half_life_days: float = 60.0,
+        count: str = "log",
+        amount: float = 0.0,
+    ) -> None:
         self.neighbours = neighbours
         self.k1 = k1
         self.b = b
+        self.half_life_days = half_life_days
+        self.count = count
+        self.amount = amount
+
+    @classmethod
+    def needs(cls, users: int, items: int, nnz: int) -> int:
+        return super().needs(users, items, nnz) + 150 * nnz + 40 * cls().neighbours * items
 
     def fit(self, interactions: Interactions) -> Self:
         super().fit(interactions)
         from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight
 
-        taste = self.interactions.history(np.arange(self.interactions.shape[0])).taste()
+        taste = self._taste(self.interactions.everybody())
         items = self.interactions.shape[1]
         similarity = csr_matrix((items, items))
         if taste.nnz:
@@ -44,11 +61,11 @@ class BM25(Recommender):
         self.similarity = _with_strong_diagonal(similarity)
         return self
 
+    def _taste(self, history: History) -> Any:
+        return history.taste(self.half_life_days, self.count, self.amount)
+
     def _strengths(self, history: History) -> Any:
-        strengths = (history.taste() @ self.similarity).toarray()
-        strengths = np.round(strengths, 6)
-        strengths[strengths <= 0] = -np.inf
-        return strengths
+        return (self._taste(history) @ self.similarity).tocsr()
 
     def _similarities(self, picked: Any) -> Any:
         return (picked @ self.similarity).tocsr()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from models.recommenders.interactions import History
+from models.recommenders.history import History
 from models.recommenders.recommender import Recommender
 
 

@@ -14,42 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_matrix
 
+from models.recommenders.history import Floats, History, Rows, stretches
 from models.recommenders.neighbours import co_purchase
-from models.recommenders.plain_arrays import csr_from_arrays, texts_from_arrays, texts_to_arrays
+from models.recommenders.plain_arrays import csr_from_arrays, starts_from_arrays, texts_from_arrays, texts_to_arrays
 from warehouse.errors import DataProblemError
 
-Rows = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-
 POPULARITY_HALF_LIFE_DAYS = 30.0
-TASTE_HALF_LIFE_DAYS = 60.0
 
 _EPOCH = date(1970, 1, 1)
-_MEASURES = ("order_days", "quantity", "amount", "first_day", "last_day")
-
-
-@dataclass(frozen=True)
-class History:
-    """What some customers bought: one row per customer, one entry per item ever bought.
-
-    `pattern` is (n, items) with ones; `order_days` (on how many days) and `days_ago` (days between the last of
-    them and the cutoff) are float64 in the order of its entries. A session is a history with `days_ago` 0.
-    """
-
-    pattern: Any
-    order_days: Floats
-    days_ago: Floats
-
-    def with_values(self, values: Floats) -> Any:
-        """The (n, items) csr_matrix that holds `values` at the entries."""
-        return csr_matrix((values, self.pattern.indices, self.pattern.indptr), shape=self.pattern.shape)
-
-    def taste(self) -> Any:
-        """(n, items) weights for collaborative filtering: log(1 + order days), halved every 60 days of silence.
-
-        The logarithm, because the tenth purchase says less than the second; the decay, because taste moves on.
-        """
-        return self.with_values(np.log1p(self.order_days) * 0.5 ** (self.days_ago / TASTE_HALF_LIFE_DAYS))
+_SUMS = ("quantity", "amount")
+_DAYS = np.iinfo(np.int32)
 
 
 @dataclass(frozen=True)
@@ -57,43 +31,54 @@ class Interactions:
     """All sales before a cutoff, one entry per (user, item).
 
     `user_ids` and `item_ids` are sorted and unique; a *row* is a place among them. `indptr` and `indices` are the
-    csr form of (users, items); the measures hold one float64 per entry. `as_of_day` counts days since 1970-01-01.
+    csr form of (users, items); `quantity` and `amount` hold one float64 per entry, summed over its days. Entry e was
+    bought on `days[day_starts[e] : day_starts[e + 1]]`, rising. Days, like `as_of_day`, count from 1970-01-01; where
+    there are no dates they number baskets.
     """
 
     user_ids: pa.Array
     item_ids: pa.Array
     indptr: Rows
     indices: npt.NDArray[np.int32]
-    measures: Mapping[str, Floats]
+    quantity: Floats
+    amount: Floats
+    day_starts: Rows
+    days: npt.NDArray[np.int32]
     as_of_day: int
 
     @classmethod
     def from_table(cls, table: pa.Table, as_of: date) -> Interactions:
-        """Reads (user_id, item_id, order_days, quantity, amount, first_day, last_day), one row per pair.
+        """Reads (user_id, item_id, day, quantity, amount), one row per user, item and day.
 
-        `DataProblemError` where an id is missing, a pair is there twice, a pair has no order day, or a day is not
-        before `as_of`: such a row would let the future in.
+        `DataProblemError` where an id is missing, a row is there twice, or a day is not before `as_of`: such a row
+        would let the future in.
         """
         as_of_day = (as_of - _EPOCH).days
-        columns = {name: _numbers(table.column(name)) for name in _MEASURES}
+        columns = {name: _numbers(table.column(name)) for name in ("day", *_SUMS)}
         users, items = _texts(table.column("user_id")), _texts(table.column("item_id"))
         _refuse_bad_rows(users, items, columns, as_of_day)
         user_ids, item_ids = _sorted_unique(users), _sorted_unique(items)
         user_rows, item_rows = _places(users, user_ids), _places(items, item_ids)
-        order = np.lexsort((item_rows, user_rows))
-        user_rows, item_rows = user_rows[order], item_rows[order]
-        twice = (np.diff(user_rows) == 0) & (np.diff(item_rows) == 0)
-        if twice.any():
+        order = np.lexsort((columns["day"], item_rows, user_rows))
+        user_rows, item_rows, days = user_rows[order], item_rows[order], columns["day"][order].astype(np.int32)
+        same_pair = (np.diff(user_rows) == 0) & (np.diff(item_rows) == 0)
+        if twice := int((same_pair & (np.diff(days) == 0)).sum()):
             raise DataProblemError(
-                f"{int(twice.sum())} pairs of user and item are there more than once; expected one row per pair.",
-                hint="Group the sales by user_id and item_id first.",
+                f"{twice} rows of user, item and day are there more than once; expected one row each.",
+                hint="Group the sales by user_id, item_id and day first.",
             )
+        entry = np.concatenate([[0], np.cumsum(~same_pair)])[: len(days)]
+        first = np.searchsorted(entry, np.arange(entry[-1] + 1 if len(days) else 0))
+        sums = [np.bincount(entry, columns[name][order], minlength=len(first)) for name in _SUMS]
         return cls(
             user_ids,
             item_ids,
-            np.searchsorted(user_rows, np.arange(len(user_ids) + 1)).astype(np.int64),
-            item_rows.astype(np.int32),
-            {name: values[order] for name, values in columns.items()},
+            np.searchsorted(user_rows[first], np.arange(len(user_ids) + 1)).astype(np.int64),
+            item_rows[first].astype(np.int32),
+            sums[0].astype(np.float64),
+            sums[1].astype(np.float64),
+            np.append(first, len(days)).astype(np.int64),
+            days,
             as_of_day,
         )
 
@@ -105,7 +90,10 @@ class Interactions:
             **texts_to_arrays(self.item_ids, "items_"),
             "interactions_indices": self.indices,
             "interactions_indptr": self.indptr,
-            **{f"interactions_{name}": values for name, values in self.measures.items()},
+            "interactions_quantity": self.quantity,
+            "interactions_amount": self.amount,
+            "interactions_day_starts": self.day_starts,
+            "interactions_days": self.days,
         }
 
     def without(self, users: Collection[str]) -> Interactions:
@@ -113,12 +101,16 @@ class Interactions:
         kept = ~np.isin(np.array(self.user_ids.to_pylist(), dtype=object), list(users))
         lengths = np.diff(self.indptr)
         entries = np.repeat(kept, lengths)
+        day_counts = np.diff(self.day_starts)
         return Interactions(
             self.user_ids.filter(pa.array(kept)),
             self.item_ids,
             np.concatenate([[0], np.cumsum(lengths[kept])]).astype(np.int64),
             self.indices[entries],
-            {name: values[entries] for name, values in self.measures.items()},
+            self.quantity[entries],
+            self.amount[entries],
+            np.concatenate([[0], np.cumsum(day_counts[entries])]).astype(np.int64),
+            self.days[np.repeat(entries, day_counts)],
             self.as_of_day,
         )
 
@@ -126,12 +118,22 @@ class Interactions:
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Interactions:
         """What `arrays` gave; `DataProblemError` where the arrays do not fit together."""
         users, items = texts_from_arrays(arrays, "users_"), texts_from_arrays(arrays, "items_")
-        measures = {name: _entries_of(arrays, name, (len(users), len(items))) for name in _MEASURES}
-        pattern = measures["order_days"]
+        quantity, amount = (_entries_of(arrays, name, (len(users), len(items))) for name in _SUMS)
         if arrays.get("as_of_day", np.empty(0)).shape != (1,):
             raise DataProblemError("The recommender arrays are damaged: as_of_day is missing.")
-        values = {name: matrix.data for name, matrix in measures.items()}
-        return cls(users, items, pattern.indptr.astype(np.int64), pattern.indices, values, int(arrays["as_of_day"][0]))
+        as_of_day = int(arrays["as_of_day"][0])
+        day_starts, days = _days_of(arrays, quantity.nnz, as_of_day)
+        return cls(
+            users,
+            items,
+            quantity.indptr.astype(np.int64),
+            quantity.indices,
+            quantity.data,
+            amount.data,
+            day_starts,
+            days,
+            as_of_day,
+        )
 
     @property
     def as_of(self) -> date:
@@ -142,6 +144,17 @@ class Interactions:
     def shape(self) -> tuple[int, int]:
         """How many users and items."""
         return len(self.user_ids), len(self.item_ids)
+
+    @cached_property
+    def measures(self) -> Mapping[str, Floats]:
+        """One float64 per entry: order_days, quantity, amount, first_day and last_day."""
+        return {
+            "order_days": np.diff(self.day_starts).astype(np.float64),
+            "quantity": self.quantity,
+            "amount": self.amount,
+            "first_day": self.days[self.day_starts[:-1]].astype(np.float64),
+            "last_day": self.days[self.day_starts[1:] - 1].astype(np.float64),
+        }
 
     def matrix(self, measure: str) -> Any:
         """The (users, items) csr_matrix of one measure: order_days, quantity, amount, first_day or last_day."""
@@ -158,7 +171,17 @@ class Interactions:
     @cached_property
     def _all(self) -> History:
         pattern = csr_matrix((np.ones(len(self.indices)), self.indices, self.indptr), shape=self.shape)
-        return History(pattern, self.measures["order_days"], self.as_of_day - self.measures["last_day"])
+        each_ago = (self.as_of_day - self.days.astype(np.int64)).astype(np.float64)
+        return History(pattern, self.measures["order_days"], self.day_starts, each_ago, self._spend())
+
+    def _spend(self) -> Floats:
+        a_day = self.amount / self.measures["order_days"]
+        middle = np.median(a_day[a_day > 0]) if (a_day > 0).any() else 1.0
+        return np.asarray(np.clip(a_day / middle, 0.1, 10.0), dtype=np.float64)
+
+    def everybody(self) -> History:
+        """What all users bought, a row each."""
+        return self._all
 
     def history(self, user_rows: npt.ArrayLike) -> History:
         """What these users bought; row −1 (unknown) has an empty history."""
@@ -166,11 +189,17 @@ class Interactions:
         if rows.size and (rows.min() < -1 or rows.max() >= len(self.user_ids)):
             raise IndexError(f"user rows are −1 to {len(self.user_ids) - 1}, not {rows.min()} to {rows.max()}")
         lengths = np.where(rows < 0, 0, self.indptr[rows + 1] - self.indptr[rows]) if len(self.user_ids) else rows * 0
+        entries = stretches(np.where(rows < 0, 0, self.indptr[rows]), lengths)
         indptr = np.concatenate([[0], np.cumsum(lengths)])
-        starts = np.where(rows < 0, 0, self.indptr[rows])
-        entries = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], lengths)
-        pattern = csr_matrix((np.ones(indptr[-1]), self.indices[entries], indptr), shape=(len(rows), self.shape[1]))
-        return History(pattern, self._all.order_days[entries], self._all.days_ago[entries])
+        pattern = csr_matrix((np.ones(len(entries)), self.indices[entries], indptr), shape=(len(rows), self.shape[1]))
+        day_counts = np.diff(self.day_starts)[entries]
+        return History(
+            pattern,
+            self._all.order_days[entries],
+            np.concatenate([[0], np.cumsum(day_counts)]).astype(np.int64),
+            self._all.each_ago[stretches(self.day_starts[entries], day_counts)],
+            self._all.spend[entries],
+        )
 
     def session(self, item_rows: Sequence[npt.ArrayLike], weights: Sequence[npt.ArrayLike] | None = None) -> History:
         """The history of customers who are not among the users: items just taken, weighted as order days (default 1).
@@ -186,7 +215,8 @@ class Interactions:
         counts = csr_matrix((amounts[known], (owner[known], items[known])), shape=(len(lists), self.shape[1]))
         counts.sum_duplicates()
         ones = csr_matrix((np.ones(counts.nnz), counts.indices, counts.indptr), shape=counts.shape)
-        return History(ones, counts.data.astype(np.float64), np.zeros(counts.nnz))
+        weighed: Floats = counts.data.astype(np.float64)
+        return History(ones, weighed, np.arange(counts.nnz + 1), np.zeros(counts.nnz), np.ones(counts.nnz))
 
     @cached_property
     def _keys(self) -> Rows:
@@ -203,8 +233,7 @@ class Interactions:
     @cached_property
     def popularity(self) -> Floats:
         """Per item: its distinct buyers, each counted 0.5 ** (days since their last purchase of it / 30)."""
-        weight = 0.5 ** (self._all.days_ago / POPULARITY_HALF_LIFE_DAYS)
-        return np.bincount(self.indices, weight, minlength=self.shape[1]).astype(np.float64)
+        return popularity_in(self._all, POPULARITY_HALF_LIFE_DAYS)
 
     @cached_property
     def place(self) -> Rows:
@@ -224,6 +253,12 @@ class Interactions:
         return co_purchase(self._all.pattern, self.place)
 
 
+def popularity_in(history: History, half_life_days: float) -> Floats:
+    """Per item: the distinct buyers in a history, each halved every so many days since their last purchase of it."""
+    weight = 0.5 ** (history.days_ago / half_life_days)
+    return np.bincount(history.pattern.indices, weight, minlength=history.pattern.shape[1]).astype(np.float64)
+
+
 def threads_for(matrix: Any) -> int:
     """How many threads implicit is given: one for little data, where threads wait longer than they work; 0: all."""
     return 1 if matrix.nnz < 100_000 else 0
@@ -232,6 +267,21 @@ def threads_for(matrix: Any) -> int:
 def _entries_of(arrays: Mapping[str, npt.NDArray[Any]], measure: str, shape: tuple[int, int]) -> Any:
     data = arrays.get(f"interactions_{measure}", np.empty(0))
     return csr_from_arrays({**arrays, "interactions_data": data}, "interactions_", shape)
+
+
+def _days_of(
+    arrays: Mapping[str, npt.NDArray[Any]], entries: int, as_of_day: int
+) -> tuple[Rows, npt.NDArray[np.int32]]:
+    """Where the days of each entry begin, and the days: at least one each, rising, before the cutoff."""
+    starts, days = starts_from_arrays(arrays, "interactions_day_starts", "interactions_days", entries)
+    some = bool((np.diff(starts) >= 1).all())
+    if some and len(days):
+        rising = np.diff(days.astype(np.int64)) > 0
+        rising[starts[1:-1] - 1] = True
+        some = bool(rising.all() and days.min() >= _DAYS.min and days.max() < as_of_day)
+    if not some:
+        raise DataProblemError("The recommender arrays are damaged: interactions_days do not rise to the cutoff.")
+    return starts, days.astype(np.int32)
 
 
 def _texts(values: Any) -> pa.Array:
@@ -267,11 +317,11 @@ def _refuse_bad_rows(users: pa.Array, items: pa.Array, columns: Mapping[str, Flo
         bad = int((~np.isfinite(values)).sum())
         if bad:
             raise DataProblemError(f"{name} of the interactions is not a number {bad} times; expected finite numbers.")
-    if (columns["order_days"] < 1).any():
-        raise DataProblemError("An interaction has no order day; expected order_days of 1 or more.")
-    late = int((columns["last_day"] >= as_of_day).sum())
-    if late or (columns["first_day"] > columns["last_day"]).any():
+    days = columns["day"]
+    if ((days < _DAYS.min) | (days > _DAYS.max) | (days != np.floor(days))).any():
+        raise DataProblemError("A day of the interactions is not a whole number of days since 1970-01-01.")
+    if late := int((days >= as_of_day).sum()):
         raise DataProblemError(
-            f"{late} interactions are not before the cutoff, or end before they begin.",
+            f"{late} interactions are not before the cutoff.",
             hint="Build the interactions for the same as_of; a sale at or after it may not be seen.",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.recommenders.interactions import History
+from models.recommenders.history import History
 from models.recommenders.recommender import Recommender
 
 

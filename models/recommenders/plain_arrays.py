@@ -98,6 +98,26 @@ def csr_from_arrays(arrays: Arrays, prefix: str, shape: tuple[int, int]) -> Any:
     return matrix
 
 
+def starts_from_arrays(
+    arrays: Arrays, starts: str, values: str, stretches: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+    """Where each of so many stretches of whole numbers begins, and the numbers; `DataProblemError` where these do not
+    fit."""
+    begins, held = needed(arrays, starts), needed(arrays, values)
+    _refuse(begins.shape != (stretches + 1,) or begins.dtype.kind not in "iu", f"{starts} does not fit")
+    _refuse(held.ndim != 1 or held.dtype.kind not in "iu", f"{values} are no whole numbers")
+    _refuse(not _rising(begins, len(held)), f"{starts} do not fit {values}")
+    return begins.astype(np.int64), held
+
+
+def factors_from_arrays(arrays: Arrays, name: str, items: int) -> npt.NDArray[np.float64]:
+    """A vector for each item; `DataProblemError` where there are more or fewer, or a number is not finite."""
+    held = needed(arrays, name)
+    if held.ndim != 2 or len(held) != items or held.dtype.kind != "f" or not np.isfinite(held).all():
+        raise DataProblemError(f"The recommender arrays are damaged: {name} do not fit the items.")
+    return held.astype(np.float64)
+
+
 def needed(arrays: Arrays, name: str) -> npt.NDArray[Any]:
     """The array of that name; `DataProblemError` where it is missing."""
     if name not in arrays:

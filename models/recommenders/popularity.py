@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from models.recommenders.interactions import History
+from models.recommenders.history import History
+from models.recommenders.interactions import POPULARITY_HALF_LIFE_DAYS, Interactions, popularity_in
+from models.recommenders.plain_arrays import factors_from_arrays, needed
 from models.recommenders.recommender import Recommender
 
 
 class Popularity(Recommender):
-    """Strength: distinct buyers, each counted half after every 30 days since the purchase; ties by id."""
+    """Strength: distinct buyers, each counted half after every so many days since the purchase; ties by id."""
 
     name = "popularity"
     sources = ("popular", "popular")
 
+    def __init__(self, half_life_days: float = POPULARITY_HALF_LIFE_DAYS) -> None:
+        self.half_life_days = half_life_days
+
+    def fit(self, interactions: Interactions) -> Self:
+        super().fit(interactions)
+        known = self.half_life_days == POPULARITY_HALF_LIFE_DAYS  # what breaks ties, counted once for all
+        counted = interactions.popularity if known else popularity_in(interactions.everybody(), self.half_life_days)
+        self.buyers = counted
+        return self
+
+    def among(self, user_rows: npt.ArrayLike) -> Self:
+        """What is popular among these users only: in their segment."""
+        one = type(self)(self.half_life_days).fit(self.interactions)
+        one.buyers = popularity_in(self.interactions.history(user_rows), self.half_life_days)
+        return one
+
     def _strengths(self, history: History) -> Any:
-        return np.tile(self.interactions.popularity, (history.pattern.shape[0], 1))
+        return np.tile(self.buyers, (history.pattern.shape[0], 1))
+
+    def _parameters(self) -> dict[str, npt.NDArray[Any]]:
+        return {"buyers": self.buyers}
+
+    def _restore(self, parameters: Mapping[str, npt.NDArray[Any]]) -> None:
+        self.buyers = factors_from_arrays(
+            {"buyers": needed(parameters, "buyers")[:, None]}, "buyers", self.interactions.shape[1]
+        )[:, 0]

@@ -10,6 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
+_DIGITS = 6
+_GROUP = 64
+_DENSE_FROM = 0.02
+
 
 @dataclass(frozen=True)
 class Ranked:
@@ -39,35 +43,67 @@ class Ranked:
         )
 
 
-def rank(strengths: Any, k: int, place: npt.NDArray[np.int64], blocked: Any = None) -> Ranked:
+def rank(strengths: Any, k: int, place: npt.NDArray[np.int64], blocked: Any = None, rounded: bool = False) -> Ranked:
     """The best `k` items of every row.
 
     `strengths` is a csr_matrix (only its entries may be suggested) or a float64 array that is overwritten (−inf:
     may not be suggested), both (n, items); `place` (items,) breaks ties; `blocked` is a csr_matrix (n, items)
-    whose entries are left out.
+    whose entries are left out. `rounded`: strengths are computed, so they count to six digits, that ties do not hang
+    on the last bit, and only where they are above 0.
     """
     n, items = strengths.shape
-    if isinstance(strengths, np.ndarray):
-        if blocked is not None:
-            strengths[blocked.nonzero()] = -np.inf
-        rows, columns = _candidates(strengths, min(k, items))
-        return _rank_entries(rows, columns, strengths[rows, columns], n, k, place)
-    rows = np.repeat(np.arange(n), np.diff(strengths.indptr))
+    if not isinstance(strengths, np.ndarray):
+        if strengths.nnz < _DENSE_FROM * n * items:
+            return _rank_csr(strengths, k, place, blocked, rounded)
+        strengths = _filled(strengths)
+    if blocked is not None:
+        strengths[blocked.nonzero()] = -np.inf
+    rows, columns = _candidates(np.ascontiguousarray(strengths), min(k, items), 10.0**-_DIGITS if rounded else 0.0)
+    return _rank_entries(rows, columns, strengths[rows, columns], n, k, place, rounded)
+
+
+def counted(strengths: Any) -> Any:
+    """Strengths to six digits, −inf where that is not above 0."""
+    digits = np.round(strengths, _DIGITS)
+    return np.where(digits > 0, digits, -np.inf)
+
+
+def _rank_csr(strengths: Any, k: int, place: npt.NDArray[np.int64], blocked: Any, rounded: bool) -> Ranked:
+    rows = np.repeat(np.arange(strengths.shape[0]), np.diff(strengths.indptr))
     columns, values = strengths.indices, strengths.data
     keep = np.isfinite(values)
     if blocked is not None:
         keep &= ~_entries_among(rows, columns, blocked)
-    return _rank_entries(rows[keep], columns[keep], values[keep], n, k, place)
+    return _rank_entries(rows[keep], columns[keep], values[keep], strengths.shape[0], k, place, rounded)
 
 
-def _candidates(strengths: npt.NDArray[np.float64], k: int) -> tuple[Any, Any]:
-    """Entries at least as strong as the k-th of their row: all that can be in the list, ties included."""
+def _filled(strengths: Any) -> npt.NDArray[np.float64]:
+    dense = np.full(strengths.shape, -np.inf)
+    dense[np.repeat(np.arange(strengths.shape[0]), np.diff(strengths.indptr)), strengths.indices] = strengths.data
+    return dense
+
+
+def _candidates(strengths: npt.NDArray[np.float64], k: int, margin: float) -> tuple[Any, Any]:
+    """Entries at least as strong as the k-th of their row, less a margin: all that can be in the list, ties included.
+
+    Columns a stride apart form groups; the k-th largest of the groups' maxima is at most the k-th largest value, so
+    one pass over the array is enough, and only groups that reach it are looked into.
+    """
+    n, items = strengths.shape
     if k < 1 or not strengths.size:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    kth = np.partition(strengths, strengths.shape[1] - k, axis=1)[:, strengths.shape[1] - k]
-    floor = np.maximum(kth, np.finfo(np.float64).min)
-    rows, columns = np.nonzero(strengths >= floor[:, None])
-    return rows, columns
+    size = max(1, min(_GROUP, items // (4 * k)))
+    groups = items // size
+    body = strengths[:, : groups * size].reshape(n, size, groups)
+    rest = strengths[:, groups * size :]
+    peaks = body.max(axis=1)
+    floor = np.partition(peaks, groups - k, axis=1)[:, groups - k] - margin
+    floor = np.maximum(floor, np.finfo(np.float64).min)
+    rows, group = np.nonzero(peaks >= floor[:, None])
+    found, step = np.nonzero(body[rows, :, group] >= floor[rows, None])
+    last_rows, last = np.nonzero(rest >= floor[:, None])
+    columns = np.concatenate([step * groups + group[found], groups * size + last])
+    return np.concatenate([rows[found], last_rows]), columns
 
 
 def _entries_among(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int32], blocked: Any) -> npt.NDArray[np.bool_]:
@@ -76,7 +112,13 @@ def _entries_among(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int32], 
     return np.isin(rows * width + columns, blocked_rows.astype(np.int64) * width + blocked_columns)
 
 
-def _rank_entries(rows: Any, columns: Any, values: Any, n: int, k: int, place: npt.NDArray[np.int64]) -> Ranked:
+def _rank_entries(
+    rows: Any, columns: Any, values: Any, n: int, k: int, place: npt.NDArray[np.int64], rounded: bool
+) -> Ranked:
+    if rounded:
+        values = counted(values)
+        keep = np.isfinite(values)
+        rows, columns, values = rows[keep], columns[keep], values[keep]
     order = np.lexsort((place[columns], -values, rows))
     rows, columns, values = rows[order], columns[order], values[order]
     starts = np.searchsorted(rows, np.arange(n + 1))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from models.recommenders.interactions import History, Interactions
-from models.recommenders.ranking import Ranked, marked, only, rank
+from models.recommenders.history import History
+from models.recommenders.interactions import Interactions
+from models.recommenders.plain_arrays import needed
+from models.recommenders.ranking import Ranked, counted, marked, only, rank
 from warehouse.errors import DataProblemError
 
 Mask = npt.NDArray[np.bool_]
@@ -29,7 +32,21 @@ class Recommender(ABC):
     name: ClassVar[str]
     sources: ClassVar[tuple[str, str]] = ("personal", "similar")
     """Where a suggestion comes from: of an item the customer bought before, and of any other."""
+    rounded: ClassVar[bool] = False
+    """Whether strengths are the end of a computation: they then count to six digits, and only above 0."""
     interactions: Interactions
+
+    @classmethod
+    def needs(cls, users: int, items: int, nnz: int) -> int:
+        """About how many bytes fitting and scoring take at their peak, beside the table that was read.
+
+        For so many users, items and pairs of both, under the default settings.
+        """
+        return 250 * nnz + 100 * (users + items) + 4 * 8 * _CELLS_AT_ONCE
+
+    def settings(self) -> dict[str, Any]:
+        """The settings of the model, by the names of its keyword arguments."""
+        return {name: getattr(self, name) for name in signature(type(self)).parameters}
 
     def fit(self, interactions: Interactions) -> Self:
         """Learns from all sales before the cutoff of `interactions`."""
@@ -65,7 +82,7 @@ class Recommender(ABC):
         `allowed` (items,) says which items may be suggested at all, `exclude` holds per user the item rows to leave
         out. A list is shorter than `k` where nothing more is known, never padded.
         """
-        return self._lists(self.interactions.history(user_rows), k, allowed, exclude)
+        return self.lists(self.interactions.history(user_rows), k, allowed, exclude)
 
     def fold_in(
         self,
@@ -79,7 +96,7 @@ class Recommender(ABC):
 
         `weights` count order days, 1 by default. Nothing is learnt and nothing is kept.
         """
-        return self._lists(self.interactions.session(item_rows, weights), k, allowed, exclude)
+        return self.lists(self.interactions.session(item_rows, weights), k, allowed, exclude)
 
     def similar_items(self, item_rows: npt.ArrayLike, k: int, allowed: Mask | None = None) -> Ranked:
         """The `k` items most like each item row, never the item itself; row −1 (unknown) has none."""
@@ -101,12 +118,17 @@ class Recommender(ABC):
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything the model is, as plain arrays without objects; `from_arrays` takes it back."""
-        return self.interactions.arrays() | {f"model_{name}": array for name, array in self._parameters().items()}
+        return {
+            **self.interactions.arrays(),
+            **{f"setting_{name}": _setting_array(value) for name, value in self.settings().items()},
+            **{f"model_{name}": array for name, array in self._parameters().items()},
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
         """The model that gave these arrays; `DataProblemError` where they do not fit together."""
-        model = cls()
+        known = signature(cls).parameters
+        model = cls(**{name: _setting(arrays, name, each.default) for name, each in known.items()})
         model.interactions = Interactions.from_arrays(arrays)
         model._restore({name[6:]: array for name, array in arrays.items() if name.startswith("model_")})
         return model
@@ -114,25 +136,42 @@ class Recommender(ABC):
     def _column(self, user_rows: npt.NDArray[np.int64], item_row: int) -> npt.NDArray[np.float64]:
         strengths = self._strengths(self.interactions.history(user_rows))
         if isinstance(strengths, np.ndarray):
-            return np.asarray(strengths[:, item_row], dtype=np.float64)
-        column = np.full(len(user_rows), -np.inf)
-        entries = strengths[:, [item_row]].tocoo()
-        column[entries.row] = entries.data
-        return column
+            column = np.asarray(strengths[:, item_row], dtype=np.float64)
+        else:
+            column = np.full(len(user_rows), -np.inf)
+            entries = strengths[:, [item_row]].tocoo()
+            column[entries.row] = entries.data
+        return np.asarray(counted(column) if self.rounded else column, dtype=np.float64)
 
-    def _lists(self, history: History, k: int, allowed: Mask | None, exclude: Sequence[npt.ArrayLike] | None) -> Ranked:
+    def lists(
+        self,
+        history: History,
+        k: int,
+        allowed: Mask | None = None,
+        exclude: Sequence[npt.ArrayLike] | None = None,
+    ) -> Ranked:
+        """As `recommend`, for customers of whom the history is at hand."""
         if k < 1:
             raise ValueError(f"k is {k}; a list holds at least one item")
         n, items = history.pattern.shape
         step = max(1, _CELLS_AT_ONCE // max(items, 1))
         parts = []
         for start in range(0, n, step):
-            part = _slice(history, start, min(start + step, n))
+            part = history.part(start, min(start + step, n))
             blocked = None if exclude is None else marked(exclude[start : start + step], items)
-            parts.append(rank(only(self._strengths(part), allowed), k, self.interactions.place, blocked))
+            parts.append(rank(only(self._strengths(part), allowed), k, self.interactions.place, blocked, self.rounded))
         return Ranked.joined(parts, k)
 
 
-def _slice(history: History, start: int, stop: int) -> History:
-    first, last = history.pattern.indptr[start], history.pattern.indptr[stop]
-    return History(history.pattern[start:stop], history.order_days[first:last], history.days_ago[first:last])
+def _setting_array(value: Any) -> npt.NDArray[Any]:
+    return np.frombuffer(value.encode(), np.uint8) if isinstance(value, str) else np.array([value])
+
+
+def _setting(arrays: Mapping[str, npt.NDArray[Any]], name: str, default: Any) -> Any:
+    """A setting as it was written; of the kind of its default."""
+    held = needed(arrays, f"setting_{name}")
+    if isinstance(default, str):
+        return bytes(held).decode("utf-8", "replace")
+    if held.shape != (1,) or not np.isfinite(held).all():
+        raise DataProblemError(f"The recommender arrays are damaged: the setting {name} is no number.")
+    return type(default)(held[0])

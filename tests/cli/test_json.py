@@ -179,6 +179,8 @@ ERRORS = [
     (["tune", "nothing", "-w", "shop-workspace"], 2),
     (["compare", "one", "other", "-w", "shop-workspace"], 2),
     (["train", "repurchase", "--set", "leaves=3", "-w", "shop-workspace"], 2),
+    (["benchmark", "recommend", "--train", "orders.csv"], 2),
+    (["benchmark", "recommend", "--train", "absent.csv", "--test", "absent.csv"], 3),
     (["models", "promote", "-w", "shop-workspace"], 2),
     (["models", "promote", "--run", "0" * 32, "-w", "shop-workspace"], 2),
 ]

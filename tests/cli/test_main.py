@@ -52,7 +52,7 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert call([noun, "--help"]) == 0
 
 
-@pytest.mark.parametrize("noun", [[], ["features"], ["models"], ["segments"]])
+@pytest.mark.parametrize("noun", [[], ["features"], ["models"], ["segments"], ["benchmark"]])
 def test_what_a_command_does_fits_one_line(
     noun: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -105,15 +105,8 @@ def test_interactions_are_sales_before_the_cutoff() -> None:
     ]
     first, last = ((date(2024, 6, n) - date(1970, 1, 1)).days for n in (1, 3))
     assert interactions(source(orders=rows), AS_OF).to_pylist() == [
-        {
-            "user_id": "a",
-            "item_id": "tea",
-            "order_days": 2,
-            "quantity": 3.5,
-            "amount": 17.0,
-            "first_day": first,
-            "last_day": last,
-        }
+        {"user_id": "a", "item_id": "tea", "day": first, "quantity": 3.0, "amount": 10.0},
+        {"user_id": "a", "item_id": "tea", "day": last, "quantity": 0.5, "amount": 7.0},
     ]
 
 

@@ -18,18 +18,21 @@ ALL = recommenders.names()
 
 
 def table(rows: list[tuple[str, str, int, int]]) -> pa.Table:
-    """(user, item, order days, days since the last) as a table of interactions."""
-    users, items, days, ago = zip(*rows, strict=True) if rows else ((), (), (), ())
-    last = [DAY - n for n in ago]
+    """(user, item, order days, days since the last) as a table: the days are one after another."""
+    bought = [(u, i, DAY - ago - back) for u, i, days, ago in rows for back in range(days)]
+    return days_table(bought)
+
+
+def days_table(bought: list[tuple[str, str, int]]) -> pa.Table:
+    """(user, item, day) as a table of interactions, each of quantity 1 for 2.5."""
+    users, items, days = zip(*bought, strict=True) if bought else ((), (), ())
     return pa.table(
         {
             "user_id": pa.array(users, pa.string()),
             "item_id": pa.array(items, pa.string()),
-            "order_days": pa.array(days, pa.int64()),
-            "quantity": pa.array(days, pa.float64()),
-            "amount": pa.array([2.5 * n for n in days], pa.float64()),
-            "first_day": pa.array([d - n for d, n in zip(last, days, strict=True)], pa.int64()),
-            "last_day": pa.array(last, pa.int64()),
+            "day": pa.array(days),
+            "quantity": pa.array([1.0] * len(days), pa.float64()),
+            "amount": pa.array([2.5] * len(days), pa.float64()),
         }
     )
 

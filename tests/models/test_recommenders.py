@@ -31,8 +31,21 @@ def check_lists(lists: Ranked, place: np.ndarray, k: int) -> None:
 
 
 def test_models_are_found_by_listing() -> None:
-    assert ALL == ["als", "bm25", "gp_topfreq", "personal_frequency", "popularity"]
-    with pytest.raises(UsageError, match="Known are als, bm25"):
+    assert ALL == [
+        "als",
+        "bm25",
+        "bpr",
+        "ease",
+        "gp_topfreq",
+        "graph_filter",
+        "next_purchase",
+        "personal_decay",
+        "personal_frequency",
+        "popularity",
+        "tifu_knn",
+        "two_stage",
+    ]
+    with pytest.raises(UsageError, match="Known are als, bm25, bpr"):
         recommenders.create("svd")
 
 
@@ -47,7 +60,7 @@ def test_lists_are_ordered_unpadded_and_without_duplicates(model: recommenders.R
 def test_user_minus_one_is_nobody_and_not_the_last_user(model: recommenders.Recommender) -> None:
     nobody = model.recommend([-1], 5)
     assert same(nobody, model.fold_in([[]], 5))
-    if model.name in ("popularity", "gp_topfreq"):
+    if model.sources[1] == "popular":
         popular = recommenders.create("popularity").fit(WORLDS).recommend([-1], 5)
         assert np.array_equal(nobody.items, popular.items)
     else:
@@ -117,7 +130,7 @@ def test_fitting_twice_gives_the_same_bits(model: recommenders.Recommender) -> N
 
 def test_the_order_of_the_rows_of_the_table_does_not_matter(model: recommenders.Recommender) -> None:
     rows = table([("b", "y", 2, 4), ("a", "x", 1, 3), ("a", "y", 1, 3), ("c", "x", 5, 9), ("b", "z", 1, 1)])
-    mixed = rows.take([4, 2, 0, 3, 1])
+    mixed = rows.take(np.random.default_rng(3).permutation(rows.num_rows))
     one, other = (
         recommenders.create(model.name).fit(Interactions.from_table(t, AS_OF)).recommend([0, 1, 2], 3)
         for t in (rows, mixed)
@@ -164,7 +177,7 @@ def test_no_sales_at_all_give_empty_lists(name: str) -> None:
     assert type(fitted).from_arrays(fitted.arrays()).recommend([-1], 3).counts.tolist() == [0]
 
 
-@settings(max_examples=40)
+@settings(max_examples=15, deadline=None)
 @given(
     pairs=st.dictionaries(
         st.tuples(st.integers(0, 7), st.integers(0, 9)), st.tuples(st.integers(1, 4), st.integers(1, 90)), min_size=1
@@ -181,5 +194,5 @@ def test_any_sales_give_lawful_lists(pairs: dict[tuple[int, int], tuple[int, int
         check_lists(lists, held.place, k)
         listed = lists.items[lists.items >= 0]
         assert allowed[listed].all()
-        if name in ("popularity", "gp_topfreq"):
+        if recommenders.create(name).sources[1] == "popular":
             assert (lists.counts == min(k, allowed.sum())).all()

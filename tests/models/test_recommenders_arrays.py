@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from models import recommenders
 from models.recommenders.interactions import Interactions
 from models.recommenders.plain_arrays import read_arrays, write_arrays
-from tests.models.conftest import AS_OF, WORLDS, interactions, same
+from tests.models.conftest import AS_OF, DAY, WORLDS, days_table, interactions, same
 from warehouse.errors import DataProblemError
 
 
@@ -60,8 +61,9 @@ def test_ids_are_text_kept_exactly() -> None:
     [
         ([("a", "x", 1, 0)], "not before the cutoff"),
         ([("a", "x", 1, -5)], "not before the cutoff"),
-        ([("a", "x", 1, 3), ("a", "x", 2, 4)], "more than once"),
-        ([("a", "x", 0, 3)], "no order day"),
+        ([("a", "x", 1, 3), ("a", "x", 2, 2)], "1 rows of user, item and day are there more than once"),
+        ([("a", "x", 1, 0.5)], "not a whole number of days"),
+        ([("a", "x", 1, 3e9)], "not a whole number of days"),
         ([("a", None, 1, 3)], "no user_id and 1 no item_id"),
     ],
 )
@@ -75,11 +77,54 @@ def test_damaged_arrays_are_refused(model: recommenders.Recommender) -> None:
     for name in whole:
         with pytest.raises(DataProblemError, match="recommender"):
             type(model).from_arrays({n: a for n, a in whole.items() if n != name})
-    for name in [n for n in whole if "ind" in n]:
-        wrong = whole[name].copy()
-        wrong[-1] += 1_000
+    for name in [n for n in whole if n.startswith(("interactions_ind", "interactions_day", "model_similarity_ind"))]:
+        for place, by in ((-1, 100_000), (1, -100_000)):
+            wrong = whole[name].copy()
+            wrong[place] += by
+            with pytest.raises(DataProblemError, match="damaged"):
+                type(model).from_arrays(whole | {name: wrong})
+
+
+def test_damaged_days_are_refused() -> None:
+    whole = interactions([("a", "x", 2, 3), ("a", "y", 1, 1), ("b", "x", 3, 9)]).arrays()
+    days, starts = whole["interactions_days"], whole["interactions_day_starts"]
+    for wrong in (
+        {"interactions_days": days[::-1].copy()},
+        {"interactions_days": days[:-1]},
+        {"interactions_days": days.astype(float)},
+        {"interactions_day_starts": np.array([0, 0, 3, 6])},
+        {"interactions_day_starts": np.array([0, 2, 6, 6])},
+        {"interactions_day_starts": starts[:-1]},
+        {"interactions_day_starts": starts.astype(float)},
+        {"as_of_day": whole["as_of_day"] - 3},
+    ):
         with pytest.raises(DataProblemError, match="damaged"):
-            type(model).from_arrays(whole | {name: wrong})
+            Interactions.from_arrays(whole | wrong)
+
+
+def test_every_purchase_day_of_a_pair_is_kept() -> None:
+    bought = [("a", "x", DAY - 9), ("b", "y", DAY - 2), ("a", "x", DAY - 4), ("a", "w", DAY - 4), ("a", "x", DAY - 1)]
+    held = Interactions.from_table(days_table(bought), AS_OF)
+    history = held.history(held.user_rows(["b", "nobody", "a"]))
+    assert history.pattern.indices.tolist() == [2, 0, 1]
+    assert history.order_days.tolist() == [1, 1, 3]
+    assert history.days_ago.tolist() == [2, 4, 1]
+    assert [history.each_ago[a:b].tolist() for a, b in pairwise(history.day_starts)] == [[2], [4], [9, 4, 1]]
+    assert history.summed(history.each_ago).tolist() == [2, 4, 14]
+    assert history.part(2, 3).each_ago.tolist() == [4, 9, 4, 1]
+    assert history.part(2, 3).day_starts.tolist() == [0, 1, 4]
+    assert {name: values.tolist() for name, values in held.measures.items()} == {
+        "order_days": [1, 3, 1],
+        "quantity": [1, 3, 1],
+        "amount": [2.5, 7.5, 2.5],
+        "first_day": [DAY - 4, DAY - 9, DAY - 2],
+        "last_day": [DAY - 4, DAY - 1, DAY - 2],
+    }
+    session = held.session([[1, 1, -1], [], [0]], [[2, 1, 5], [], [1]])
+    assert session.order_days.tolist() == [3, 1]
+    assert session.summed(np.full(2, 0.5)).tolist() == [1.5, 0.5]
+    gone = Interactions.from_arrays(held.without(["b"]).arrays())
+    assert gone.history([0]).each_ago.tolist() == [4, 9, 4, 1]
 
 
 def test_files_that_are_not_ours_are_refused(tmp_path: Path) -> None:

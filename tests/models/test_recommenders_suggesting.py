@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -12,9 +10,7 @@ from models import recommenders
 from models.recommenders.interactions import Interactions
 from models.recommenders.reasons import sentence, sentences
 from models.recommenders.suggesting import SCHEMA, suggest
-
-AS_OF = date(2011, 6, 11)
-DAY = (AS_OF - date(1970, 1, 1)).days
+from tests.models.conftest import interactions
 
 # tea and cup go together (three common buyers), saw and hammer too; bell is bought by one person only
 SALES = {
@@ -29,23 +25,7 @@ SALES = {
 
 
 def sold() -> Interactions:
-    rows = [(u, i, *values) for u, items in SALES.items() for i, values in items.items()]
-    users, items, days, ago = zip(*rows, strict=True)
-    last = np.array([DAY - n for n in ago])
-    return Interactions.from_table(
-        pa.table(
-            {
-                "user_id": users,
-                "item_id": items,
-                "order_days": days,
-                "quantity": [float(n) for n in days],
-                "amount": [1.0 * n for n in days],
-                "first_day": last - 1,
-                "last_day": last,
-            }
-        ),
-        AS_OF,
-    )
+    return interactions([(u, i, *values) for u, items in SALES.items() for i, values in items.items()])
 
 
 HELD = sold()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, timedelta
 
 import numpy as np
@@ -28,18 +29,14 @@ EPOCH = date(1970, 1, 1)
 
 def sales_table(sales: list[tuple[str, str, date]]) -> pa.Table:
     """(user, item, day) of single sales as a table of interactions."""
-    pairs: dict[tuple[str, str], list[int]] = {}
-    for user, item, day in sales:
-        pairs.setdefault((user, item), []).append((day - EPOCH).days)
+    times = Counter((user, item, (day - EPOCH).days) for user, item, day in sales)
     return pa.table(
         {
-            "user_id": pa.array([u for u, _ in pairs], pa.string()),
-            "item_id": pa.array([i for _, i in pairs], pa.string()),
-            "order_days": pa.array([len(set(days)) for days in pairs.values()], pa.int64()),
-            "quantity": pa.array([float(len(days)) for days in pairs.values()], pa.float64()),
-            "amount": pa.array([2.0 * len(days) for days in pairs.values()], pa.float64()),
-            "first_day": pa.array([min(days) for days in pairs.values()], pa.int32()),
-            "last_day": pa.array([max(days) for days in pairs.values()], pa.int32()),
+            "user_id": pa.array([user for user, _, _ in times], pa.string()),
+            "item_id": pa.array([item for _, item, _ in times], pa.string()),
+            "day": pa.array([day for _, _, day in times], pa.int32()),
+            "quantity": pa.array(list(times.values()), pa.float64()),
+            "amount": pa.array([2.0 * n for n in times.values()], pa.float64()),
         }
     )
 

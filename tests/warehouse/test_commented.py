@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from warehouse import settings as kinds
 from warehouse.commented import OF_TABLE, ORIGINS, SILENT
 from warehouse.errors import SettingsError
+from warehouse.recommender_settings import RecommendSettings
 from warehouse.settings import Settings, TableSettings, parse_settings
 from warehouse.starting import init_workspace
 
@@ -26,7 +27,7 @@ SECTIONS = {
     "activity": kinds.ActivitySettings,
     "suppression": kinds.SuppressionSettings,
     "training": kinds.TrainingSettings,
-    "recommend": kinds.RecommendSettings,
+    "recommend": RecommendSettings,
     "serving": kinds.ServingSettings,
 }
 

@@ -1,0 +1,59 @@
+"""Recommenders on windows of the past, with what was bought before allowed in the lists and without it.
+
+    python -m benchmarks.recommenders WORKSPACE --as-of 2011-06-11 2011-07-11 2011-08-10 --models gp_topfreq ease
+
+Means over the dates: Recall@10 and NDCG@10 of all that was bought in the 30 days after, Recall@10 of repeats and of
+what was new (repeats allowed), then Recall@10 of what was new with repeats left out of the lists.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import date
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import numpy as np
+import pyarrow.compute as pc
+
+from features.outcomes import interactions, purchases
+from features.source import StoreSource
+from models import recommenders
+from models.recommenders.interactions import Interactions
+from training.evaluation.recommendation import judge_lists, read_test_items
+from warehouse.store import Store
+from warehouse.workspace import Workspace
+
+SHOWN = ("recall@10", "ndcg@10", "repeat_recall@10", "explore_recall@10")
+
+
+def judged(source: StoreSource, name: str, day: date) -> list[float]:
+    """The five measures of one recommender with its default settings on one window."""
+    sales, sold = interactions(source, day), purchases(source, day, 30)
+    held = Interactions.from_table(sales.filter(pc.is_valid(sales["item_id"])), day)
+    test = read_test_items(held, sold.filter(pc.is_valid(sold["item_id"])))
+    model = recommenders.create(name).fit(held)
+    bought = np.split(held.indices, held.indptr[1:-1])
+    both = judge_lists(held, test, model.recommend(test.user_rows, 10), 10)
+    new = model.recommend(test.user_rows, 10, exclude=[bought[row] for row in test.user_rows])
+    explored = judge_lists(held, test, new, 10)["explore_recall@10"]
+    return [float(np.nanmean(values)) for values in (*(both[name] for name in SHOWN), explored)]
+
+
+def main() -> None:
+    """Prints a line for each recommender."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("workspace", type=Path)
+    parser.add_argument("--as-of", type=date.fromisoformat, nargs="+", required=True)
+    parser.add_argument("--models", nargs="+", default=recommenders.names())
+    asked = parser.parse_args()
+    source = StoreSource(Store(Workspace.open(asked.workspace)))
+    for name in asked.models:
+        means = np.mean([judged(source, name, day) for day in asked.as_of], axis=0)
+        print(f"{name:20}", *(f"{value:.4f}" for value in means), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""What some customers bought and on which days: all that a recommender sees of a customer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+from warehouse.errors import UsageError
+
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+TASTE_HALF_LIFE_DAYS = 60.0
+COUNTS: Mapping[str, Callable[[Floats], Floats]] = {"log": np.log1p, "linear": np.copy, "binary": np.ones_like}
+
+
+@dataclass(frozen=True)
+class History:
+    """What some customers bought: one row per customer, one entry per item ever bought.
+
+    `pattern` is (n, items) with ones; `order_days` (on how many days) is float64 in the order of its entries. Entry e
+    was bought on the days `each_ago[day_starts[e] : day_starts[e + 1]]`, counted back from the cutoff, longest ago
+    first; `spend` is the amount a day as a multiple of the median entry's, at least 0.1 and at most 10. A session is a
+    history of one day, today (0), whose `order_days` are the weights of its items, of spend 1.
+    """
+
+    pattern: Any
+    order_days: Floats
+    day_starts: Rows
+    each_ago: Floats
+    spend: Floats
+
+    @property
+    def days_ago(self) -> Floats:
+        """Per entry: days between its last purchase and the cutoff."""
+        return self.each_ago[self.day_starts[1:] - 1]
+
+    @property
+    def rows(self) -> Rows:
+        """Per entry: the row of its customer."""
+        return np.repeat(np.arange(self.pattern.shape[0]), np.diff(self.pattern.indptr))
+
+    @property
+    def day_entries(self) -> Rows:
+        """Per purchase day: its entry."""
+        return np.repeat(np.arange(len(self.order_days)), np.diff(self.day_starts))
+
+    def summed(self, per_day: Floats) -> Floats:
+        """Per entry the sum of a value of each of its days; a day of a session counts as often as its item weighs."""
+        lengths = np.diff(self.day_starts)
+        sums = np.bincount(self.day_entries, per_day, minlength=len(lengths))
+        return np.asarray(sums * self.order_days / np.maximum(lengths, 1), dtype=np.float64)
+
+    def with_values(self, values: Floats) -> Any:
+        """The (n, items) csr_matrix that holds `values` at the entries."""
+        return csr_matrix((values, self.pattern.indices, self.pattern.indptr), shape=self.pattern.shape)
+
+    def taste(self, half_life_days: float = TASTE_HALF_LIFE_DAYS, count: str = "log", amount: float = 0.0) -> Any:
+        """(n, items) weights for collaborative filtering, halved every so many days since the last purchase.
+
+        `count` says what the order days n are worth: `log` log(1 + n), because the tenth purchase says less than the
+        second; `linear` n; `binary` 1. `amount` is the power of what was spent on a day, 0: money does not matter. A
+        half-life of 0 means no decay.
+        """
+        if count not in COUNTS:
+            raise UsageError(f'count is "{count}".', hint=f"Known are {', '.join(COUNTS)}.")
+        values = COUNTS[count](self.order_days)
+        if half_life_days > 0:
+            values = values * 0.5 ** (self.days_ago / half_life_days)
+        return self.with_values(values * self.spend**amount if amount else values)
+
+    def part(self, start: int, stop: int) -> History:
+        """The customers of the rows from `start` until before `stop`."""
+        first, last = self.pattern.indptr[start], self.pattern.indptr[stop]
+        begins = self.day_starts[first : last + 1]
+        return History(
+            self.pattern[start:stop],
+            self.order_days[first:last],
+            begins - begins[0],
+            self.each_ago[begins[0] : begins[-1]],
+            self.spend[first:last],
+        )
+
+
+def stretches(starts: Rows, lengths: Rows) -> Rows:
+    """The places start, start + 1, … of each stretch, one stretch after another."""
+    ends = np.cumsum(lengths)
+    places = np.arange(ends[-1] if ends.size else 0) + np.repeat(starts - (ends - lengths), lengths)
+    return np.asarray(places, dtype=np.int64)

@@ -1,0 +1,200 @@
+"""What is known of a customer and an item on the day of asking: the columns of the second stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.recommenders.history import Floats, History, Rows
+from models.recommenders.interactions import Interactions
+
+OF_A_CANDIDATE = ("strength", "share_of_best", "place")
+"""What the lists of each first-stage model say of an item: its strength, that as a share of the list's first, and its
+place in the list, from 1; unknown where it is not listed."""
+OF_THE_PAIR = (
+    "order_days",
+    "share_of_days",
+    "days_since",
+    "days_since_in_own_gaps",
+    "gap",
+    "gap_ratio",
+    "days_within_30",
+    "days_within_90",
+    "in_last_days",
+    "days_from_last_day",
+    "amount_a_day",
+)
+OF_THE_ITEM = (
+    "popularity",
+    "popularity_change",
+    "buyers",
+    "repeat_share",
+    "item_gap",
+    "item_days_each",
+    "item_amount",
+    "item_age",
+)
+OF_THE_CUSTOMER = (
+    "customer_days",
+    "customer_items",
+    "items_a_day",
+    "customer_days_since",
+    "customer_gap",
+    "customer_overdue",
+    "explores",
+)
+OF_BOTH = ("own_amount", "amount_against_own", "own_popularity", "popularity_against_own")
+
+Matrix = npt.NDArray[np.float32]
+
+
+def names(candidates: Sequence[str]) -> list[str]:
+    """The columns of `features`, in their order."""
+    listed = [f"{model}_{what}" for model in candidates for what in OF_A_CANDIDATE]
+    return [*listed, *OF_THE_PAIR, *OF_THE_ITEM, *OF_THE_CUSTOMER, *OF_BOTH]
+
+
+class Items:
+    """What is known of each item from all sales before the cutoff; arrays of one float64 per item."""
+
+    def __init__(self, held: Interactions) -> None:
+        everybody = held.everybody()
+        items = held.shape[1]
+        of = held.indices
+        n = np.maximum(held.buyers, 1)
+        days = everybody.order_days
+        self.buyers = held.buyers.astype(np.float64)
+        self.popularity = held.popularity
+        lately, before = (_bought(everybody, items, low, high) for low, high in ((0, 30), (30, 90)))
+        self.change = np.log((lately + 1) / (before / 2 + 1))
+        self.repeat_share = (np.bincount(of, days > 1, minlength=items) + 0.5) / (n + 5)
+        first, last = everybody.each_ago[everybody.day_starts[:-1]], everybody.days_ago
+        again = days > 1
+        spans = np.bincount(of[again], (first - last)[again], minlength=items)
+        steps = np.bincount(of[again], (days - 1)[again], minlength=items)
+        self.gap = np.where(steps > 0, spans / np.maximum(steps, 1), np.nan)
+        self.days_each = np.bincount(of, days, minlength=items) / n
+        self.amount = np.bincount(of, held.amount / days, minlength=items) / n
+        self.age = np.zeros(items)
+        np.maximum.at(self.age, of, first)
+
+    def columns(self, items: Rows) -> list[Floats]:
+        """Those of `OF_THE_ITEM` for some items."""
+        known = (
+            self.popularity, self.change, self.buyers, self.repeat_share,
+            self.gap, self.days_each, self.amount, self.age,
+        )  # fmt: skip
+        return [values[items] for values in known]
+
+
+def _bought(everybody: History, items: int, low: int, high: int) -> Floats:
+    """Per item on how many (customer, day) it was bought more than `low` and at most `high` days ago."""
+    between = (everybody.each_ago > low) & (everybody.each_ago <= high)
+    return np.bincount(everybody.pattern.indices[everybody.day_entries[between]], minlength=items).astype(np.float64)
+
+
+def features(history: History, pairs: tuple[Rows, Rows], lists: Sequence[Any], known: Items) -> Matrix:
+    """(pairs, columns of `names`), float32, NaN where unknown.
+
+    `pairs` are rows of `history` and item rows, both (pairs,). `lists` holds per first-stage model the (strengths,
+    places) of its lists as csr_matrices of the shape of the history.
+    """
+    users, items = pairs
+    columns: list[Floats] = []
+    for strengths, places in lists:
+        columns += _of_a_list(strengths, places, users, items)
+    own = _own_entries(history, users, items)
+    columns += _of_the_pair(history, users, own, known.gap[items])
+    columns += known.columns(items)
+    columns += [values[users] for values in _of_the_customer(history)]
+    for of_items in (known.amount, known.popularity):
+        usual = _mean_of_own(history, of_items)[users]
+        columns += [usual, np.log((of_items[items] + 1e-3) / (usual + 1e-3))]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _of_a_list(strengths: Any, places: Any, users: Rows, items: Rows) -> list[Floats]:
+    strength = np.asarray(strengths[users, items]).ravel()
+    place = np.asarray(places[users, items]).ravel()
+    best = np.maximum(strengths.max(axis=1).toarray().ravel(), 1e-12)[users] if strengths.shape[0] else strength
+    there = place > 0
+    return [np.where(there, values, np.nan) for values in (strength, strength / best, place)]
+
+
+def _own_entries(history: History, users: Rows, items: Rows) -> Rows:
+    """Where each pair is among the entries of the history; −1 where it was never bought."""
+    width = history.pattern.shape[1]
+    held = history.rows * width + history.pattern.indices
+    if not held.size:
+        return np.full(len(users), -1)
+    wanted = users * width + items
+    place = np.minimum(np.searchsorted(held, wanted), len(held) - 1)
+    return np.where(held[place] == wanted, place, -1)
+
+
+def _of_the_pair(history: History, users: Rows, own: Rows, usual_gap: Floats) -> list[Floats]:
+    days, ago = history.order_days, history.days_ago
+    first = history.each_ago[history.day_starts[:-1]]
+    total, last_day, gaps = _days_of_customers(history)
+    owner = history.rows
+    step = (first - ago) / np.maximum(days - 1, 1)
+    # Few gaps of one's own say little: the item's usual gap counts as one more.
+    counted = np.where(days > 1, days - 1, 0)
+
+    def of(values: Floats, otherwise: float = np.nan) -> Floats:
+        return np.where(own >= 0, values[own], otherwise) if values.size else np.full(len(own), otherwise)
+
+    gap = np.where(
+        np.isnan(usual_gap), of(np.where(days > 1, step, np.nan)),
+        (of(step * counted) + usual_gap) / (of(counted) + 1),
+    )  # fmt: skip
+    return [
+        of(days, 0.0),
+        of(days / total[owner], 0.0),
+        of(ago),
+        of(ago / gaps[owner]),
+        gap,
+        of(ago) / np.maximum(gap, 1),
+        of(_days_within(history, 30), 0.0),
+        of(_days_within(history, 90), 0.0),
+        of((ago == last_day[owner]).astype(np.float64), 0.0),
+        of(ago - last_day[owner]),
+        of(history.spend),
+    ]
+
+
+def _days_within(history: History, days: int) -> Floats:
+    return np.bincount(history.day_entries, history.each_ago <= days, minlength=len(history.order_days)).astype(
+        np.float64
+    )
+
+
+def _days_of_customers(history: History) -> tuple[Floats, Floats, Floats]:
+    """Per customer: on how many days they bought, how long ago the last was, and the mean days between them."""
+    n = history.pattern.shape[0]
+    row, ago = history.rows[history.day_entries], history.each_ago
+    distinct = np.unique(np.stack([row, ago]), axis=1) if len(ago) else np.empty((2, 0))
+    owner = distinct[0].astype(np.int64)
+    total = np.bincount(owner, minlength=n).astype(np.float64)
+    last, first = np.full(n, np.inf), np.zeros(n)
+    np.minimum.at(last, owner, distinct[1])
+    np.maximum.at(first, owner, distinct[1])
+    gaps = np.where(total > 1, (first - last) / np.maximum(total - 1, 1), np.maximum(first, 1))
+    return np.maximum(total, 1), np.where(np.isfinite(last), last, np.nan), np.maximum(gaps, 1)
+
+
+def _of_the_customer(history: History) -> list[Floats]:
+    n = history.pattern.shape[0]
+    total, last, gaps = _days_of_customers(history)
+    items = np.diff(history.pattern.indptr).astype(np.float64)
+    bought = np.bincount(history.rows, history.order_days, minlength=n)
+    return [total, items, bought / total, last, gaps, last / gaps, items / np.maximum(bought, 1)]
+
+
+def _mean_of_own(history: History, of_items: Floats) -> Floats:
+    """Per customer the mean over the items bought."""
+    sums = np.bincount(history.rows, of_items[history.pattern.indices], minlength=history.pattern.shape[0])
+    return np.asarray(sums / np.maximum(np.diff(history.pattern.indptr), 1), dtype=np.float64)

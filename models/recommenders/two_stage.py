@@ -1,0 +1,189 @@
+"""A second stage: trees that order what other recommenders propose, by all that is known of customer and item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix, vstack
+
+from models import recommenders
+from models.boosting import Ordered, order, parse, raw_scores
+from models.recommenders.cutting import cut_before, last_days
+from models.recommenders.history import History, Rows
+from models.recommenders.interactions import Interactions
+from models.recommenders.pair_features import Items, Matrix, features, names
+from models.recommenders.plain_arrays import needed
+from models.recommenders.recommender import Recommender
+from warehouse.errors import DataProblemError
+
+_CUSTOMERS_AT_ONCE = 500
+_FEWEST = 50
+"""Purchases to learn from, below which there are no trees."""
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    """Candidates of one past window: their columns, whether they were bought in it, and how many each customer has."""
+
+    X: Matrix
+    bought: npt.NDArray[np.bool_]
+    each: Rows
+
+
+class TwoStage(Recommender):
+    """LambdaRank (Burges 2010, by LightGBM) over the union of what other recommenders list and what was bought before.
+
+    The trees are grown on past windows of `horizon` days, each strictly after everything that the first stage of that
+    window was fitted on; `horizon` 0 takes instead the last days of every customer, for data whose days only number
+    baskets. Then the first stage is fitted once more on all. Strength: the trees' value through the logistic function,
+    which orders the items of one customer and is no probability. Too little to learn from: what the
+    customer bought most often. Nothing for customers without a history.
+    """
+
+    name = "two_stage"
+
+    def __init__(
+        self,
+        candidates: str = "personal_decay,tifu_knn,next_purchase,bm25,als,popularity",
+        listed: int = 40,
+        horizon: int = 30,
+        windows: int = 4,
+        trees: int = 300,
+        leaves: int = 8,
+        learning_rate: float = 0.05,
+        customers: int = 4000,
+        seed: int = 7,
+    ) -> None:
+        self.candidates = candidates
+        self.listed = listed
+        self.horizon = horizon
+        self.windows = windows
+        self.trees = trees
+        self.leaves = leaves
+        self.learning_rate = learning_rate
+        self.customers = customers
+        self.seed = seed
+
+    @classmethod
+    def needs(cls, users: int, items: int, nnz: int) -> int:
+        asked = cls()
+        models = [type(recommenders.create(name)) for name in asked._candidates]
+        rows = asked.windows * min(users, asked.customers) * asked.listed * len(models)
+        first_stage = sum(model.needs(users, items, nnz) - Recommender.needs(users, items, nnz) for model in models)
+        return super().needs(users, items, nnz) + first_stage + 12 * rows * len(names(asked._candidates))
+
+    @property
+    def _candidates(self) -> list[str]:
+        return self.candidates.split(",")
+
+    def fit(self, interactions: Interactions) -> Self:
+        super().fit(interactions)
+        learnt = list(self._windows())
+        positives = sum(int(part.bought.sum()) for part in learnt)
+        self._text = self._grown(learnt) if positives >= _FEWEST else ""
+        self._first = self._fitted(interactions)
+        self._hold()
+        return self
+
+    def _hold(self) -> None:
+        self._trees = parse(self._text) if self._text else None
+        self._items = Items(self.interactions)
+
+    def _fitted(self, held: Interactions) -> list[Recommender]:
+        return [recommenders.create(name).fit(held) for name in self._candidates]
+
+    def _windows(self) -> Iterator[_Learnt]:
+        """The past windows, latest first, as far as there is anything before them."""
+        held = self.interactions
+        ends = np.full(held.shape[0], held.as_of_day)
+        for back in range(1, self.windows + 1):
+            cuts = last_days(held, back) if self.horizon == 0 else ends - self.horizon
+            as_of_day = held.as_of_day if self.horizon == 0 else held.as_of_day - back * self.horizon
+            before, bought = cut_before(held, cuts, ends, as_of_day)
+            if len(bought[0]):
+                yield self._learnt(before, bought)
+            ends = cuts
+
+    def _learnt(self, held: Interactions, bought: tuple[Rows, Rows]) -> _Learnt:
+        first, known = self._fitted(held), Items(held)
+        users = np.unique(bought[0])
+        if len(users) > self.customers:
+            users = np.sort(np.random.default_rng(self.seed).choice(users, self.customers, replace=False))
+        wanted = np.unique(bought[0] * held.shape[1] + bought[1])
+        parts = []
+        for start in range(0, len(users), _CUSTOMERS_AT_ONCE):
+            rows = users[start : start + _CUSTOMERS_AT_ONCE]
+            X, (row, item) = self._pairs(held.history(rows), first, known)
+            hit = np.isin(rows[row] * held.shape[1] + item, wanted)
+            parts.append(_Learnt(X, hit, np.bincount(row, minlength=len(rows))))
+        return _together(parts)
+
+    def _grown(self, learnt: Sequence[_Learnt]) -> str:
+        every = _together(learnt)
+        settings = Ordered(self.trees, self.leaves, self.learning_rate, self.seed)
+        return order(every.X, every.bought.astype(np.float64), every.each[every.each > 0], settings)
+
+    def _pairs(self, history: History, first: Sequence[Recommender], known: Items) -> tuple[Matrix, tuple[Rows, Rows]]:
+        """The candidates of some customers, (row of the history, item row) in order, and their columns."""
+        n, width = history.pattern.shape
+        lists, keys = [], [history.rows * width + history.pattern.indices]
+        for model in first:
+            found = model.lists(history, self.listed)
+            row, place = np.nonzero(found.items >= 0)
+            item = found.items[row, place].astype(np.int64)
+            cells = (row, item)
+            lists.append(
+                (
+                    csr_matrix((found.strength[row, place], cells), shape=(n, width)),
+                    csr_matrix((place + 1.0, cells), shape=(n, width)),
+                )
+            )
+            keys.append(row * width + item)
+        key = np.unique(np.concatenate(keys))
+        # Of whoever bought nothing the trees know nothing: that is for the popular rung.
+        key = key[np.diff(history.pattern.indptr)[key // max(width, 1)] > 0]
+        pairs = (key // max(width, 1), key % max(width, 1))
+        return features(history, pairs, lists, known), pairs
+
+    def _strengths(self, history: History) -> Any:
+        if self._trees is None:
+            return history.with_values(history.order_days.copy())
+        n = history.pattern.shape[0]
+        parts = [csr_matrix((0, history.pattern.shape[1]))]
+        for start in range(0, n, _CUSTOMERS_AT_ONCE):
+            part = history.part(start, min(start + _CUSTOMERS_AT_ONCE, n))
+            X, cells = self._pairs(part, self._first, self._items)
+            values = 1 / (1 + np.exp(-raw_scores(self._trees, X)))
+            parts.append(csr_matrix((values, cells), shape=part.pattern.shape))
+        return vstack(parts).tocsr()
+
+    def _parameters(self) -> dict[str, npt.NDArray[Any]]:
+        found = {"trees": np.frombuffer(self._text.encode(), np.uint8)}
+        for name, model in zip(self._candidates, self._first, strict=True):
+            found |= {f"{name}_{what}": array for what, array in model._parameters().items()}
+        return found
+
+    def _restore(self, parameters: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._text = bytes(needed(parameters, "trees")).decode("utf-8", "replace")
+        if self._text and not self._text.startswith("tree\n"):
+            raise DataProblemError("The recommender arrays are damaged: the trees of the second stage.")
+        self._first = []
+        for name in self._candidates:
+            model = recommenders.create(name)
+            model.interactions = self.interactions
+            start = f"{name}_"
+            model._restore({what[len(start) :]: each for what, each in parameters.items() if what.startswith(start)})
+            self._first.append(model)
+        self._hold()
+
+
+def _together(parts: Sequence[_Learnt]) -> _Learnt:
+    return _Learnt(
+        np.concatenate([part.X for part in parts]),
+        np.concatenate([part.bought for part in parts]),
+        np.concatenate([part.each for part in parts]),
+    )

@@ -1,0 +1,33 @@
+"""What the settings say of each recommender reaches its keyword arguments, and nothing else does."""
+
+from __future__ import annotations
+
+from inspect import signature
+
+from models import recommenders
+from warehouse.recommender_settings import WEIGHED, RecommendSettings, WeightSettings
+from warehouse.settings import parse_settings
+
+BESIDE = {"k", "horizon", "models", "weights"}
+
+
+def test_every_setting_is_one_of_the_recommender() -> None:
+    for name in RecommendSettings.model_fields.keys() - BESIDE:
+        section = RecommendSettings.model_fields[name].annotation.__args__[0]
+        assert set(section.model_fields) <= set(signature(type(recommenders.create(name))).parameters), name
+
+
+def test_weights_reach_all_recommenders_that_weigh() -> None:
+    known = set(WeightSettings.model_fields)
+    weigh = {n for n in recommenders.names() if known <= set(signature(type(recommenders.create(n))).parameters)}
+    assert weigh == set(WEIGHED)
+
+
+def test_a_recommender_s_own_weights_win() -> None:
+    text = '[recommend.weights]\ncount = "binary"\nhalf_life_days = 9\n[recommend.ease]\nhalf_life_days = 3\n'
+    fits = parse_settings(text).recommend.fits()
+    assert fits["ease"] == {"count": "binary", "half_life_days": 3}
+    assert fits["als"] == {"count": "binary", "half_life_days": 9}
+    assert set(fits) == set(WEIGHED)
+    assert recommenders.create("ease", fits["ease"]).settings()["count"] == "binary"
+    assert parse_settings("").recommend.fits() == {}

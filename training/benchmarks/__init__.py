@@ -1,0 +1,1 @@
+"""Recommenders judged side by side on any files of who took what: no workspace, no settings."""

@@ -1,0 +1,148 @@
+"""The settings of suggestions: which recommenders compete, and how each is fitted where not by default."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from warehouse.settings_shapes import Section
+from warehouse.settings_values import Days, Name
+
+Count = Literal["log", "linear", "binary"]
+WEIGHED = ("als", "bm25", "bpr", "ease", "graph_filter")
+"""The recommenders that weigh interactions as `[recommend.weights]` says."""
+
+
+class WeightSettings(Section):
+    """What an interaction is worth, where otherwise than by each recommender's default."""
+
+    count: Count | None = Field(
+        default=None, description="Of n order days: log, log(1 + n); linear, n; binary, 1 however many."
+    )
+    half_life_days: float | None = Field(
+        default=None, ge=0, description="Days of silence that halve it; 0: time does not matter."
+    )
+    amount: float | None = Field(
+        default=None, ge=0, le=2, description="Power of the amount a day beside the median; 0: money does not matter."
+    )
+
+
+class AlsSettings(WeightSettings):
+    """Alternating least squares, where otherwise than by default."""
+
+    factors: int | None = Field(default=None, ge=2, le=512, description="Numbers that describe an item.")
+    regularization: float | None = Field(default=None, gt=0, description="How strongly they are pulled towards 0.")
+    alpha: float | None = Field(default=None, gt=0, description="How much a purchase says beside none.")
+    iterations: int | None = Field(default=None, ge=1, le=100, description="Steps of the fit.")
+
+
+class Bm25Settings(WeightSettings):
+    """Item neighbours weighted by BM25, where otherwise than by default."""
+
+    neighbours: int | None = Field(default=None, ge=1, le=1000, description="Items kept as like each item.")
+    k1: float | None = Field(default=None, ge=0, description="How soon repeated purchases stop counting more.")
+    b: float | None = Field(default=None, ge=0, le=1, description="How much buyers of many items count less.")
+
+
+class BprSettings(WeightSettings):
+    """Bayesian personalised ranking, where otherwise than by default."""
+
+    factors: int | None = Field(default=None, ge=2, le=512, description="Numbers that describe an item.")
+    learning_rate: float | None = Field(default=None, gt=0, le=1, description="Length of a step of the fit.")
+    regularization: float | None = Field(default=None, ge=0, description="How strongly factors are pulled towards 0.")
+    iterations: int | None = Field(default=None, ge=1, le=1000, description="Passes over the purchases.")
+    repeat: float | None = Field(default=None, ge=0, description="How much an item bought speaks for itself.")
+
+
+class EaseSettings(WeightSettings):
+    """The closed form from items to items, where otherwise than by default."""
+
+    regularization: float | None = Field(default=None, gt=0, description="How strongly weights are pulled towards 0.")
+    repeat: float | None = Field(default=None, ge=0, description="How much an item bought speaks for itself.")
+
+
+class GraphFilterSettings(WeightSettings):
+    """The filter over the graph of users and items, where otherwise than by default."""
+
+    factors: int | None = Field(default=None, ge=0, le=1024, description="Directions of the low-pass.")
+    alpha: float | None = Field(default=None, ge=0, description="Weight of the low-pass beside the linear filter.")
+    history: float | None = Field(default=None, ge=0, le=2, description="How much popular items of a history say less.")
+    user: float | None = Field(default=None, ge=0, le=2, description="How much busy users on the way say less.")
+    item: float | None = Field(default=None, ge=0, le=2, description="How much popular items are held back.")
+
+
+class TifuKnnSettings(Section):
+    """Frequency by groups of baskets, with neighbours, where otherwise than by default."""
+
+    neighbours: int | None = Field(default=None, ge=1, le=5000, description="Customers like this one.")
+    groups: int | None = Field(default=None, ge=1, le=100, description="Parts in time of a customer's baskets.")
+    within_decay: float | None = Field(default=None, gt=0, le=1, description="Factor per basket back in a part.")
+    group_decay: float | None = Field(default=None, gt=0, le=1, description="Factor per part back.")
+    alpha: float | None = Field(default=None, ge=0, le=1, description="Share of the customer beside the neighbours.")
+
+
+class NextPurchaseSettings(Section):
+    """Rules of what follows what, where otherwise than by default."""
+
+    days: int | None = Field(default=None, ge=1, le=3650, description="Days within which it follows.")
+    shrinkage: float | None = Field(default=None, ge=0, description="Occasions at the base rate mixed into each rule.")
+    least_lift: float | None = Field(default=None, ge=0, description="Rules below it do not count.")
+    rules: int | None = Field(default=None, ge=1, le=1000, description="Rules kept of each item.")
+    half_life_days: float | None = Field(default=None, ge=0, description="Days that halve what a purchase says.")
+    count: Count | None = Field(default=None, description="What n order days are worth.")
+
+
+class DecaySettings(Section):
+    """Frequency or popularity that fades, where otherwise than by default."""
+
+    half_life_days: float | None = Field(default=None, gt=0, description="Days that halve a purchase.")
+
+
+class TwoStageSettings(Section):
+    """Trees over what other recommenders list, where otherwise than by default."""
+
+    candidates: str | None = Field(default=None, description="Recommenders that propose, parted by commas.")
+    listed: int | None = Field(default=None, ge=1, le=500, description="Items that each of them proposes.")
+    horizon: int | None = Field(
+        default=None, ge=0, le=366, description="Days of each past window; 0: everybody's last days, without dates."
+    )
+    windows: int | None = Field(default=None, ge=1, le=24, description="Past windows to learn from.")
+    trees: int | None = Field(default=None, ge=1, le=5000, description="How many trees.")
+    leaves: int | None = Field(default=None, ge=2, le=255, description="How large a tree is.")
+    learning_rate: float | None = Field(default=None, gt=0, le=1, description="How far each tree goes.")
+    customers: int | None = Field(default=None, ge=10, description="Customers of a window who are learnt from.")
+
+
+class RecommendSettings(Section):
+    """How suggestions are made."""
+
+    k: int = Field(default=20, ge=1, le=100, description="Suggestions kept for each customer.")
+    horizon: Days = Field(default=30, description="Days of purchases by which recommenders are judged.")
+    models: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
+        default=("popularity", "personal_frequency", "gp_topfreq", "als", "bm25"),
+        description="Recommenders that compete; the best serves.",
+    )
+    weights: WeightSettings | None = Field(
+        default=None, description="What an interaction is worth to als, bm25, bpr, ease and graph_filter."
+    )
+    als: AlsSettings | None = Field(default=None, description="How als is fitted; `reprise tune recommend` finds out.")
+    bm25: Bm25Settings | None = Field(default=None, description="How bm25 is fitted; `reprise tune recommend` too.")
+    bpr: BprSettings | None = Field(default=None, description="How bpr is fitted.")
+    ease: EaseSettings | None = Field(default=None, description="How ease is fitted.")
+    graph_filter: GraphFilterSettings | None = Field(default=None, description="How graph_filter is fitted.")
+    tifu_knn: TifuKnnSettings | None = Field(default=None, description="How tifu_knn is fitted.")
+    next_purchase: NextPurchaseSettings | None = Field(default=None, description="How next_purchase is fitted.")
+    personal_decay: DecaySettings | None = Field(default=None, description="How personal_decay is fitted.")
+    popularity: DecaySettings | None = Field(default=None, description="How popularity is fitted.")
+    two_stage: TwoStageSettings | None = Field(default=None, description="How two_stage is fitted.")
+
+    def fits(self) -> dict[str, dict[str, float]]:
+        """What is said of each recommender's fit: its settings by its name."""
+        shared = self.weights.model_dump(exclude_none=True) if self.weights else {}
+        said = {name: dict(shared) for name in WEIGHED if shared}
+        for name in type(self).model_fields:
+            own = getattr(self, name)
+            if isinstance(own, Section) and name != "weights":
+                said[name] = {**said.get(name, {}), **own.model_dump(exclude_none=True)}
+        return said
