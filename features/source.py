@@ -37,7 +37,7 @@ Acts = Literal["sales", "events"] | tuple[str, ...]
 PEOPLE = ("orders", "events", "users", "contacts", "tags")
 """The tables about people that features read; each is cut into parts by person."""
 
-PART_ROWS = 800_000
+PART_ROWS = 600_000
 """Buckets are joined to parts of about this many order and event rows: small parts cost time, large ones memory."""
 
 
