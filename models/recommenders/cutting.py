@@ -15,8 +15,7 @@ def cut_before(held: Interactions, cuts: Rows, ends: Rows, as_of_day: int) -> tu
 
     Quantity and amount of a pair are shared out evenly over its days.
     """
-    entry = np.repeat(np.arange(len(held.indices)), np.diff(held.day_starts))
-    owner = np.repeat(np.arange(held.shape[0]), np.diff(held.indptr))
+    entry, owner = held.everybody().day_entries, held.everybody().rows
     before = held.days < cuts[owner][entry]
     days_kept = np.bincount(entry[before], minlength=len(held.indices))
     kept = days_kept > 0
@@ -42,8 +41,7 @@ def cut_before(held: Interactions, cuts: Rows, ends: Rows, as_of_day: int) -> tu
 def last_days(held: Interactions, back: int) -> Rows:
     """Per user the day, counted from the last one (1), on which something was bought; the day of the first sale of
     all where there are fewer, so that nothing is left before it."""
-    owner = np.repeat(np.arange(held.shape[0]), np.diff(held.indptr))
-    of_day = np.repeat(owner, np.diff(held.day_starts))
+    of_day = held.everybody().rows[held.everybody().day_entries]
     first = int(held.days.min()) if len(held.days) else held.as_of_day
     distinct = np.unique(of_day * (held.as_of_day - first + 1) + (held.days - first))
     users, days = distinct // (held.as_of_day - first + 1), distinct % (held.as_of_day - first + 1) + first

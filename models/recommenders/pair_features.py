@@ -49,6 +49,7 @@ OF_THE_CUSTOMER = (
 OF_BOTH = ("own_amount", "amount_against_own", "own_popularity", "popularity_against_own")
 
 Matrix = npt.NDArray[np.float32]
+_Days = tuple[Floats, Floats, Floats]
 
 
 def names(candidates: Sequence[str]) -> list[str]:
@@ -106,10 +107,10 @@ def features(history: History, pairs: tuple[Rows, Rows], lists: Sequence[Any], k
     columns: list[Floats] = []
     for strengths, places in lists:
         columns += _of_a_list(strengths, places, users, items)
-    own = _own_entries(history, users, items)
-    columns += _of_the_pair(history, users, own, known.gap[items])
+    days = _days_of_customers(history)
+    columns += _of_the_pair(history, days, _own_entries(history, users, items), known.gap[items])
     columns += known.columns(items)
-    columns += [values[users] for values in _of_the_customer(history)]
+    columns += [values[users] for values in _of_the_customer(history, days)]
     for of_items in (known.amount, known.popularity):
         usual = _mean_of_own(history, of_items)[users]
         columns += [usual, np.log((of_items[items] + 1e-3) / (usual + 1e-3))]
@@ -135,10 +136,10 @@ def _own_entries(history: History, users: Rows, items: Rows) -> Rows:
     return np.where(held[place] == wanted, place, -1)
 
 
-def _of_the_pair(history: History, users: Rows, own: Rows, usual_gap: Floats) -> list[Floats]:
+def _of_the_pair(history: History, of_customers: _Days, own: Rows, usual_gap: Floats) -> list[Floats]:
     days, ago = history.order_days, history.days_ago
     first = history.each_ago[history.day_starts[:-1]]
-    total, last_day, gaps = _days_of_customers(history)
+    total, last_day, gaps = of_customers
     owner = history.rows
     step = (first - ago) / np.maximum(days - 1, 1)
     # Few gaps of one's own say little: the item's usual gap counts as one more.
@@ -172,7 +173,7 @@ def _days_within(history: History, days: int) -> Floats:
     )
 
 
-def _days_of_customers(history: History) -> tuple[Floats, Floats, Floats]:
+def _days_of_customers(history: History) -> _Days:
     """Per customer: on how many days they bought, how long ago the last was, and the mean days between them."""
     n = history.pattern.shape[0]
     row, ago = history.rows[history.day_entries], history.each_ago
@@ -186,9 +187,9 @@ def _days_of_customers(history: History) -> tuple[Floats, Floats, Floats]:
     return np.maximum(total, 1), np.where(np.isfinite(last), last, np.nan), np.maximum(gaps, 1)
 
 
-def _of_the_customer(history: History) -> list[Floats]:
+def _of_the_customer(history: History, of_customers: _Days) -> list[Floats]:
     n = history.pattern.shape[0]
-    total, last, gaps = _days_of_customers(history)
+    total, last, gaps = of_customers
     items = np.diff(history.pattern.indptr).astype(np.float64)
     bought = np.bincount(history.rows, history.order_days, minlength=n)
     return [total, items, bought / total, last, gaps, last / gaps, items / np.maximum(bought, 1)]

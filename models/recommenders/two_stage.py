@@ -18,7 +18,7 @@ from models.recommenders.interactions import Interactions
 from models.recommenders.pair_features import Items, Matrix, features, names
 from models.recommenders.plain_arrays import needed
 from models.recommenders.recommender import Recommender
-from warehouse.errors import DataProblemError
+from warehouse.errors import DataProblemError, UsageError
 
 _CUSTOMERS_AT_ONCE = 500
 _FEWEST = 50
@@ -67,6 +67,9 @@ class TwoStage(Recommender):
         self.learning_rate = learning_rate
         self.customers = customers
         self.seed = seed
+        if self.name in self._candidates:
+            raise UsageError(f"The second stage {self.name} cannot be one of its own candidates.",
+                             hint=f"It has: {candidates}.")  # fmt: skip
 
     @classmethod
     def needs(cls, users: int, items: int, nnz: int) -> int:
@@ -78,7 +81,7 @@ class TwoStage(Recommender):
 
     @property
     def _candidates(self) -> list[str]:
-        return self.candidates.split(",")
+        return [name.strip() for name in self.candidates.split(",")]
 
     def fit(self, interactions: Interactions) -> Self:
         super().fit(interactions)

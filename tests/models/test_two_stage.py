@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from models.recommenders.interactions import Interactions
 from models.recommenders.pair_features import names
 from models.recommenders.two_stage import TwoStage
 from tests.models.conftest import AS_OF, DAY, days_table
+from warehouse.errors import UsageError
 
 BOUGHT = st.lists(
     st.tuples(st.sampled_from("abcd"), st.sampled_from("wxyz"), st.integers(DAY - 40, DAY - 1)),
@@ -88,6 +90,15 @@ def test_with_too_little_to_learn_from_frequency_orders() -> None:
     model = TwoStage().fit(held)
     first = recommenders.create("personal_frequency").fit(held)
     assert model.recommend([0, 1], 3).items.tolist() == first.recommend([0, 1], 3).items.tolist()
+
+
+def test_it_does_not_propose_to_itself() -> None:
+    with pytest.raises(UsageError, match="cannot be one of its own candidates"):
+        recommenders.create("two_stage", {"candidates": "bm25, two_stage"})
+    with pytest.raises(UsageError, match='There is no recommender "bm52"'):
+        recommenders.create("two_stage", {"candidates": "bm52"}).fit(
+            Interactions.from_table(days_table([("a", "x", DAY - 3)]), AS_OF)
+        )
 
 
 def test_columns_have_names_and_the_future_none() -> None:

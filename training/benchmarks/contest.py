@@ -143,9 +143,8 @@ def _affordable(standings: Sequence[_Standing], interactions: Interactions, aske
 
 
 def _needs(standing: _Standing, interactions: Interactions) -> int:
-    """The bytes a model says it needs at its peak; 0 where it does not say."""
-    asked = getattr(recommenders.create(standing.name, standing.settings), "needs", None)
-    return int(asked(*interactions.shape, len(interactions.indices))) if asked else 0
+    """The bytes a model says it needs at its peak."""
+    return recommenders.create(standing.name, standing.settings).needs(*interactions.shape, len(interactions.indices))
 
 
 def _job(standing: _Standing, asked: Asked, trials: int = 0) -> Job:
