@@ -1,52 +1,14 @@
 -- one row per customer as of :as_of
-with strengths as (
-    select
-        dimension,
-        cast(max(strength) as double) as strength
-    from habit_priors
-    group by dimension
-),
-
--- own times and those of the population, weighted by its strength
-shrunk as (
-    select
-        habits.entity_id,
-        habits.dimension,
-        habits.value,
-        habits.times + coalesce(cast(priors.strength as double) * cast(priors.share as double), 0) as times,
-        habits.all_times,
-        strengths.strength,
-        (
-            habits.all_times * cast(habits.amount as double) / cast(habits.all_amount as double)
-            + coalesce(cast(priors.strength as double) * cast(priors.amount_share as double), 0)
-        ) / (habits.all_times + strengths.strength) as amount_share
-    from order_habits as habits
-    inner join strengths on habits.dimension = strengths.dimension
-    left join habit_priors as priors on habits.dimension = priors.dimension and habits.value = priors.value
-    where habits.dimension in ('category', 'brand')
-),
-
-ranked as (
-    select
-        entity_id,
-        dimension,
-        value,
-        times / (all_times + strength) as share,
-        amount_share,
-        all_times / (all_times + strength) as confidence,
-        row_number() over (partition by entity_id, dimension order by rounded(times, 6) desc, value) as place
-    from shrunk
-)
-
 select
     entity_id,
-    max(case when dimension = 'category' and place = 1 then value end) as preferred_category,
-    max(case when dimension = 'category' and place = 1 then share end) as preferred_category_share,
-    max(case when dimension = 'category' and place = 1 then amount_share end) as preferred_category_amount_share,
+    max(case when dimension = 'category' then value end) as preferred_category,
+    max(case when dimension = 'category' then share end) as preferred_category_share,
+    max(case when dimension = 'category' then amount_share end) as preferred_category_amount_share,
     max(case when dimension = 'category' then confidence end) as preferred_category_confidence,
-    max(case when dimension = 'brand' and place = 1 then value end) as preferred_brand,
-    max(case when dimension = 'brand' and place = 1 then share end) as preferred_brand_share,
-    max(case when dimension = 'brand' and place = 1 then amount_share end) as preferred_brand_amount_share,
+    max(case when dimension = 'brand' then value end) as preferred_brand,
+    max(case when dimension = 'brand' then share end) as preferred_brand_share,
+    max(case when dimension = 'brand' then amount_share end) as preferred_brand_amount_share,
     max(case when dimension = 'brand' then confidence end) as preferred_brand_confidence
-from ranked
+from order_preferred
+where dimension in ('category', 'brand')
 group by entity_id
