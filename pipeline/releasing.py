@@ -69,6 +69,28 @@ def publish_release(
     `DataProblemError` where it is unlike the release that serves (`serving.drift`), which then goes on serving, unless
     `accept_drift` gives a reason, which is kept in the release.
     """
+    workspace.releases.mkdir(parents=True, exist_ok=True)
+    sweep(workspace.releases)
+    notes = _write(workspace, source, snapshots, as_of, name, absent, progress, accept_drift)
+    # The service tries every release in a process of its own before it takes it up; here it has just been written.
+    release = open_release(workspace.releases / name, key_from_environment(), canary=False)
+    publish(workspace.releases, name)
+    counts = {key: int(known.size) for key, known in release.scores.reference.items()}
+    columns = len(pq.read_schema(release.directory / "features.parquet"))
+    return Published(release, columns - 1, counts, len(release.suggestions), release.recommender, notes)
+
+
+def _write(
+    workspace: Workspace,
+    source: StoreSource,
+    snapshots: Snapshots,
+    as_of: date,
+    name: str,
+    absent: list[Mapping[str, str]],
+    progress: Progress,
+    accept_drift: str | None,
+) -> tuple[str, ...]:
+    """Makes and writes all that the release holds, of which nothing stays in memory; what is worth knowing of it."""
     models = serving_models(workspace)
     if not models:
         raise NotReadyError("There is no model to score with.", hint="Run `reprise run`, or `reprise train` first.")
@@ -109,14 +131,8 @@ def publish_release(
         previous=current_release(workspace.releases),
     )
     contents, notes = _compared(workspace, contents, accept_drift)
-    workspace.releases.mkdir(parents=True, exist_ok=True)
-    sweep(workspace.releases)
     write_release(workspace.releases / name, contents, key_from_environment())
-    # The service tries every release in a process of its own before it takes it up; here it has just been written.
-    release = open_release(workspace.releases / name, key_from_environment(), canary=False)
-    publish(workspace.releases, name)
-    counts = {key: int(known.size) for key, known in release.scores.reference.items()}
-    return Published(release, len(features.schema) - 1, counts, len(release.suggestions), release.recommender, notes)
+    return notes
 
 
 def _in_order(table: pa.Table) -> pa.Table:

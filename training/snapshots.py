@@ -17,6 +17,7 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock, RLock
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -127,6 +128,9 @@ def _code_fingerprint() -> str:
     for path in sorted(p for p in folder.rglob("*") if p.suffix in (".py", ".sql")):
         digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
     return digest.hexdigest()[:8]
+
+
+AnySource = TypeVar("AnySource", bound=Source)
 
 
 class Snapshots:
@@ -344,9 +348,11 @@ _Question = tuple[date | None, date, int, Target]
 """A sample by what it is of: the day on which labels are known, the cutoff, the horizon, the target."""
 
 
-def some(source: StoreSource, at_most: int) -> StoreSource:
+def some(source: AnySource, at_most: int) -> AnySource:
     """The people of as many buckets as hold about `at_most` of them, at least of one: a random part, since buckets are
-    a hash of the id. The source itself where there are no more."""
+    a hash of the id. The source itself where there are no more, or where it has no buckets."""
+    if not isinstance(source, StoreSource):
+        return source
     people = max((source.store.manifest(name).entities for name in source.tables if name in PEOPLE), default=0)
     if people <= at_most:
         return source
