@@ -105,8 +105,7 @@ def export_to(
     """Writes scores, suggestions or features of the current release to a table of a database; what it was made of."""
     release = current(workspace)
     key = KEYS.get((what, wide), ("user_id",))
-    rows = Streamed.of(_listed(release, what, wide)).held()
-    report = export_to_database(rows, database, name, key, progress)
+    report = export_to_database(_listed(release, what, wide), database, name, key, progress)
     return report, {**_facts(release, what, wide), **asdict(report), "rows": report.rows}
 
 
