@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from audiences.exports import export_table
 from cli.session import now, session
 from features.catalogue import available
 from features.source import StoreSource
@@ -30,11 +29,11 @@ def register(app: typer.Typer) -> None:
         """Build one row for each customer as of a date."""
         shell = session(context)
         workspace = shell.workspace()
-        day, table = nightly.features_at(workspace, parse_day(as_of) if as_of else None, now(), shell.progress)
-        written = export_table(table, out) if out else None
-        payload = {"as_of": day, "rows": table.num_rows, "features": table.num_columns - 1, "out": out}
-        lines = [f"{table.num_rows:,} customers × {table.num_columns - 1} features as of {day}"]
-        shell.answer(payload, lines + ([f"wrote {out} ({written.rows:,} rows)"] if written else []))
+        asked = parse_day(as_of) if as_of else None
+        day, rows, count = nightly.features_at(workspace, asked, out, now(), shell.progress)
+        payload = {"as_of": day, "rows": rows, "features": count, "out": out}
+        lines = [f"{rows:,} customers × {count} features as of {day}"]
+        shell.answer(payload, lines + ([f"wrote {out} ({rows:,} rows)"] if out else []))
 
     @features.command("list")
     def list_(context: typer.Context) -> None:

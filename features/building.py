@@ -26,6 +26,7 @@ from features.periods import calendar
 from features.planning import Plan, plan_for, typed
 from features.population import count_tables
 from features.seasons import festival_days
+from features.sorting import sorted_by
 from features.source import (
     Relation,
     Source,
@@ -74,7 +75,7 @@ def write_features(
 ) -> int:
     """Streams the rows of `build_features` to a Parquet file, whole or not at all; returns how many there are.
 
-    Rows are sorted by `entity_id` within each row group (a part of the store), not over the whole file.
+    Only two parts of the store, or one stretch of the sorted rows, are in memory at a time.
     """
     plan = plan_for(source, families)
     rows = 0
@@ -82,8 +83,11 @@ def write_features(
         atomic_file(path) as temporary,
         pq.ParquetWriter(temporary, plan.schema, compression="zstd", **encodings(plan.schema.names)) as writer,
     ):
-        whole = [build_features(source, as_of, progress, families)] if source.spark is not None else None
-        for table in whole or _built(plan, source, as_of, progress):
+        if source.spark is None:
+            tables = sorted_by(_built(plan, source, as_of, progress), "entity_id", len(source.parts()), path.parent)
+        else:
+            tables = iter([build_features(source, as_of, progress, families)])
+        for table in tables:
             writer.write_table(table)
             rows += table.num_rows
     return rows

@@ -125,7 +125,7 @@ def tune(
 
 def _search(loaded: Loaded, name: str, horizon: int | None, progress: Progress) -> Searching:
     if name == teaching.RECOMMEND:
-        return RecommenderSearch(loaded.source, teaching.asked(loaded), progress)
+        return RecommenderSearch(loaded.trainer.learning, teaching.asked(loaded), progress)
     return _search_of_trees(loaded, name, horizon)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from audiences import consents
 from audiences.audience import AudienceReport, build_audience
@@ -30,6 +29,7 @@ from warehouse.errors import NotReadyError, UsageError
 from warehouse.progress import Progress
 from warehouse.settings import AudienceSettings
 from warehouse.store import Store
+from warehouse.streamed import Streamed, from_file
 from warehouse.workspace import Workspace
 
 FEW_IN_CONTROL = 30
@@ -109,12 +109,12 @@ def export_to(
     return report, {**_facts(release, what, wide), **asdict(report), "rows": report.rows}
 
 
-def _listed(release: Release, what: str, wide: bool) -> pa.Table:
+def _listed(release: Release, what: str, wide: bool) -> pa.Table | Streamed:
     _must_have(release, what)
-    table = pq.read_table(release.directory / f"{what}.parquet")
+    rows = from_file(release.directory / f"{what}.parquet")
     if what == "features":
-        table = table.rename_columns(["user_id" if n == "entity_id" else n for n in table.column_names])
-    return _wide(what, table) if wide else table
+        return rows.renamed({"entity_id": "user_id"})
+    return _wide(what, rows) if wide else rows
 
 
 def _facts(release: Release, what: str, wide: bool) -> dict[str, Any]:
@@ -131,11 +131,11 @@ def _facts(release: Release, what: str, wide: bool) -> dict[str, Any]:
     }
 
 
-def _wide(what: str, table: pa.Table) -> pa.Table:
-    """One row per customer: scores by target, suggestions by rank; features are so already."""
+def _wide(what: str, rows: Streamed) -> pa.Table:
+    """One row per customer: scores by target, suggestions by rank."""
     if what == "scores":
-        return wide_scores(table)
-    return wide_suggestions(table) if what == "suggestions" else table
+        return wide_scores(rows.held())
+    return wide_suggestions(rows.held(["user_id", "rank", "item_id", "as_of", "release"]))
 
 
 def recommend(workspace: Workspace, user: str, k: int) -> dict[str, Any]:

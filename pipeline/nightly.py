@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import pyarrow.parquet as pq
 
+from audiences.exports import export_table
 from pipeline import journal, teaching
 from pipeline.opening import Loaded, load
 from pipeline.realised import Realised, review
@@ -23,6 +25,7 @@ from serving.release import Release, open_release
 from training.registry import Registry
 from warehouse.errors import NotReadyError, UsageError
 from warehouse.progress import Progress, silent
+from warehouse.streamed import from_file
 from warehouse.workspace import Workspace
 
 Tell = Callable[[str], None]
@@ -245,12 +248,16 @@ def _free_name(loaded: Loaded, base: str) -> str:
 
 
 def features_at(
-    workspace: Workspace, as_of: date | None, loaded_at: datetime, progress: Progress
-) -> tuple[date, pa.Table]:
-    """Features of everyone as of a date."""
+    workspace: Workspace, as_of: date | None, out: Path | None, loaded_at: datetime, progress: Progress
+) -> tuple[date, int, int]:
+    """Features of everyone as of a date, written to `out` if given; the date, how many customers and features."""
     with workspace.lock("run"):
         loaded, _ = load(workspace, as_of, loaded_at, progress)
-        return loaded.as_of, loaded.snapshots.everything(loaded.as_of)
+        path = loaded.snapshots.file(loaded.as_of)
+        if out:
+            export_table(from_file(path), out)
+        told = pq.read_metadata(path)
+        return loaded.as_of, told.num_rows, told.num_columns - 1
 
 
 def score_now(

@@ -24,7 +24,7 @@ from serving.manifest import ReleaseError
 from serving.on_spark import score_on_spark
 from serving.publication import current_release, publish
 from serving.release import Release, ReleaseContents, open_release, write_release
-from serving.scoring import populations, score
+from serving.scoring import score_streamed
 from training.cards import CARD_JSON
 from training.levels import never_seen
 from training.protocol import Protocol
@@ -36,6 +36,7 @@ from warehouse.clock import instant
 from warehouse.errors import DataProblemError, NotReadyError
 from warehouse.files import sweep
 from warehouse.progress import Progress
+from warehouse.streamed import Streamed, from_file, read
 from warehouse.workspace import Workspace
 
 _VERSIONED: tuple[Literal["users", "items", "tags"], ...] = ("users", "items", "tags")
@@ -68,12 +69,35 @@ def publish_release(
     `DataProblemError` where it is unlike the release that serves (`serving.drift`), which then goes on serving, unless
     `accept_drift` gives a reason, which is kept in the release.
     """
+    workspace.releases.mkdir(parents=True, exist_ok=True)
+    sweep(workspace.releases)
+    notes = _write(workspace, source, snapshots, as_of, name, absent, progress, accept_drift)
+    # The service tries every release in a process of its own before it takes it up; here it has just been written.
+    release = open_release(workspace.releases / name, key_from_environment(), canary=False)
+    publish(workspace.releases, name)
+    counts = {key: int(known.size) for key, known in release.scores.reference.items()}
+    columns = len(pq.read_schema(release.directory / "features.parquet"))
+    return Published(release, columns - 1, counts, len(release.suggestions), release.recommender, notes)
+
+
+def _write(
+    workspace: Workspace,
+    source: StoreSource,
+    snapshots: Snapshots,
+    as_of: date,
+    name: str,
+    absent: list[Mapping[str, str]],
+    progress: Progress,
+    accept_drift: str | None,
+) -> tuple[str, ...]:
+    """Makes and writes all that the release holds, of which nothing stays in memory; what is worth knowing of it."""
     models = serving_models(workspace)
     if not models:
         raise NotReadyError("There is no model to score with.", hint="Run `reprise run`, or `reprise train` first.")
-    features = snapshots.everything(as_of)
+    features = from_file(snapshots.file(as_of))
     scores = _scored(source, snapshots, models, features, as_of, name)
-    suggested = suggestions.suggest_all(workspace, source, as_of, name, features.column("entity_id"), progress)
+    users = read(snapshots.file(as_of), ["entity_id"])["entity_id"]
+    suggested = suggestions.suggest_all(workspace, source, as_of, name, users, progress)
     due_items = due.due_items(source, as_of, observed(source, as_of), progress)
     uses = last_uses(source, as_of, progress)
     known = cards(workspace, models)
@@ -101,21 +125,14 @@ def publish_release(
             *([suggested.absent] if suggested.absent else []),
             *([due.NONE] if due_items is None and "orders" in source.tables else []),
         ],
-        fields=[*fields(f for f in FEATURES if f.is_segment and f.name in features.column_names).values()],
+        fields=[*fields(f for f in FEATURES if f.is_segment and f.name in features.schema.names).values()],
         cards=known,
         notes=_seasons(known, as_of),
         previous=current_release(workspace.releases),
     )
     contents, notes = _compared(workspace, contents, accept_drift)
-    workspace.releases.mkdir(parents=True, exist_ok=True)
-    sweep(workspace.releases)
     write_release(workspace.releases / name, contents, key_from_environment())
-    # The service tries every release in a process of its own before it takes it up; here it has just been written.
-    release = open_release(workspace.releases / name, key_from_environment(), canary=False)
-    publish(workspace.releases, name)
-    counts = {key: int(inside.sum()) for key, inside in populations(models, features).items()}
-    rows = 0 if suggested.suggestions is None else suggested.suggestions.num_rows
-    return Published(release, features.num_columns - 1, counts, rows, release.recommender, notes)
+    return notes
 
 
 def _in_order(table: pa.Table) -> pa.Table:
@@ -127,13 +144,13 @@ def _scored(
     source: StoreSource,
     snapshots: Snapshots,
     models: Mapping[Key, Model],
-    features: pa.Table,
+    features: Streamed,
     as_of: date,
     name: str,
-) -> pa.Table:
+) -> pa.Table | Streamed:
     """Long scores of everyone, by the engine that counted them."""
     if source.spark is None:
-        return score(models, features, as_of=as_of, release=name)
+        return score_streamed(models, features, as_of=as_of, release=name)
     return score_on_spark(source.spark, models, snapshots.file(as_of), as_of=as_of, release=name)
 
 

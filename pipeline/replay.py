@@ -102,7 +102,7 @@ def _recommenders(loaded: Loaded, horizon: int | None, days: Sequence[date] | No
                 hint="Choose an earlier --as-of.",
             )
         progress("replaying", done, len(dates))
-        held = interactions(loaded.source, cutoff)
+        held = interactions(loaded.trainer.learning, cutoff)
         held = held.filter(held["item_id"].is_valid())
         if not held.num_rows:
             raise NotReadyError(
@@ -110,7 +110,7 @@ def _recommenders(loaded: Loaded, horizon: int | None, days: Sequence[date] | No
             )
         rows = evaluate_recommenders(
             Interactions.from_table(held, cutoff),
-            purchases(loaded.source, cutoff, window),
+            purchases(loaded.trainer.learning, cutoff, window),
             asked.models,
             fits=asked.fits(),
         )

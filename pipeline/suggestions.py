@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -29,6 +29,7 @@ from training.recommender_runs import Inputs, train
 from warehouse.errors import RepriseError
 from warehouse.files import write_text
 from warehouse.progress import Progress
+from warehouse.streamed import Streamed
 from warehouse.workspace import Workspace
 
 SIMILAR_KEPT = 20
@@ -41,7 +42,7 @@ _USERS_AT_ONCE = 20_000
 class Suggested:
     """Everything about suggestions that a release holds; `absent` says what is missing where there are none."""
 
-    suggestions: pa.Table | None = None
+    suggestions: Streamed | None = None
     similar_items: pa.Table | None = None
     popular: pa.Table | None = None
     recommender: tuple[str, Mapping[str, npt.NDArray[Any]]] | None = None
@@ -94,7 +95,10 @@ def _chosen_path(workspace: Workspace) -> Any:
 def suggest_all(
     workspace: Workspace, source: Source, as_of: date, release: str, users: pa.ChunkedArray, progress: Progress
 ) -> Suggested:
-    """Suggestions for all `users`, similar items and what is popular, by the recommender that was chosen."""
+    """Suggestions for all `users`, similar items and what is popular, by the recommender that was chosen.
+
+    Those of users are made while they are read, some thousand users at a time, for together they are many rows of text.
+    """
     choice = chosen(workspace)
     if choice is None or choice["name"] is None:
         absent = choice["absent"] if choice else None
@@ -109,14 +113,16 @@ def suggest_all(
     allowed = ~np.isin(np.array(held.item_ids.to_pylist(), dtype=object), list(gone)) if gone else None
     names, refused = _names(items), refused_profiling(source, as_of)
     version = f"{choice['name']}-{as_of:%Y%m%d}"
-    parts = []
-    for start in range(0, len(users), _USERS_AT_ONCE):
-        ids = users.slice(start, _USERS_AT_ONCE).to_pylist()
-        found = suggest(model, ids, workspace.settings.recommend.k, allowed, strangers=[i in refused for i in ids])
-        parts.append(_published(found, names, workspace.settings.language, as_of, version, release))
-        progress("suggestions", min(start + _USERS_AT_ONCE, len(users)), len(users))
+
+    def chunks(columns: Sequence[str] | None) -> Iterator[pa.Table]:
+        for start in range(0, len(users), _USERS_AT_ONCE):
+            ids = users.slice(start, _USERS_AT_ONCE).to_pylist()
+            found = suggest(model, ids, workspace.settings.recommend.k, allowed, strangers=[i in refused for i in ids])
+            progress("suggestions", start, len(users))
+            yield _published(found, names, workspace.settings.language, as_of, version, release)
+
     return Suggested(
-        pa.concat_tables(parts) if parts else None,
+        Streamed(SUGGESTIONS, chunks),
         _similar(model, held, allowed),
         _popular(model, allowed),
         (version, model.arrays()),

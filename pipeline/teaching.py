@@ -181,6 +181,7 @@ def asked(loaded: Loaded) -> recommender_runs.Inputs:
         settings.training.bootstrap_draws,
         settings.training.seed,
         settings.recommend.fits(),
+        settings.training.max_customers,
     )
 
 

@@ -62,7 +62,8 @@ def _reason(code: int, complaint: bytes) -> str:
 def main(directory: Path) -> int:
     """Loads the models and compares the golden rows; the exit code says whether all is well."""
     import serving.quick_start  # noqa: F401
-    from serving.release import check_golden, load_models, read
+    from serving.release import check_golden, load_models
+    from warehouse.streamed import read
 
     # SIGPROF ends the process even inside C code, where a Python timeout would wait.
     signal.setitimer(signal.ITIMER_PROF, WORK_SECONDS)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,20 +15,63 @@ import pyarrow.compute as pc
 
 from serving.complements import Key
 from serving.manifest import ReleaseError
+from warehouse.streamed import row_groups
+
+_CODES = pa.dictionary(pa.int32(), pa.string())
+_OF_USER = ("user_id", "probability", "percentile", "state", "model_version")
+TEXTS_OF_SCORES = ("target", "state", "model_version")
+"""The columns of long scores to read as codes: few values each."""
+_NO_SCORES = pa.schema(
+    [
+        ("user_id", pa.string()),
+        *((name, pa.float64()) for name in _OF_USER[1:3]),
+        *((name, _CODES) for name in _OF_USER[3:]),
+    ]
+).empty_table()
 
 
 class SortedRows:
-    """A table sorted by one text column, of which the rows of one value are asked for."""
+    """A table sorted by one text column, of which the rows of one value are asked for.
+
+    Texts repeat, so a column of them is held as numbers of its values, and the column sorted by as the row where each
+    of its values begins: of 20 suggestions a customer takes 300 bytes.
+    """
 
     def __init__(self, by: str, table: pa.Table) -> None:
-        self.table = table.combine_chunks() if table.num_rows else table
-        self.keys = _Texts(table[by])
+        self.by = by
+        encoded = table.set_column(table.column_names.index(by), by, _as_codes(table[by])).unify_dictionaries()
+        of = encoded[by].combine_chunks()
+        codes = of.indices.to_numpy() if len(of) else np.empty(0, np.int64)
+        starts = np.flatnonzero(np.diff(codes, prepend=-1))
+        self.keys = _Texts(of.dictionary.take(pa.array(codes[starts])), strictly=True)
+        self._starts = np.append(starts, table.num_rows)
+        self._columns = {name: encoded[name].combine_chunks() for name in table.column_names if name != by}
+
+    @classmethod
+    def read(cls, by: str, path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> SortedRows:
+        """Those of a Parquet file of that schema, or some columns of them, a row group at a time."""
+        wanted = list(columns or schema.names)
+        texts = [name for name in wanted if pa.types.is_string(schema.field(name).type)]
+        kinds = [(name, _CODES if name in texts else schema.field(name).type) for name in wanted]
+        groups = [group.cast(pa.schema(kinds)) for group in row_groups(path, wanted, texts)]
+        return cls(by, pa.concat_tables(groups) if groups else pa.schema(kinds).empty_table())
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
 
     def of(self, key: str) -> list[dict[str, Any]]:
         """The rows of that key in their order; none for an unknown key."""
-        start, end = self.keys.span(key)
-        rows: list[dict[str, Any]] = self.table.slice(start, end - start).to_pylist() if end > start else []
-        return rows
+        place = self.keys.place(key)
+        if place is None:
+            return []
+        start, end = self._starts[place], self._starts[place + 1]
+        columns = [_plain(column.slice(start, end - start)).to_pylist() for column in self._columns.values()]
+        names = (self.by, *self._columns)
+        return [dict(zip(names, (key, *row), strict=True)) for row in zip(*columns, strict=True)]
+
+    def values(self, name: str) -> pa.Array:
+        """The different values of a column, in no order."""
+        return self.keys.texts if name == self.by else pc.unique(self._columns[name])
 
 
 @dataclass(frozen=True)
@@ -50,20 +94,25 @@ class Columns:
         self._reference = {key: _sorted_known(one.probability) for key, one in targets.items()}
 
     @classmethod
-    def from_long(cls, users: pa.ChunkedArray, scores: pa.Table, keys: Iterable[Key]) -> Columns:
-        """Columns from long scores; `ReleaseError` where a target does not score exactly those users."""
+    def from_long(cls, users: pa.ChunkedArray, scores: Iterable[pa.Table], keys: Iterable[Key]) -> Columns:
+        """Columns from long scores in chunks, sorted by user; `ReleaseError` where a target scores other users."""
+        found: dict[Key, list[pa.Table]] = {key: [] for key in keys}
+        for chunk in scores:
+            for key, parts in found.items():
+                mine = (pc.field("target") == key[0]) & (pc.field("horizon_days") == key[1])
+                parts.append(chunk.filter(mine).select(_OF_USER))
         targets = {}
-        for key in keys:
-            mine = scores.filter((pc.field("target") == key[0]) & (pc.field("horizon_days") == key[1]))
-            mine = mine.take(pc.sort_indices(mine["user_id"]))
+        for key, parts in found.items():
+            mine = pa.concat_tables(parts).unify_dictionaries() if parts else _NO_SCORES
             if not _same(mine["user_id"], users):
                 raise ReleaseError(f"The scores of {key[0]} are not of the users the release has features of.")
             targets[key] = OneTarget(
                 model_version=mine["model_version"][0].as_py() if mine.num_rows else "",
                 probability=_numbers(mine["probability"]),
                 percentile=_numbers(mine["percentile"]),
-                state=mine["state"].combine_chunks().dictionary_encode(),
+                state=mine["state"].combine_chunks(),
             )
+            parts.clear()
         return cls(users, targets)
 
     def __len__(self) -> int:
@@ -76,8 +125,7 @@ class Columns:
 
     def row(self, user_id: str) -> int | None:
         """The place of a user among the sorted ids; None for one the release does not know."""
-        start, end = self._ids.span(user_id)
-        return start if end > start else None
+        return self._ids.place(user_id)
 
     def of(self, user_id: str) -> list[dict[str, Any]] | None:
         """The scores of one user, one entry per target and horizon; None for an unknown one."""
@@ -88,21 +136,31 @@ class Columns:
 class _Texts:
     """Sorted texts with binary search; Arrow sorts by UTF-8 bytes, which is the order Python compares texts in."""
 
-    def __init__(self, texts: pa.ChunkedArray) -> None:
-        self._texts = pa.chunked_array(texts.chunks, type=texts.type).cast(pa.large_string()).combine_chunks()
-        order = self._texts
-        if len(order) > 1 and not pc.all(pc.less_equal(order[:-1], order[1:])).as_py():
+    def __init__(self, texts: pa.ChunkedArray | pa.Array, strictly: bool = False) -> None:
+        chunked = pa.chunked_array([texts]) if isinstance(texts, pa.Array) else texts
+        self.texts = chunked.cast(pa.large_string()).combine_chunks()
+        right = pc.less if strictly else pc.less_equal
+        if len(self.texts) > 1 and not pc.all(right(self.texts[:-1], self.texts[1:])).as_py():
             raise ReleaseError("A table of the release is not sorted by its id.")
 
-    def span(self, key: str) -> tuple[int, int]:
-        texts, positions = self._texts, range(len(self._texts))
+    def place(self, key: str) -> int | None:
+        """Where the first text equal to `key` is; None where there is none."""
+        texts, positions = self.texts, range(len(self.texts))
 
         def at(position: int) -> str:
             text: str = texts[position].as_py()
             return text
 
-        start = bisect_left(positions, key, key=at)
-        return start, bisect_right(positions, key, lo=start, hi=min(start + 128, len(positions)), key=at)
+        place = bisect_left(positions, key, key=at)
+        return place if place < len(positions) and at(place) == key else None
+
+
+def _as_codes(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column if pa.types.is_dictionary(column.type) else column.cast(pa.string()).dictionary_encode()
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
 def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:

@@ -6,13 +6,12 @@ the same, that a column is gone, or that the same model's scores have moved furt
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -20,6 +19,7 @@ from features.catalogue import by_name
 from serving.complements import Key, base_models
 from serving.release import Release, ReleaseContents
 from warehouse.errors import Problem
+from warehouse.streamed import Streamed
 
 BINS = 10
 TOLD = 0.25
@@ -95,12 +95,13 @@ def stability_index(before: Floats, after: Floats, bins: int = BINS) -> float:
 
 def _probabilities(contents: ReleaseContents) -> Mapping[Key, Floats]:
     """Of each target the known probabilities."""
-    known = contents.scores.filter(pc.is_valid(contents.scores["probability"]))
-    found = {}
-    for target, horizon in contents.models:
-        mine = known.filter((pc.field("target") == target) & (pc.field("horizon_days") == horizon))
-        found[target, horizon] = np.asarray(mine["probability"].to_numpy(), dtype=np.float64)
-    return found
+    found: dict[Key, list[Floats]] = {key: [np.empty(0)] for key in contents.models}
+    for chunk in Streamed.of(contents.scores).chunks(["target", "horizon_days", "probability"]):
+        known = chunk.filter(pc.is_valid(chunk["probability"]))
+        for (target, horizon), parts in found.items():
+            mine = known.filter((pc.field("target") == target) & (pc.field("horizon_days") == horizon))
+            parts.append(np.asarray(mine["probability"].to_numpy(), dtype=np.float64))
+    return {key: np.concatenate(parts) for key, parts in found.items()}
 
 
 def _constant(probabilities: Floats) -> bool:
@@ -109,10 +110,12 @@ def _constant(probabilities: Floats) -> bool:
 
 def _lost_columns(old: Release, new: ReleaseContents) -> list[Problem]:
     """The columns that a model needs, that some customers had in the release before, and that nobody has now."""
-    features, before = new.features, _known_columns(old)
+    before = _known_columns(old)
+    needed = {key: [name for name in model.needed if name in before] for key, model in base_models(new.models).items()}
+    gone = _gone(Streamed.of(new.features), {name for names in needed.values() for name in names})
     problems = []
-    for key, model in base_models(new.models).items():
-        lost = [name for name in model.needed if name in before and _gone(features, name)]
+    for key, names in needed.items():
+        lost = [name for name in names if name in gone]
         if lost:
             more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
             expected = f"known for some, as in {old.id}, because the model of {_named(key)} needs it"
@@ -121,13 +124,14 @@ def _lost_columns(old: Release, new: ReleaseContents) -> list[Problem]:
     return problems
 
 
-def _gone(features: pa.Table, name: str) -> bool:
-    """Whether a column is absent or known for nobody; one of a window may be so because nothing happened in it."""
-    if name not in features.column_names:
-        return True
-    told = by_name().get(name)
-    windowed = told is not None and told.window_days is not None
-    return not windowed and bool(features[name].null_count == features.num_rows)
+def _gone(features: Streamed, names: Collection[str]) -> set[str]:
+    """Those of the columns that are absent or known for nobody; one of a window may be so as nothing happened in it."""
+    there = [name for name in names if name in features.schema.names]
+    known = by_name()
+    unknown = {name for name in there if name not in known or known[name].window_days is None}
+    for chunk in features.chunks(sorted(unknown)):
+        unknown = {name for name in unknown if chunk[name].null_count == chunk.num_rows}
+    return unknown | set(names).difference(there)
 
 
 def _known_columns(release: Release) -> frozenset[str]:

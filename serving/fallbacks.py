@@ -69,7 +69,8 @@ def suggestion_id(release: str, user_id: str, item_id: str) -> str:
 
 def _ladder(release: Release, user_id: str) -> Iterable[dict[str, Any]]:
     for row in release.suggestions.of(user_id):
-        yield {name: row[name] for name in ("item_id", "strength", "source", "reason", "suggestion_id")}
+        told = {name: row[name] for name in ("item_id", "strength", "source", "reason")}
+        yield {**told, "suggestion_id": suggestion_id(release.id, user_id, row["item_id"])}
     for item_id, strength in release.popular:
         yield {
             "item_id": item_id,
@@ -82,6 +83,6 @@ def _ladder(release: Release, user_id: str) -> Iterable[dict[str, Any]]:
 
 def no_similar_reason(release: Release, known: bool) -> str:
     """Why there are no items like this one."""
-    if not len(release.similar_items.table):
+    if not len(release.similar_items):
         return no_suggestions_reason(release)
     return "no similar item may be offered" if known else "unknown item, or too few bought it"

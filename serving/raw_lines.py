@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.source import FramesSource
-from serving.release import Release
+from serving.release import ANSWERED, Release
 from warehouse.checking import Checker
 from warehouse.contracts import CONTRACTS, EXTRA
 from warehouse.engine import shared
@@ -64,7 +64,8 @@ def read_lines(release: Release, orders: Sequence[Line], events: Sequence[Line],
     people = pa.chunked_array(
         [c for rows in frames.values() for c in rows["entity_id"].chunks] or [[]], pa.string()
     ).unique()
-    for name, table in release.tables.items():
+    for name in set(release.tables).difference(ANSWERED):
+        table = release.tables[name]
         theirs = name in _OF_PEOPLE or name.startswith(EXTRA)
         frames[name] = table.filter(pc.is_in(table["entity_id"], people)) if theirs else table
     settings = release.settings

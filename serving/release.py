@@ -30,7 +30,7 @@ from features.rules import Field
 from models.propensity import PropensityModel
 from models.recommenders.plain_arrays import read_arrays, write_arrays
 from serving.canary import try_in_subprocess
-from serving.columns import Columns, SortedRows
+from serving.columns import TEXTS_OF_SCORES, Columns, SortedRows
 from serving.complements import Complement, Key, Model, base_models
 from serving.manifest import ReleaseError, check_files, write_manifest
 from serving.schemas import DUE_ITEMS, LAST_USES, POPULAR, SCORES, SIMILAR_ITEMS, SUGGESTIONS
@@ -38,10 +38,14 @@ from serving.shelf import item_ids, not_for_sale
 from warehouse.errors import RepriseError
 from warehouse.files import atomic_directory
 from warehouse.settings import Settings
+from warehouse.streamed import Streamed, Tables, read, row_groups, write_parquet
 
 GOLDEN_ROWS = 64
 GOLDEN_TOLERANCE = 1e-12
-_ROWS_PER_GROUP = 16_384
+ANSWERED = ("due_items", "last_uses")
+"""Tables that answer and are not scored with: who needs all of one reads it then."""
+_OFFERED = ("user_id", "item_id", "strength", "source", "reason")
+"""What is held of a suggestion; the rest is the same in all rows, or follows from these (`fallbacks`)."""
 _NO_TABLES: Mapping[str, pa.Table] = {}
 
 
@@ -51,7 +55,8 @@ class ReleaseContents:
 
     `models` are in declared order: the first horizon of a target is the one with bare names in wide form.
     `features` has one row per user sorted by `entity_id`; `scores` is what `scoring.score` gave for it;
-    `suggestions`, `similar_items` and `popular` follow `serving.schemas`, best first; `tables` are in store schema as
+    `suggestions`, `similar_items` and `popular` follow `serving.schemas`, best first. What grows with the users may be
+    streamed. `tables` are in store schema as
     known at `as_of`; `populations` are the tables features take from the whole population; `own` are the features of
     the workspace's own, whose tables are among `tables`. `recommender` is (name, arrays).
     `cards` are keyed `target_30d`. `previous` names the release before this one; `accepted_drift` says
@@ -62,9 +67,9 @@ class ReleaseContents:
     as_of: date
     settings: Settings
     models: Mapping[Key, Model]
-    features: pa.Table
-    scores: pa.Table
-    suggestions: pa.Table | None = None
+    features: pa.Table | Streamed
+    scores: pa.Table | Streamed
+    suggestions: pa.Table | Streamed | None = None
     similar_items: pa.Table | None = None
     popular: pa.Table | None = None
     recommender: tuple[str, Mapping[str, np.ndarray]] | None = None
@@ -141,10 +146,7 @@ def write_release(directory: Path, contents: ReleaseContents, key: bytes | None 
         raise ReleaseError(f"The release {directory.name} is already there.", hint="A release is never changed.")
     with atomic_directory(directory) as folder:
         write_models(folder, contents.models)
-        for name, table in _tables_of(contents).items():
-            path = folder / f"{name}.parquet"
-            path.parent.mkdir(exist_ok=True)
-            pq.write_table(table, path, row_group_size=_ROWS_PER_GROUP, compression="zstd")
+        _write_tables(folder, contents)
         if contents.recommender:
             write_arrays(folder / "recommender.npz", contents.recommender[1])
         _write_json(folder / "release.json", _described(contents))
@@ -191,12 +193,6 @@ def load_models(directory: Path) -> dict[Key, Model]:
     return {**loaded, **tied}
 
 
-def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """A Parquet file, or some of its columns; without Arrow's datasets, which take longer to import than to read."""
-    with pq.ParquetFile(path) as file:
-        return file.read(columns=None if columns is None else list(columns))
-
-
 def check_golden(models: Mapping[Key, Model], golden: pa.Table) -> None:
     """Raises `ReleaseError` where a model does not give the golden rows the probabilities it gave when released."""
     for key, model in base_models(models).items():
@@ -216,12 +212,18 @@ def _golden_column(key: Key) -> str:
     return f"golden {model_folder(key)}"
 
 
-def _golden(contents: ReleaseContents) -> pa.Table:
+def _golden(features: Path, models: Mapping[Key, Model]) -> pa.Table:
     """Feature rows spread evenly over the users, with each model's probability beside them."""
-    rows = contents.features.num_rows
-    picked = np.unique(np.linspace(0, rows - 1, min(rows, GOLDEN_ROWS)).astype(np.int64)) if rows else np.array([], int)
-    golden = contents.features.take(pa.array(picked))
-    for key, model in base_models(contents.models).items():
+    picked, first = [], 0
+    with pq.ParquetFile(features) as file:
+        rows = file.metadata.num_rows
+        wanted = np.unique(np.linspace(0, max(rows - 1, 0), min(rows, GOLDEN_ROWS)).astype(np.int64))
+    for group in row_groups(features):
+        here = wanted[(wanted >= first) & (wanted < first + group.num_rows)] - first
+        picked.append(group.take(pa.array(here)))
+        first += group.num_rows
+    golden = pa.concat_tables(picked) if picked else pq.read_schema(features).empty_table()
+    for key, model in base_models(models).items():
         golden = golden.append_column(_golden_column(key), pa.array(model.predict(golden), pa.float64()))
     return golden
 
@@ -245,22 +247,22 @@ def write_models(folder: Path, models: Mapping[Key, Model]) -> None:
             model.save(place)
 
 
-def _tables_of(contents: ReleaseContents) -> dict[str, pa.Table]:
-    """Every table of the release by its path without suffix, cast to the published schemas."""
-    tables = {
-        "features": contents.features,
-        "golden": _golden(contents),
-        "scores": contents.scores.cast(SCORES),
-        "suggestions": _or_empty(contents.suggestions, SUGGESTIONS),
-        "similar_items": _or_empty(contents.similar_items, SIMILAR_ITEMS),
-        "popular": _or_empty(contents.popular, POPULAR),
+def _write_tables(folder: Path, contents: ReleaseContents) -> None:
+    """Every table of the release, those of published schemas cast to them."""
+    write_parquet(contents.features, folder / "features.parquet")
+    write_parquet(_golden(folder / "features.parquet", contents.models), folder / "golden.parquet")
+    write_parquet(contents.scores, folder / "scores.parquet", SCORES)
+    offered = {
+        "suggestions": (contents.suggestions, SUGGESTIONS),
+        "similar_items": (contents.similar_items, SIMILAR_ITEMS),
+        "popular": (contents.popular, POPULAR),
     }
-    tables |= {f"tables/{name}": table for name, table in contents.tables.items()}
-    return tables | {f"populations/{name}": table for name, table in contents.populations.items()}
-
-
-def _or_empty(table: pa.Table | None, schema: pa.Schema) -> pa.Table:
-    return schema.empty_table() if table is None else table.select(schema.names).cast(schema)
+    for name, (table, schema) in offered.items():
+        write_parquet(schema.empty_table() if table is None else table, folder / f"{name}.parquet", schema)
+    for place, tables in (("tables", contents.tables), ("populations", contents.populations)):
+        for name, table in tables.items():
+            (folder / place).mkdir(exist_ok=True)
+            write_parquet(table, folder / place / f"{name}.parquet")
 
 
 def _write_json(path: Path, value: object) -> None:
@@ -299,11 +301,13 @@ def _opened(directory: Path) -> Release:
     if told["recommender"]:
         read_arrays(directory / "recommender.npz")
     as_of, settings = date.fromisoformat(told["as_of"]), Settings.model_validate(told["settings"])
-    tables = _read_folder(directory / "tables")
+    tables = Tables(directory / "tables", ANSWERED)
     models, declared = load_models(directory), [(target, horizon) for target, horizon in told["models"]]
-    scores = read(directory / "scores.parquet").cast(SCORES)
+    scores = row_groups(directory / "scores.parquet", as_codes=TEXTS_OF_SCORES)
     users = read(directory / "features.parquet", ["entity_id"])["entity_id"]
-    offered = {name: read(directory / f"{name}.parquet") for name in ("suggestions", "similar_items", "popular")}
+    popular = read(directory / "popular.parquet").cast(POPULAR)
+    suggestions = SortedRows.read("user_id", directory / "suggestions.parquet", SUGGESTIONS, _OFFERED)
+    similar = SortedRows.read("item_id", directory / "similar_items.parquet", SIMILAR_ITEMS)
     return Release(
         directory=directory,
         id=told["release"],
@@ -311,19 +315,27 @@ def _opened(directory: Path) -> Release:
         settings=settings,
         models={key: models[key] for key in declared},
         scores=Columns.from_long(users, scores, declared),
-        suggestions=SortedRows("user_id", offered["suggestions"].cast(SUGGESTIONS)),
-        similar_items=SortedRows("item_id", offered["similar_items"].cast(SIMILAR_ITEMS)),
-        due=SortedRows("entity_id", tables["due_items"] if "due_items" in tables else DUE_ITEMS.empty_table()),
-        last_uses=SortedRows("entity_id", tables.get("last_uses", LAST_USES.empty_table())),
-        popular=_pairs(offered["popular"].cast(POPULAR)),
+        suggestions=suggestions,
+        similar_items=similar,
+        due=_sorted_table(directory, "due_items", DUE_ITEMS),
+        last_uses=_sorted_table(directory, "last_uses", LAST_USES),
+        popular=_pairs(popular),
         recommender=told["recommender"],
         tables=tables,
-        populations=_read_folder(directory / "populations"),
+        populations=Tables(directory / "populations"),
         own=Own.from_json(told["own"]) if "own" in told else NOTHING,
         fields=tuple(
             Field(f["name"], f["kind"], tuple(f["values"]), tuple(f.get("names", ()))) for f in told["fields"]
         ),
-        items=item_ids([*offered.values(), *(table for name, table in tables.items() if name == "items")]),
+        items=item_ids(
+            [
+                suggestions.values("item_id"),
+                similar.values("item_id"),
+                similar.values("similar_item_id"),
+                popular["item_id"],
+                *([tables["items"]["item_id"]] if "items" in tables else []),
+            ]
+        ),
         not_for_sale=not_for_sale(tables.get("items"), as_of, settings.time_zone),
         absent=tuple(told["absent"]),
         cards=told["cards"],
@@ -337,5 +349,8 @@ def _pairs(popular: pa.Table) -> tuple[tuple[str, float | None], ...]:
     return tuple(zip(*(popular[name].to_pylist() for name in POPULAR.names), strict=True))
 
 
-def _read_folder(folder: Path) -> dict[str, pa.Table]:
-    return {path.stem: read(path) for path in sorted(folder.glob("*.parquet"))}
+def _sorted_table(directory: Path, name: str, schema: pa.Schema) -> SortedRows:
+    path = directory / "tables" / f"{name}.parquet"
+    return (
+        SortedRows.read("entity_id", path, schema) if path.exists() else SortedRows("entity_id", schema.empty_table())
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TypeAlias
 
@@ -20,6 +21,7 @@ from serving.raw_lines import Line, read_lines
 from serving.release import Release
 from serving.schemas import SCORES
 from warehouse.engine import connect
+from warehouse.streamed import Streamed
 
 Reference: TypeAlias = Mapping[Key, npt.NDArray[np.float64]]
 """For each target and horizon the sorted probabilities of its population, against which percentiles are read."""
@@ -48,14 +50,57 @@ def score(
     Outside a target's population the probability is null and `state` says why. Percentiles are read against
     `reference`, or, without one, against these very users.
     """
+    asked = _asked(models, features)
+    return _long(asked, _among(models, [asked]) if reference is None else reference, as_of, release)
+
+
+def score_streamed(models: Mapping[Key, Model], features: Streamed, *, as_of: date, release: str) -> Streamed:
+    """What `score` gives without a reference, for features that are not held: of each user only the answers are."""
+    named = {name for model in models.values() for name in named_by(model)}
+    wanted = [name for name in features.schema.names if name in {*named, "entity_id", _ORDERS, _ACTS}]
+    parts = [_asked(models, chunk) for chunk in features.chunks(wanted)]
+    among = _among(models, parts)
+    return Streamed(SCORES, lambda columns: (_long(part, among, as_of, release) for part in parts))
+
+
+def named_by(model: Model) -> set[str]:
+    """The features that a model and the rule of its population read."""
+    return {*model.columns, *rules.fields_of(rules.parse(model.population))}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the models say of some users, before it is known how that compares with everybody else."""
+
+    users: pa.Array
+    answers: Mapping[Key, _Answer]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """Of one target, aligned with the users: `state` is null inside the population, probabilities count there only."""
+
+    model_version: str
+    probability: npt.NDArray[np.float64]
+    inside: npt.NDArray[np.bool_]
+    state: pa.DictionaryArray
+
+
+def _asked(models: Mapping[Key, Model], features: pa.Table) -> _Asked:
     raw = {key: model.predict(features) for key, model in base_models(models).items()}
     inside = populations(models, features)
-    parts = []
+    answers = {}
     for key, model in models.items():
         predicted = 1.0 - raw[(model.of.target, key[1])] if isinstance(model, Complement) else raw[key]
-        among = np.sort(predicted[inside[key]]) if reference is None else reference.get(key, np.empty(0))
-        parts.append(_columns(key, model, features, predicted, inside[key], percentile(predicted, among)))
-    return _long(parts, features, as_of, release)
+        states = pa.array(_states(key[0], features), pa.string(), mask=inside[key]).dictionary_encode()
+        answers[key] = _Answer(model.version, predicted, inside[key], states)
+    return _Asked(features["entity_id"].combine_chunks().cast(pa.string()), answers)
+
+
+def _among(models: Mapping[Key, Model], parts: Sequence[_Asked]) -> Reference:
+    """The sorted probabilities of each target's population among all these users."""
+    known = {key: [part.answers[key].probability[part.answers[key].inside] for part in parts] for key in models}
+    return {key: np.sort(np.concatenate([np.empty(0), *each])) for key, each in known.items()}
 
 
 def percentile(probabilities: npt.NDArray[np.float64], among: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -89,34 +134,24 @@ def populations(models: Mapping[Key, Model], features: pa.Table) -> dict[Key, np
     return {key: asked[model.population] for key, model in models.items()}
 
 
-def _columns(
-    key: Key,
-    model: Model,
-    features: pa.Table,
-    predicted: npt.NDArray[np.float64],
-    inside: npt.NDArray[np.bool_],
-    percentiles: npt.NDArray[np.float64],
-) -> dict[str, pa.Array]:
-    """The columns of one target, aligned with the users."""
-    outside = ~inside
-    return {
-        "target": pa.repeat(pa.scalar(key[0]), len(inside)),
-        "horizon_days": pa.repeat(pa.scalar(key[1], pa.int32()), len(inside)),
-        "probability": pa.array(predicted, pa.float64(), mask=outside),
-        "percentile": pa.array(percentiles, pa.float64(), mask=outside | np.isnan(percentiles)),
-        "state": pa.array(_states(key[0], features), pa.string(), mask=inside),
-        "model_version": pa.repeat(pa.scalar(model.version), len(inside)),
-    }
-
-
-def _long(parts: Sequence[Mapping[str, pa.Array]], features: pa.Table, as_of: date, release: str) -> pa.Table:
-    users = features["entity_id"].combine_chunks().cast(pa.string())
+def _long(asked: _Asked, reference: Reference, as_of: date, release: str) -> pa.Table:
+    """Long scores of some users, sorted by user, target and horizon."""
+    n = len(asked.users)
     tables = []
-    for part in parts:
-        known = {"user_id": users, **part}
-        known["as_of"] = pa.repeat(pa.scalar(as_of, pa.date32()), len(users))
-        known["release"] = pa.repeat(pa.scalar(release), len(users))
-        tables.append(pa.table([known[name] for name in SCORES.names], schema=SCORES))
+    for key, answer in asked.answers.items():
+        percentiles = percentile(answer.probability, reference.get(key, np.empty(0)))
+        columns = {
+            "user_id": asked.users,
+            "target": pa.repeat(pa.scalar(key[0]), n),
+            "horizon_days": pa.repeat(pa.scalar(key[1], pa.int32()), n),
+            "probability": pa.array(answer.probability, pa.float64(), mask=~answer.inside),
+            "percentile": pa.array(percentiles, pa.float64(), mask=~answer.inside | np.isnan(percentiles)),
+            "state": answer.state.cast(pa.string()),
+            "as_of": pa.repeat(pa.scalar(as_of, pa.date32()), n),
+            "model_version": pa.repeat(pa.scalar(answer.model_version), n),
+            "release": pa.repeat(pa.scalar(release), n),
+        }
+        tables.append(pa.table([columns[name] for name in SCORES.names], schema=SCORES))
     return pa.concat_tables(tables).sort_by(_ORDER) if tables else SCORES.empty_table()
 
 
@@ -144,11 +179,7 @@ def _column(features: pa.Table, name: str) -> npt.NDArray[np.float64]:
 
 def score_source(release: Release, as_of: date, source: Source) -> pa.Table:
     """Long scores of everybody a source of rows has seen before `as_of`, percentiles read against the release."""
-    named = {
-        name
-        for model in release.models.values()
-        for name in (*model.columns, *rules.fields_of(rules.parse(model.population)))
-    }
+    named = {name for model in release.models.values() for name in named_by(model)}
     families = [*families_of({*named, _ORDERS, _ACTS}), *source.own.families]
     features = build_features(source, as_of, families=families)
     return score(release.models, features, as_of=as_of, release=release.id, reference=release.scores.reference)

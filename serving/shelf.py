@@ -12,10 +12,9 @@ import pyarrow.compute as pc
 from warehouse.clock import instant
 
 
-def item_ids(tables: Iterable[pa.Table]) -> frozenset[str]:
-    """Every item that one of the tables names."""
-    named = (table[name] for table in tables for name in ("item_id", "similar_item_id") if name in table.column_names)
-    return frozenset(item for column in named for item in pc.unique(column).to_pylist() if item is not None)
+def item_ids(columns: Iterable[pa.Array | pa.ChunkedArray]) -> frozenset[str]:
+    """Every item that one of the columns names."""
+    return frozenset(item for column in columns for item in pc.unique(column).to_pylist() if item is not None)
 
 
 def not_for_sale(items: pa.Table | None, as_of: date, time_zone: str) -> frozenset[str]:

@@ -111,20 +111,19 @@ def train_recommender(
     seed: int = 7,
     fits: Fits | None = None,
     fit: Fit = fit_here,
+    everything: TableAt | None = None,
 ) -> TrainedRecommender:
     """Chooses a challenger on one closed window, judges it on the next, refits the winner on all sales.
 
     `interactions_at(cutoff)` and `purchases_at(cutoff)` give the tables of the sales before a cutoff, and of the pairs
-    bought in the `horizon` days from it. J is the latest cutoff with J + horizon ≤ min(as_of, observed_until); the
+    bought in the `horizon` days from it; where those are of some customers only, `everything(cutoff)` gives the sales
+    of all, on which the winner is refitted. J is the latest cutoff with J + horizon ≤ min(as_of, observed_until); the
     challenger is the best of the others in Recall@10 at J − horizon; at J it replaces GP-TopFreq, which is judged
     whether it is among `names` or not, only where the paired
     95 % interval of the difference lies above 0 in Recall@10 or NDCG@10 and the other's lower end is above −0.005.
     Too few customers to judge: popularity serves. No sales of items at all: no model, and `absent` says so.
     `fit` fits a recommender.
     """
-    table = _with_items(interactions_at(as_of))
-    if not table.num_rows:
-        return _nothing_to_suggest()
     judge = min(as_of, observed_until) - timedelta(days=horizon)
     windows = {"choose": judge - timedelta(days=horizon), "judge": judge}
     asked = None if names is None else list(dict.fromkeys([*names, BENCHMARK]))
@@ -133,6 +132,9 @@ def train_recommender(
         for role, cutoff in windows.items()
         if cutoff > first_day
     }
+    table = _with_items((everything or interactions_at)(as_of))
+    if not table.num_rows:
+        return _nothing_to_suggest()
     name, why = _choice(results)
     model = fit(recommenders.create(name, (fits or {}).get(name)), Interactions.from_table(table, as_of))
     metrics = [

@@ -20,6 +20,7 @@ from features.source import Source
 from models.recommenders.recommender import Recommender
 from training.recommendation import TrainedRecommender, fit_of, train_recommender
 from training.records import CARD, INPUTS
+from training.snapshots import some
 from training.tracking import Record, Tracker
 from warehouse.errors import NotReadyError
 
@@ -30,7 +31,10 @@ SHOWN = ("recall@10", "recall@20", "ndcg@10", "hit_rate@10", "repeat_recall@10",
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything a choice depends on: with the same data it gives the same recommender again."""
+    """Everything a choice depends on: with the same data it gives the same recommender again.
+
+    Of more than `max_customers` customers a random part is what recommenders are judged on; 0: all of them.
+    """
 
     data_fingerprint: str
     as_of: date
@@ -41,6 +45,7 @@ class Inputs:
     bootstrap_draws: int
     seed: int
     fits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    max_customers: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -55,10 +60,11 @@ class Inputs:
 
 
 def train(source: Source, asked: Inputs) -> TrainedRecommender:
-    """Judges, chooses and fits on the rows known at `as_of`."""
+    """Judges and chooses on the rows known at `as_of`, of some customers where they are many, and fits on all."""
+    some_of_it = some(source, asked.max_customers) if asked.max_customers else source
     return train_recommender(
-        lambda cutoff: interactions(source, cutoff),
-        lambda cutoff: purchases(source, cutoff, asked.horizon, asked.as_of),
+        lambda cutoff: interactions(some_of_it, cutoff),
+        lambda cutoff: purchases(some_of_it, cutoff, asked.horizon, asked.as_of),
         asked.as_of,
         asked.observed_until,
         asked.first_day,
@@ -68,6 +74,7 @@ def train(source: Source, asked: Inputs) -> TrainedRecommender:
         asked.seed,
         asked.fits,
         fit_of(source),
+        lambda cutoff: interactions(source, cutoff),
     )
 
 

@@ -17,6 +17,7 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock, RLock
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 
 import features
 from features import rules
-from features.building import build_features, encodings
+from features.building import build_features, encodings, write_features
 from features.catalogue import by_name, families_of, modelled_families
 from features.labels import labels_of
 from features.outcomes import outcome_counts
@@ -34,7 +35,7 @@ from features.source import PEOPLE, Source, StoreSource
 from training import label_dates
 from training.targets import Target
 from warehouse.errors import NotReadyError, RepriseError
-from warehouse.files import atomic_file
+from warehouse.files import atomic_file, sweep
 from warehouse.progress import Progress, silent
 from warehouse.workspace import Workspace
 
@@ -129,6 +130,9 @@ def _code_fingerprint() -> str:
     return digest.hexdigest()[:8]
 
 
+AnySource = TypeVar("AnySource", bound=Source)
+
+
 class Snapshots:
     """Features and labels by cutoff; threads that train several targets at once share them.
 
@@ -167,8 +171,7 @@ class Snapshots:
         for other in root.iterdir():
             if other != folder and other.is_dir():
                 shutil.rmtree(other, ignore_errors=True)
-        for left in folder.glob(".writing-*"):
-            left.unlink(missing_ok=True)
+        sweep(folder)
         return folder
 
     def features(self, as_of: date) -> pa.Table:
@@ -205,11 +208,16 @@ class Snapshots:
             return found
 
     def file(self, as_of: date) -> Path:
-        """The Parquet file of `everything(as_of)`; only with a workspace."""
-        self.everything(as_of)
+        """The Parquet file of `everything(as_of)`, which is not read for it; only with a workspace."""
         path = self._path((as_of, None, False))
         if path is None:
             raise RepriseError("Snapshots without a workspace have no files.")
+        with self._lock:
+            building = self._building.setdefault((as_of, None, False), Lock())
+        with building:
+            if not path.exists():
+                self.progress(f"features as of {as_of}", 0)
+                write_features(self.source, as_of, path)
         return path
 
     def _path(self, key: _Key) -> Path | None:
@@ -340,9 +348,11 @@ _Question = tuple[date | None, date, int, Target]
 """A sample by what it is of: the day on which labels are known, the cutoff, the horizon, the target."""
 
 
-def some(source: StoreSource, at_most: int) -> StoreSource:
+def some(source: AnySource, at_most: int) -> AnySource:
     """The people of as many buckets as hold about `at_most` of them, at least of one: a random part, since buckets are
-    a hash of the id. The source itself where there are no more."""
+    a hash of the id. The source itself where there are no more, or where it has no buckets."""
+    if not isinstance(source, StoreSource):
+        return source
     people = max((source.store.manifest(name).entities for name in source.tables if name in PEOPLE), default=0)
     if people <= at_most:
         return source

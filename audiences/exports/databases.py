@@ -17,6 +17,7 @@ from warehouse.casting import quoted
 from warehouse.databases import Database, table_name
 from warehouse.errors import DataProblemError, UsageError
 from warehouse.progress import Progress, silent
+from warehouse.streamed import Streamed
 
 _STAGED = "reprise_staged"
 _TYPES = {
@@ -59,31 +60,33 @@ class DatabaseReport:
 
 
 def export_to_database(
-    table: pa.Table, database: Database, name: str, key: Sequence[str], progress: Progress = silent
+    table: pa.Table | Streamed, database: Database, name: str, key: Sequence[str], progress: Progress = silent
 ) -> DatabaseReport:
     """Makes the table `name` hold exactly these rows, known by their `key`; makes it where it is not there.
 
     All in one transaction: an error, a broken connection or a kill leaves the table as it was.
     """
-    target = table_name(name)
-    rows = _plain(table, database)
-    _refuse_unclear(rows, key)
+    target, streamed = table_name(name), Streamed.of(table)
+    schema = _plain(streamed.schema.empty_table(), database).schema
     with database.session() as cursor:
         progress("staging", 0, 3)
-        cursor.adbc_ingest(_STAGED, rows, mode="create", temporary=True)
+        plain = (batch for chunk in streamed.chunks() for batch in _plain(chunk, database).to_batches())
+        cursor.adbc_ingest(_STAGED, pa.RecordBatchReader.from_batches(schema, plain), mode="create", temporary=True)
+        rows = _one(cursor, f"select count(*) from {quoted(_STAGED)}")
+        _refuse_unclear(cursor, key)
         created = not _exists(cursor, database, name)
         if created:
-            cursor.execute(_definition(target, rows, database, key))
+            cursor.execute(_definition(target, schema, database, key))
         elif database.kind == "postgresql":
             # Two exports at once: the second waits, and then compares with what the first has written.
             cursor.execute(f"lock table {target} in share row exclusive mode")
-        _refuse_other_columns(cursor, target, name, rows.column_names)
+        _refuse_other_columns(cursor, target, name, schema.names)
         progress("comparing", 1, 3)
-        counts = _replace(cursor, target, rows, key)
+        counts = _replace(cursor, target, schema.names, rows, key)
         cursor.execute(f"drop table {quoted(_STAGED)}")
         progress("writing", 2, 3)
     progress("written", 3, 3)
-    kept = rows.num_rows - counts["added"] - counts["changed"]
+    kept = rows - counts["added"] - counts["changed"]
     return DatabaseReport(database.shown, name, tuple(key), created, unchanged=kept, **counts)
 
 
@@ -124,11 +127,14 @@ def _plain(table: pa.Table, database: Database) -> pa.Table:
     return pa.table(columns, names=table.column_names)
 
 
-def _refuse_unclear(rows: pa.Table, key: Sequence[str]) -> None:
+def _refuse_unclear(cursor: Any, key: Sequence[str]) -> None:
     """A primary key has every value once and no NULL."""
-    if any(rows.column(name).null_count for name in key):
+    staged, names = quoted(_STAGED), ", ".join(map(quoted, key))
+    missing = " or ".join(f"{quoted(name)} is null" for name in key)
+    if _one(cursor, f"select count(*) from {staged} where {missing}"):
         raise DataProblemError(f"A row has no value in the key ({', '.join(key)}), so it cannot stand in a database.")
-    if rows.group_by(list(key), use_threads=False).aggregate([]).num_rows != rows.num_rows:
+    twice = f"select 1 as it from {staged} group by {names} having count(*) > 1 limit 1"
+    if _one(cursor, f"select count(*) from ({twice}) as t"):
         raise DataProblemError(f"Two rows have the same key ({', '.join(key)}), so they cannot stand in a database.")
 
 
@@ -142,10 +148,10 @@ def _exists(cursor: Any, database: Database, name: str) -> bool:
     return bool(_one(cursor, f"select count(*) from sqlite_master where type = 'table' and name = '{bare}'"))
 
 
-def _definition(target: str, rows: pa.Table, database: Database, key: Sequence[str]) -> str:
+def _definition(target: str, schema: pa.Schema, database: Database, key: Sequence[str]) -> str:
     columns = [
         f"{quoted(field.name)} {_TYPES[database.kind][_kind(field.type)]}{' not null' if field.name in key else ''}"
-        for field in rows.schema
+        for field in schema
     ]
     return f"create table {target} ({', '.join(columns)}, primary key ({', '.join(map(quoted, key))}))"
 
@@ -166,9 +172,9 @@ def _one(cursor: Any, query: str) -> int:
     return int(cursor.fetchall()[0][0])
 
 
-def _replace(cursor: Any, target: str, rows: pa.Table, key: Sequence[str]) -> dict[str, int]:
+def _replace(cursor: Any, target: str, names: Sequence[str], rows: int, key: Sequence[str]) -> dict[str, int]:
     """Deletes, updates and inserts what differs; how many of each."""
-    staged, others = quoted(_STAGED), [name for name in rows.column_names if name not in key]
+    staged, others = quoted(_STAGED), [name for name in names if name not in key]
     same = " and ".join(f"t.{quoted(name)} = s.{quoted(name)}" for name in key)
     # NULL equals NULL here, and nothing else, alike on both.
     differs = " or ".join(f"t.{quoted(name)} is distinct from s.{quoted(name)}" for name in others) or "1 = 0"
@@ -181,7 +187,7 @@ def _replace(cursor: Any, target: str, rows: pa.Table, key: Sequence[str]) -> di
         ),
         "changed": _one(cursor, f"select count(*) from {target} t join {staged} s on {same} where {differs}"),
     }
-    key_list, all_list = ", ".join(map(quoted, key)), ", ".join(map(quoted, rows.column_names))
+    key_list, all_list = ", ".join(map(quoted, key)), ", ".join(map(quoted, names))
     if counts["removed"]:
         cursor.execute(f"delete from {target} as t where not exists (select 1 from {staged} s where {same})")
     if counts["changed"]:
@@ -192,6 +198,6 @@ def _replace(cursor: Any, target: str, rows: pa.Table, key: Sequence[str]) -> di
     if counts["added"]:
         kept = f"select 1 from {target} t where {same}"
         cursor.execute(f"insert into {target} ({all_list}) select {all_list} from {staged} s where not exists ({kept})")
-    if _one(cursor, f"select count(*) from (select {key_list} from {target}) as k") != rows.num_rows:
+    if _one(cursor, f"select count(*) from (select {key_list} from {target}) as k") != rows:
         raise DataProblemError(f"{target} does not hold what was written; nothing was changed.")
     return counts

@@ -13,12 +13,12 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
-import pyarrow.parquet as pq
 
 from audiences.exports.cells import quote, quote_formulas, unquote, unquote_formulas
 from audiences.exports.workbooks import write_workbook
 from warehouse.errors import DataProblemError, UsageError
 from warehouse.files import atomic_file, sha256, write_text
+from warehouse.streamed import Streamed, write_parquet
 
 Mode = Literal["safe", "raw"]
 SUFFIXES = (".csv", ".parquet", ".jsonl", ".xlsx")
@@ -39,8 +39,9 @@ class ExportReport:
     guarded: int = 0
 
 
-def export_table(table: pa.Table, path: Path, mode: Mode = "safe") -> ExportReport:
-    """Writes the table to `path`; its suffix decides: `.csv`, `.parquet`, `.jsonl` or `.xlsx`.
+def export_table(table: pa.Table | Streamed, path: Path, mode: Mode = "safe") -> ExportReport:
+    """Writes the table to `path`; its suffix decides: `.csv`, `.parquet`, `.jsonl` or `.xlsx`. Only a workbook needs
+    all rows of a streamed one at once.
 
     `mode` matters for CSV only. safe: for spreadsheets, with a byte order mark and an apostrophe before every text that
     could start a formula. raw: for machines, texts exactly as they are. Both have all digits; texts are in quotes,
@@ -49,9 +50,9 @@ def export_table(table: pa.Table, path: Path, mode: Mode = "safe") -> ExportRepo
     if path.suffix not in SUFFIXES:
         raise UsageError(f'"{path.name}" has no known type.', hint=f"End its name in {', '.join(SUFFIXES)}.")
     with atomic_file(path) as temporary:
-        guarded = write_table(table, temporary, path.suffix, mode)
+        rows, guarded = write_table(table, temporary, path.suffix, mode)
         digest = sha256(temporary)
-    return ExportReport(path, path.suffix[1:], mode, table.num_rows, tuple(table.column_names), digest, guarded)
+    return ExportReport(path, path.suffix[1:], mode, rows, tuple(table.schema.names), digest, guarded)
 
 
 def write_manifest(report: ExportReport, facts: Mapping[str, Any]) -> Path:
@@ -70,18 +71,27 @@ def write_manifest(report: ExportReport, facts: Mapping[str, Any]) -> Path:
     return path
 
 
-def write_table(table: pa.Table, path: Path, suffix: str, mode: Mode) -> int:
-    """Writes without the rename, for callers that publish a whole folder at once; returns the cells guarded."""
+def write_table(table: pa.Table | Streamed, path: Path, suffix: str, mode: Mode) -> tuple[int, int]:
+    """Writes without the rename, for callers that publish a whole folder at once; how many rows, and cells guarded."""
+    streamed = Streamed.of(table)
+    if suffix == ".csv":
+        return _write_csv(streamed, path, mode)
     if suffix == ".parquet":
-        pq.write_table(table, path, compression="zstd")
-    elif suffix == ".jsonl":
-        with path.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in _json_rows(table))
-    elif suffix == ".xlsx":
-        write_workbook(table, path)
-    else:
-        return _write_csv(table, path, mode)
-    return 0
+        return write_parquet(streamed, path), 0
+    if suffix == ".jsonl":
+        return _write_json_lines(streamed, path), 0
+    held = streamed.held()
+    write_workbook(held, path)
+    return held.num_rows, 0
+
+
+def _write_json_lines(table: Streamed, path: Path) -> int:
+    rows = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for chunk in table.chunks():
+            file.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in _json_rows(chunk))
+            rows += chunk.num_rows
+    return rows
 
 
 def read_csv(path: Path, mode: Mode = "safe") -> pa.Table:
@@ -104,19 +114,29 @@ def _parsing() -> pyarrow.csv.ParseOptions:
     return pyarrow.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
 
 
-def _write_csv(table: pa.Table, path: Path, mode: Mode) -> int:
-    exact = [_flat(column) for column in table.columns]
-    columns, names = exact, table.column_names
-    if mode == "safe":
-        columns = [_for_spreadsheets(column) for column in exact]
-        names = [quote(name) for name in names]
+def _write_csv(table: Streamed, path: Path, mode: Mode) -> tuple[int, int]:
+    rows = guarded = 0
+    names = [quote(name) for name in table.schema.names] if mode == "safe" else table.schema.names
+    schema = pa.schema(list(zip(names, _csv_columns(table.schema.empty_table(), mode)[0].schema.types, strict=True)))
     options = pyarrow.csv.WriteOptions(quoting_style="needed")
     with path.open("wb") as file:
         if mode == "safe":
             file.write(_BOM)
-        pyarrow.csv.write_csv(pa.table(columns, names=names), file, options)
+        with pyarrow.csv.CSVWriter(file, schema, write_options=options) as writer:
+            for chunk in table.chunks():
+                shown, changed = _csv_columns(chunk, mode)
+                writer.write_table(shown.rename_columns(names))
+                rows, guarded = rows + chunk.num_rows, guarded + changed
+    return rows, guarded
+
+
+def _csv_columns(table: pa.Table, mode: Mode) -> tuple[pa.Table, int]:
+    """The table as a CSV shows it, and how many cells that guards from being formulas."""
+    exact = [_flat(column) for column in table.columns]
+    columns = [_for_spreadsheets(column) for column in exact] if mode == "safe" else exact
     texts = [(a, b) for a, b in zip(exact, columns, strict=True) if pa.types.is_string(a.type)]
-    return sum(int(pc.sum(pc.not_equal(a, b)).as_py() or 0) for a, b in texts)
+    guarded = sum(int(pc.sum(pc.not_equal(a, b)).as_py() or 0) for a, b in texts)
+    return pa.table(columns, names=table.column_names), guarded
 
 
 def _for_spreadsheets(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -9,8 +10,10 @@ import pyarrow as pa
 import pytest
 
 from features.building import build_features
-from features.outcomes import outcome_counts
+from features.outcomes import interactions, outcome_counts
 from features.source import StoreSource
+from models.recommenders.interactions import Interactions
+from training.recommender_runs import Inputs, train
 from training.snapshots import Snapshots, some
 from training.targets import declared
 from training.trainer import Trainer
@@ -100,3 +103,17 @@ def test_a_trainer_learns_from_some_and_its_leak_check_is_clean(store: Store) ->
     assert made.leaks.clean
     assert made.judged.n <= 1200
     assert not list((store.workspace.snapshots).rglob(f"{made.judged.protocol.judge}.parquet"))
+
+
+def test_of_many_customers_some_judge_the_recommenders_and_all_are_suggested_to(store: Store) -> None:
+    day, last = date(2024, 12, 1), store.default_as_of()
+    asked = Inputs(store.fingerprint(), last, day, last, 30, ("gp_topfreq", "popularity"), 100, 7)
+    every, part = StoreSource(store), some(StoreSource(store), 1000)
+    chosen = train(every, replace(asked, max_customers=1000))
+    assert chosen.model is not None
+    held = Interactions.from_table(interactions(every, last), last)
+    assert chosen.model.interactions.user_ids.equals(held.user_ids)
+    assert chosen.metrics == train(part, asked).metrics
+    assert chosen.metrics != train(every, asked).metrics
+    assert Inputs.from_json(asked.to_json()) == asked
+    assert train(every, replace(asked, max_customers=10_000)).metrics == train(every, asked).metrics
