@@ -18,6 +18,7 @@ from features.outcomes import interactions
 from features.source import Source, versions
 from models import recommenders
 from models.recommenders.interactions import Interactions
+from models.recommenders.purchase_probability import PurchaseProbability
 from models.recommenders.reasons import sentences
 from models.recommenders.suggesting import suggest
 from serving.fallbacks import suggestion_ids
@@ -108,6 +109,7 @@ def suggest_all(
     held = Interactions.from_table(_with_items(interactions(source, as_of)), as_of)
     fits = workspace.settings.recommend.fits()
     model = fit_of(source)(recommenders.create(choice["name"], fits.get(choice["name"])), held)
+    probability = PurchaseProbability.fit(held, workspace.settings.recommend.horizon)
     items = versions(source, "items", as_of) if "items" in source.tables else None
     gone = not_for_sale(items, as_of, workspace.settings.time_zone)
     allowed = ~np.isin(np.array(held.item_ids.to_pylist(), dtype=object), list(gone)) if gone else None
@@ -125,7 +127,7 @@ def suggest_all(
         Streamed(SUGGESTIONS, chunks),
         _similar(model, held, allowed),
         _popular(model, allowed),
-        (version, model.arrays()),
+        (version, model.arrays() | (probability.arrays() if probability else {})),
     )
 
 

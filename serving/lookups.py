@@ -21,7 +21,7 @@ from serving.access import Tokens
 from serving.guard import Guard
 from serving.holder import Holder
 from serving.problems import ProblemError, handle_problem
-from serving.wire import MAX_EXCLUDED, MAX_ID, MAX_K, AudienceRequest, ScoreRequest, is_id
+from serving.wire import MAX_EXCLUDED, MAX_ID, MAX_K, MAX_TAKERS, AudienceRequest, ScoreRequest, is_id
 
 BODIES: dict[str, type[BaseModel]] = {"/v1/score": ScoreRequest, "/v1/audience": AudienceRequest}
 DEFAULT_K = 10
@@ -64,6 +64,11 @@ class Lookups:
         asked = query(request.query_params, ("k",))
         return StrictJSON(answers.similar_items(self.holder.release, path_id(request, "item_id"), count(asked)))
 
+    async def takers(self, request: Request) -> Response:
+        asked = query(request.query_params, ("n",))
+        item_id, n = path_id(request, "item_id"), count(asked, "n", MAX_TAKERS)
+        return StrictJSON(await run_in_threadpool(questions.item_takers, self.holder.release, item_id, n))
+
     async def release(self, request: Request) -> Response:
         query(request.query_params, ())
         return StrictJSON(answers.release_info(self.holder.release) | {"degraded": self.holder.degraded})
@@ -104,6 +109,7 @@ class Lookups:
             _get("/v1/users/{user_id:path}/due", self.due),
             _get("/v1/users/{user_id:path}", self.user),
             _get("/v1/items/{item_id:path}/similar", self.similar),
+            _get("/v1/items/{item_id:path}/users", self.takers),
             _get("/v1/release", self.release),
             _get("/v1/openapi.json", self.openapi),
             _get("/metrics", self.metrics),
@@ -170,12 +176,12 @@ def query(parameters: QueryParams, known: tuple[str, ...]) -> Mapping[str, str]:
     return {**dict(pairs), **({"exclude": ",".join(parameters.getlist("exclude"))} if "exclude" in known else {})}
 
 
-def count(asked: Mapping[str, str]) -> int:
-    """How many are asked for: a whole number from 1 to 100, 10 if not said."""
-    text = asked.get("k", str(DEFAULT_K))
-    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_K):
-        message = f"a whole number from 1 to {MAX_K} is expected"
-        raise ProblemError(422, "The query is not as it must be.", [{"where": "k", "message": message}])
+def count(asked: Mapping[str, str], name: str = "k", most: int = MAX_K) -> int:
+    """How many are asked for: a whole number from 1 to `most`, 10 if not said."""
+    text = asked.get(name, str(DEFAULT_K))
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
+        message = f"a whole number from 1 to {most} is expected"
+        raise ProblemError(422, "The query is not as it must be.", [{"where": name, "message": message}])
     return int(text)
 
 

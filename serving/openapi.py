@@ -18,6 +18,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     wire.UserDue,
     wire.UserProfile,
     wire.SimilarItems,
+    wire.ItemTakers,
     wire.ReleaseInfo,
     wire.ScoreRequest,
     wire.LineScores,
@@ -44,6 +45,7 @@ _K = {
     "description": "How many at most.",
     "schema": {"type": "integer", "minimum": 1, "maximum": wire.MAX_K, "default": 10},
 }
+_N = {**_K, "name": "n", "schema": {"type": "integer", "minimum": 1, "maximum": wire.MAX_TAKERS, "default": 10}}
 _EXCLUDE = {
     "name": "exclude",
     "in": "query",
@@ -81,6 +83,9 @@ def document() -> dict[str, Any]:
             },
             "/v1/items/{item_id}/similar": {
                 "get": _operation("similar_items", "Items like an item", wire.SimilarItems, [_path("item_id"), _K])
+            },
+            "/v1/items/{item_id}/users": {
+                "get": _operation("item_users", "Whom an item suits", wire.ItemTakers, [_path("item_id"), _N])
             },
             "/v1/release": {"get": _operation("release", "What is served", wire.ReleaseInfo)},
             "/v1/score": {"post": _operation("score", "Scores of raw lines", wire.LineScores, body=wire.ScoreRequest)},

@@ -1,4 +1,4 @@
-"""The two questions with a body: scores of raw lines, and how large an audience would be."""
+"""The questions that take work: scores of raw lines, how large an audience would be, whom an item suits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 from audiences.expecting import Scored, expected_target, named_by, none_because
 from audiences.suppression import Withheld
 from features import rules
-from serving import answers, fallbacks
+from serving import answers, fallbacks, takers
 from serving import customers as served
 from serving.consents import ConsentsBeside
 from serving.problems import ProblemError
@@ -56,6 +56,15 @@ def audience(release: Release, asked: AudienceRequest, consents: ConsentsBeside)
     """How many users the rule is true for, how many of them may be contacted, and what to expect of them."""
     try:
         return _audience(release, asked, consents)
+    except RepriseError as error:
+        raise as_problem(error) from error
+
+
+def item_takers(release: Release, item_id: str, n: int) -> dict[str, Any]:
+    """At most `n` customers whom an item suits, the likeliest first."""
+    try:
+        wanted = takers.Wanted((item_id,))
+        return takers.answer(release, wanted, takers.takers(release, wanted, n))
     except RepriseError as error:
         raise as_problem(error) from error
 

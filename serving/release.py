@@ -17,6 +17,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,10 @@ import pyarrow.parquet as pq
 from features.own import NOTHING, Own
 from features.rules import Field
 from models.propensity import PropensityModel
+from models.recommenders.interactions import Interactions
 from models.recommenders.plain_arrays import read_arrays, write_arrays
+from models.recommenders.purchase_probability import PurchaseProbability
+from models.recommenders.takers import Takers
 from serving.canary import try_in_subprocess
 from serving.columns import TEXTS_OF_SCORES, Columns, SortedRows
 from serving.complements import Complement, Key, Model, base_models
@@ -133,6 +137,12 @@ class Release:
     def recommender_arrays(self) -> dict[str, np.ndarray]:
         """The arrays of the recommender; none where there is no recommender."""
         return read_arrays(self.directory / "recommender.npz") if self.recommender else {}
+
+    @cached_property
+    def takers(self) -> Takers:
+        """Finds customers for items, from everybody's sales; read when first asked for, and then held."""
+        arrays = self.recommender_arrays()
+        return Takers(Interactions.from_arrays(arrays), PurchaseProbability.from_arrays(arrays))
 
 
 def model_folder(key: Key) -> str:

@@ -16,6 +16,7 @@ from warehouse.contracts import EVENTS, ORDERS, Column, Contract
 
 MAX_LINES = 1_000
 MAX_K = 100
+MAX_TAKERS = 10_000
 MAX_EXCLUDED = 1_000
 MAX_ID = 128
 _CONTROL = "[^\\x00-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]"
@@ -199,6 +200,27 @@ class SimilarItems(_Answer):
     model_version: str | None
     items: list[SimilarItem]
     reason: str | None
+
+
+class Taker(_Strict):
+    """A customer whom an item suits."""
+
+    rank: int = Field(ge=1)
+    user_id: str
+    probability: float | None = Field(ge=0, le=1, description="Of buying it within horizon_days; null: not known.")
+    strength: float = Field(ge=0, description="What the history says for it; no probability.")
+    source: Literal["personal", "similar"] = Field(description="personal: bought before; similar: bought alike.")
+    reason: str
+
+
+class ItemTakers(_Answer):
+    items: list[str]
+    known: bool = Field(description="False: nobody has bought it yet.")
+    found_by: dict[str, str] | None = Field(description="Where nobody has: the category whose customers these are.")
+    model_version: str | None
+    horizon_days: int | None = Field(description="The window of the probability; null where there is none.")
+    withheld_no_profiling: int = Field(ge=0, description="Customers who refused profiling and are left out.")
+    users: list[Taker]
 
 
 class Audience(_Answer):

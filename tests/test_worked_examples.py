@@ -157,3 +157,8 @@ def test_rules_that_are_not_run_can_be_asked() -> None:
 def test_benchmarks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     follow("benchmarks.md", tmp_path, capfd)
+
+
+def test_matching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("matching.md", tmp_path, capfd)

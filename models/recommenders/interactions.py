@@ -59,8 +59,25 @@ class Interactions:
         _refuse_bad_rows(users, items, columns, as_of_day)
         user_ids, item_ids = _sorted_unique(users), _sorted_unique(items)
         user_rows, item_rows = _places(users, user_ids), _places(items, item_ids)
-        order = np.lexsort((columns["day"], item_rows, user_rows))
-        user_rows, item_rows, days = user_rows[order], item_rows[order], columns["day"][order].astype(np.int32)
+        return cls._from_days(
+            user_ids, item_ids, user_rows, item_rows, columns["day"], columns["quantity"], columns["amount"], as_of_day
+        )
+
+    @classmethod
+    def _from_days(
+        cls,
+        user_ids: pa.Array,
+        item_ids: pa.Array,
+        user_rows: Rows,
+        item_rows: Rows,
+        days: npt.NDArray[Any],
+        quantity: Floats,
+        amount: Floats,
+        as_of_day: int,
+    ) -> Interactions:
+        """One value a row of user, item and day in any order; `DataProblemError` where a row is there twice."""
+        order = np.lexsort((days, item_rows, user_rows))
+        user_rows, item_rows, days = user_rows[order], item_rows[order], days[order].astype(np.int32)
         same_pair = (np.diff(user_rows) == 0) & (np.diff(item_rows) == 0)
         if twice := int((same_pair & (np.diff(days) == 0)).sum()):
             raise DataProblemError(
@@ -69,7 +86,7 @@ class Interactions:
             )
         entry = np.concatenate([[0], np.cumsum(~same_pair)])[: len(days)]
         first = np.searchsorted(entry, np.arange(entry[-1] + 1 if len(days) else 0))
-        sums = [np.bincount(entry, columns[name][order], minlength=len(first)) for name in _SUMS]
+        sums = [np.bincount(entry, values[order], minlength=len(first)) for values in (quantity, amount)]
         return cls(
             user_ids,
             item_ids,
@@ -81,6 +98,33 @@ class Interactions:
             days,
             as_of_day,
         )
+
+    def grouped(self, labels: pa.Array) -> Interactions:
+        """The same sales with groups in the place of items: `labels` has one text per item, null for those left out.
+
+        A day with several items of a group is one day of it; quantity and amount of an entry are shared out evenly
+        over its days first.
+        """
+        groups = _sorted_unique(_texts(labels).drop_null())
+        of_entry = _places(_texts(labels), groups)[self.indices]
+        entry = self._all.day_entries
+        entry_days = np.flatnonzero(of_entry[entry] >= 0)
+        entry = entry[entry_days]
+        day = self.days[entry_days].astype(np.int64)
+        first = int(day.min()) if len(day) else 0
+        width = self.as_of_day - first
+        key = (self._all.rows[entry] * len(groups) + of_entry[entry]) * width + (day - first)
+        distinct, place = np.unique(key, return_inverse=True)
+        share = self.measures["order_days"][entry]
+        sums = [
+            np.bincount(place, values[entry] / share, minlength=len(distinct)).astype(np.float64)
+            for values in (self.quantity, self.amount)
+        ]
+        pair = distinct // max(width, 1)
+        return self._from_days(
+            self.user_ids, groups, pair // max(len(groups), 1), pair % max(len(groups), 1),
+            distinct % max(width, 1) + first, sums[0], sums[1], self.as_of_day,
+        )  # fmt: skip
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """All of it as plain arrays; `from_arrays` takes it back."""

@@ -29,6 +29,9 @@ SCHEMA = pa.schema(
     ]
 )
 
+REASON = SCHEMA.names[-4:]
+"""The columns that say why."""
+
 
 @dataclass(frozen=True)
 class _Entries:
@@ -75,7 +78,7 @@ def suggest(
             held.item_ids.take(pa.array(entries.item)).cast(pa.string()),
             pa.array(entries.strength),
             pa.array(sources, pa.string()),
-            *_reasons(held, rows[entries.asked], entries.item, sources),
+            *reasons(held, rows[entries.asked], entries.item, sources).columns,
         ],
         schema=SCHEMA,
     )
@@ -130,10 +133,13 @@ def _sources(
     return np.asarray(np.where(bought, per_rung[entries.rung, 0], per_rung[entries.rung, 1]))
 
 
-def _reasons(
+def reasons(
     held: Interactions, rows: npt.NDArray[np.int64], items: npt.NDArray[np.int64], sources: npt.NDArray[np.str_]
-) -> list[pa.Array]:
-    """The columns reason, reason_item_id, reason_count and reason_days."""
+) -> pa.Table:
+    """Why each item is suggested to each customer: reason, reason_item_id, reason_count and reason_days (`suggest`).
+
+    `rows` are user rows, `items` item rows, `sources` the rungs they come from; one value each per suggestion.
+    """
     personal, similar, popular = (sources == name for name in ("personal", "similar", "popular"))
     anchor = np.full(len(items), -1)
     anchor[similar] = _anchors(held, rows[similar], items[similar])
@@ -145,12 +151,13 @@ def _reasons(
     code = np.select(
         [personal, popular, anchor >= 0], ["bought_before", "popular", "bought_together"], "similar_customers"
     )
-    return [
+    columns = [
         pa.array(code, pa.string()),
         held.item_ids.take(pa.array(anchor, mask=anchor < 0)).cast(pa.string()),
         pa.array(count, mask=similar),
         pa.array(days, mask=~personal),
     ]
+    return pa.table(columns, names=REASON)
 
 
 def _anchors(held: Interactions, rows: npt.NDArray[np.int64], items: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -18,12 +18,15 @@ import pytest
 
 from features.building import build_features
 from features.catalogue import FEATURES, fields
+from features.outcomes import interactions
 from features.source import FramesSource
 from models.baselines import Rule
 from models.boosting import BoostingSettings, boost
 from models.calibration import Calibration
 from models.encoding import FeatureSchema
 from models.propensity import PropensityModel
+from models.recommenders import create
+from models.recommenders.interactions import Interactions
 from serving.complements import Complement
 from serving.fallbacks import suggestion_id
 from serving.holder import Holder
@@ -176,6 +179,7 @@ def make_contents(shop: Shop, release: str = "r1", seed: int = 1) -> ReleaseCont
         (user, rank, f"item{(rank * 5 + len(user)) % 12}") for user in sorted(users)[::2] for rank in (1, 2, 3)
     ]
     columns = list(zip(*suggestions, strict=True))
+    held = Interactions.from_table(interactions(source, AS_OF), AS_OF)
     n = len(suggestions)
     return ReleaseContents(
         release=release,
@@ -201,7 +205,7 @@ def make_contents(shop: Shop, release: str = "r1", seed: int = 1) -> ReleaseCont
             }
         ),
         popular=pa.table({"item_id": [f"item{k}" for k in range(12)], "strength": [float(12 - k) for k in range(12)]}),
-        recommender=("gp_topfreq-1", {"model_counts": np.arange(5)}),
+        recommender=("gp_topfreq-1", create("gp_topfreq").fit(held).arrays()),
         tables={name: table for name, table in tables.items() if name not in ("orders", "events")},
         populations=source.population_tables(AS_OF),
         absent=[{"what": "contacts", "why": "there is no table contacts", "needs": "contacts"}],

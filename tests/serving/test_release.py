@@ -39,7 +39,7 @@ def test_what_was_written_is_what_is_opened(release: Release, contents: ReleaseC
     assert release.features().equals(contents.features)
     assert release.settings.time_zone == "Europe/London"
     assert all(not table.files for table in release.settings.tables.values())
-    assert release.recommender_arrays()["model_counts"].tolist() == [0, 1, 2, 3, 4]
+    assert release.recommender_arrays().keys() == (contents.recommender or ("", {}))[1].keys()
     assert release.tables["items"].equals(contents.tables["items"])
     assert release.not_for_sale == {"item10", "item11"}
     for key, model in contents.models.items():
