@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.session import session
+from cli.session import percent, session
 from pipeline import matching
 from serving.takers import Found, Wanted, answer
 from warehouse.errors import UsageError
@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
         if not found.known:
             shell.err.print(_nobody_yet(wanted, found), markup=False)
         rows = [
-            (row["rank"], row["user_id"], _percent(row["probability"]), row["source"], row["reason"])
+            (row["rank"], row["user_id"], percent(row["probability"]), row["source"], row["reason"])
             for row in found.table.slice(0, SHOWN).to_pylist()
         ]
         within = f"buys within {found.horizon_days} days" if found.horizon_days else "probability"
@@ -51,10 +51,6 @@ def _nobody_yet(wanted: Wanted, found: Found) -> str:
     """Why these and no others, where nobody has bought it."""
     by = f"these are the customers of its category {found.instead.label}" if found.instead else "so nobody can be named"
     return f"Nobody has bought {wanted.label} yet; {by}."
-
-
-def _percent(probability: float | None) -> str | None:
-    return None if probability is None else f"{probability:.1%}"
 
 
 def _wanted(items: list[str] | None, category: str | None, brand: str | None, attribute: str | None) -> Wanted:

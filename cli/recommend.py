@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.session import session
+from cli.session import percent, session
 from pipeline import lists
 
 
@@ -20,5 +20,9 @@ def register(app: typer.Typer) -> None:
         """What to offer a customer, with the reason of each suggestion."""
         shell = session(context)
         answer = lists.recommend(shell.workspace(), user, k)
-        rows = [(i["rank"], i["item_id"], i.get("name"), i["source"], i["reason"]) for i in answer["items"]]
-        shell.table(answer, ("rank", "item", "name", "source", "reason"), rows)
+        rows = [
+            (i["rank"], i["item_id"], i.get("name"), percent(i["probability"]), i["source"], i["reason"])
+            for i in answer["items"]
+        ]
+        within = f"buys within {answer['horizon_days']} days"
+        shell.table(answer, ("rank", "item", "name", within, "source", "reason"), rows)

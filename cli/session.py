@@ -50,6 +50,11 @@ def plain(value: Any) -> Any:
     return value
 
 
+def percent(share: float | None) -> str | None:
+    """A share as people read it; None where it is not known."""
+    return None if share is None else f"{share:.1%}"
+
+
 class Told:
     """Progress for people: one bar on a terminal, a plain line now and then elsewhere. Always to stderr."""
 

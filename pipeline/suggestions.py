@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -21,6 +21,7 @@ from models.recommenders.interactions import Interactions
 from models.recommenders.purchase_probability import PurchaseProbability
 from models.recommenders.reasons import sentences
 from models.recommenders.suggesting import suggest
+from models.recommenders.takers import Takers
 from serving.fallbacks import suggestion_ids
 from serving.schemas import POPULAR, SIMILAR_ITEMS, SUGGESTIONS
 from serving.shelf import not_for_sale
@@ -110,6 +111,7 @@ def suggest_all(
     fits = workspace.settings.recommend.fits()
     model = fit_of(source)(recommenders.create(choice["name"], fits.get(choice["name"])), held)
     probability = PurchaseProbability.fit(held, workspace.settings.recommend.horizon)
+    takers = Takers(held, probability)
     items = versions(source, "items", as_of) if "items" in source.tables else None
     gone = not_for_sale(items, as_of, workspace.settings.time_zone)
     allowed = ~np.isin(np.array(held.item_ids.to_pylist(), dtype=object), list(gone)) if gone else None
@@ -120,8 +122,9 @@ def suggest_all(
         for start in range(0, len(users), _USERS_AT_ONCE):
             ids = users.slice(start, _USERS_AT_ONCE).to_pylist()
             found = suggest(model, ids, workspace.settings.recommend.k, allowed, strangers=[i in refused for i in ids])
+            chance = _chances(takers, found, refused)
             progress("suggestions", start, len(users))
-            yield _published(found, names, workspace.settings.language, as_of, version, release)
+            yield _published(found, chance, names, workspace.settings.language, as_of, version, release)
 
     return Suggested(
         Streamed(SUGGESTIONS, chunks),
@@ -150,12 +153,27 @@ def _names(items: pa.Table | None) -> dict[str, str]:
     return {item: name for item, name in pairs if name}
 
 
+def _chances(takers: Takers, found: pa.Table, refused: Set[str]) -> pa.Array:
+    """P(the customer buys it) of every suggestion; null where it is not known, or refused to be."""
+    users = [None if user in refused else user for user in found.column("user_id").to_pylist()]
+    rows = takers.held.user_rows(pa.array(users, pa.string()))
+    chance = takers.chance(rows, takers.held.item_rows(found.column("item_id")))
+    return pa.array(chance, mask=np.isnan(chance))
+
+
 def _published(
-    found: pa.Table, names: Mapping[str, str], language: str, as_of: date, version: str, release: str
+    found: pa.Table,
+    chance: pa.Array,
+    names: Mapping[str, str],
+    language: str,
+    as_of: date,
+    version: str,
+    release: str,
 ) -> pa.Table:
     """Suggestions in the published schema: the reason as a sentence, each with its id."""
     n = found.num_rows
     columns = {
+        "probability": chance,
         "reason": _sentences(found, names, language),
         "suggestion_id": suggestion_ids(release, found.column("user_id"), found.column("item_id")),
         "as_of": pa.repeat(pa.scalar(as_of, pa.date32()), n),

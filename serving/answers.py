@@ -39,6 +39,7 @@ def user_suggestions(release: Release, user_id: str, k: int, exclude: Collection
         "user_id": user_id,
         "known": release.scores.row(user_id) is not None,
         "model_version": release.recommender,
+        "horizon_days": release.settings.recommend.horizon,
         "items": [{**item, "strength": finite(item["strength"])} for item in items],
         "reason": None if items else fallbacks.no_suggestions_reason(release),
         "exclude_ignored": len(set(exclude) - (release.items - release.not_for_sale)),

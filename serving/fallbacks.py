@@ -69,11 +69,12 @@ def suggestion_id(release: str, user_id: str, item_id: str) -> str:
 
 def _ladder(release: Release, user_id: str) -> Iterable[dict[str, Any]]:
     for row in release.suggestions.of(user_id):
-        told = {name: row[name] for name in ("item_id", "strength", "source", "reason")}
+        told = {name: row[name] for name in ("item_id", "probability", "strength", "source", "reason")}
         yield {**told, "suggestion_id": suggestion_id(release.id, user_id, row["item_id"])}
     for item_id, strength in release.popular:
         yield {
             "item_id": item_id,
+            "probability": None,
             "strength": strength,
             "source": "popular",
             "reason": "Bought by many" if release.settings.language == "en" else "很多人在买",

@@ -48,7 +48,7 @@ GOLDEN_ROWS = 64
 GOLDEN_TOLERANCE = 1e-12
 ANSWERED = ("due_items", "last_uses")
 """Tables that answer and are not scored with: who needs all of one reads it then."""
-_OFFERED = ("user_id", "item_id", "strength", "source", "reason")
+_OFFERED = ("user_id", "item_id", "probability", "strength", "source", "reason")
 """What is held of a suggestion; the rest is the same in all rows, or follows from these (`fallbacks`)."""
 _NO_TABLES: Mapping[str, pa.Table] = {}
 
@@ -281,9 +281,8 @@ def _write_json(path: Path, value: object) -> None:
 
 def _served_settings(settings: Settings) -> dict[str, Any]:
     """The settings an answer depends on; nothing about where files lie or who may ask."""
-    told = settings.model_dump(mode="json", include={
-        "time_zone", "currency", "language", "entity", "activity", "tables", "suppression",
-    })  # fmt: skip
+    named = ("time_zone", "currency", "language", "entity", "activity", "tables", "suppression")
+    told = settings.model_dump(mode="json", include={**dict.fromkeys(named, True), "recommend": {"horizon"}})
     for table in told["tables"].values():
         table["files"] = []
     return told

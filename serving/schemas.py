@@ -25,6 +25,7 @@ SUGGESTIONS = pa.schema(
         ("user_id", pa.string()),
         ("rank", pa.int32()),
         ("item_id", pa.string()),
+        ("probability", pa.float64()),
         ("strength", pa.float64()),
         ("source", pa.string()),
         ("reason", pa.string()),
@@ -34,7 +35,9 @@ SUGGESTIONS = pa.schema(
         ("release", pa.string()),
     ]
 )
-"""One row per user and suggested item, rank from 1. `strength` orders items of one source; it is no probability."""
+"""One row per user and suggested item, rank from 1. `probability`: of buying it within the horizon of suggestions,
+calibrated, so that users and items compare; null for users without a purchase or who refused profiling, and where too
+few sales were there to learn it. `strength` orders items of one source; it is no probability."""
 
 SIMILAR_ITEMS = pa.schema(
     [("item_id", pa.string()), ("rank", pa.int32()), ("similar_item_id", pa.string()), ("strength", pa.float64())]

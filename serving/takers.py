@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,8 +22,6 @@ from serving import answers, customers, fallbacks
 from serving.release import Release
 from warehouse.errors import NotReadyError, UsageError
 
-HORIZON_DAYS = 30
-"""The window of a probability that is learnt when it is asked for."""
 TAKERS = pa.schema(
     [
         ("rank", pa.int32()),
@@ -142,9 +139,13 @@ def _asking(release: Release, wanted: Wanted) -> tuple[Takers, list[Chance]]:
     if len(wanted.items) == 1:
         return published, []
     held = published.held.grouped(_labels(release, wanted, published.held.item_ids.cast(pa.string())))
-    horizon = published.probability.horizon_days if published.probability else HORIZON_DAYS
     parts = [row for row in (_row(published, item) for item in wanted.items) if row >= 0]
-    return Takers(held, PurchaseProbability.fit(held, horizon)), [partial(published.chance, row) for row in parts]
+    learnt = PurchaseProbability.fit(held, release.settings.recommend.horizon)
+    return Takers(held, learnt), [_chance_of(published, row) for row in parts]
+
+
+def _chance_of(published: Takers, item_row: int) -> Chance:
+    return lambda rows: published.chance(rows, np.full(len(rows), item_row))
 
 
 def _row(asking: Takers, label: str) -> int:

@@ -135,6 +135,7 @@ class LineScores(_Answer):
 class Suggestion(_Strict):
     rank: int = Field(ge=1)
     item_id: str
+    probability: float | None = Field(ge=0, le=1, description="Of buying it within horizon_days; null: not known.")
     strength: float | None = Field(description="Orders the items of one source; no probability.")
     source: str | None
     reason: str | None
@@ -145,6 +146,7 @@ class UserSuggestions(_Answer):
     user_id: str
     known: bool
     model_version: str | None
+    horizon_days: int = Field(ge=1, description="The window of the probabilities.")
     items: list[Suggestion]
     reason: str | None = Field(description="Why there are none.")
     exclude_ignored: int = Field(ge=0, description="Ids in `exclude` that are unknown or not for sale: no effect.")

@@ -50,13 +50,12 @@ class Takers:
         may = strength > 0 if among is None else (strength > 0) & among
         rows = np.flatnonzero(may)
         rows = rows[np.lexsort((rows, -strength[rows]))[: max(_FACTOR * n, _FEWEST)]]
-        chance = np.fmax.reduce([self.chance(item_row, rows), *(floor(rows) for floor in floors)])
+        chance = np.fmax.reduce([self.chance(rows, np.full(len(rows), item_row)), *(floor(rows) for floor in floors)])
         order = np.lexsort((rows, -strength[rows], -np.nan_to_num(chance)))[:n]
         return Taken(rows[order], strength[rows][order], chance[order])
 
-    def chance(self, item_row: int, user_rows: Rows) -> Floats:
-        """P(each of these customers buys the item); NaN where that is not known."""
+    def chance(self, user_rows: Rows, item_rows: Rows) -> Floats:
+        """P(each customer, −1 unknown, buys the item beside them); NaN where that is not known."""
         if self.probability is None:
             return np.full(len(user_rows), np.nan)
-        items = np.full(len(user_rows), item_row)
-        return self.probability.of(Pairs(self._evidence, self._items, user_rows, items))
+        return self.probability.of(Pairs(self._evidence, self._items, user_rows, item_rows))

@@ -192,7 +192,7 @@ def make_contents(shop: Shop, release: str = "r1", seed: int = 1) -> ReleaseCont
         suggestions=pa.table(
             {
                 "user_id": columns[0], "rank": columns[1], "item_id": columns[2],
-                "strength": [1.0 / r for r in columns[1]],
+                "probability": [0.5 / r for r in columns[1]], "strength": [1.0 / r for r in columns[1]],
                 "source": ["personal"] * n, "reason": ["bought before"] * n,
                 "suggestion_id": [suggestion_id(release, u, i) for u, _, i in suggestions],
                 "as_of": [AS_OF] * n, "model_version": ["gp_topfreq-1"] * n, "release": [release] * n,
