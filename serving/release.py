@@ -270,7 +270,7 @@ def _write_json(path: Path, value: object) -> None:
 def _served_settings(settings: Settings) -> dict[str, Any]:
     """The settings an answer depends on; nothing about where files lie or who may ask."""
     told = settings.model_dump(mode="json", include={
-        "time_zone", "currency", "language", "entity", "activity", "tables", "suppression",
+        "time_zone", "currency", "language", "entity", "activity", "lifecycle", "rfm", "tables", "suppression",
     })  # fmt: skip
     for table in told["tables"].values():
         table["files"] = []

@@ -232,6 +232,14 @@ class LifecycleSettings(_Section):
     )
 
 
+class RfmSettings(_Section):
+    """From where on recency, frequency and money are high."""
+
+    split: Literal["median", "score"] = Field(
+        default="median", description="High: from the cut nearest the median, or (score) a score above the mean score."
+    )
+
+
 class Settings(_Section):
     """Everything a workspace declares."""
 
@@ -254,6 +262,7 @@ class Settings(_Section):
     )
     activity: ActivitySettings = ActivitySettings()
     lifecycle: LifecycleSettings = LifecycleSettings()
+    rfm: RfmSettings = RfmSettings()
     targets: dict[Name, TargetSettings] = Field(default_factory=dict)
     training: TrainingSettings = TrainingSettings()
     recommend: RecommendSettings = RecommendSettings()
