@@ -108,7 +108,7 @@ def settings_hash(settings: Settings, table: TableName) -> str:
     apart = _CHANGES_NO_ROW if table == "events" else _CHANGES_NO_ROW | {"join_devices"}
     policy = settings.tables[table].model_dump_json(exclude=apart)
     # Whoever changes how rows are read, or the hash by which copies are known, raises the number in front.
-    shared = f"2|{settings.time_zone}|{settings.currency}|{settings.entity}|{settings.buckets}"
+    shared = f"3|{settings.time_zone}|{settings.currency}|{settings.entity}|{settings.buckets}"
     return hashlib.sha256(f"{policy}|{shared}".encode()).hexdigest()[:16]
 
 

@@ -93,7 +93,10 @@ class TableSettings(Shape):
     join_devices: bool = Field(
         default=True, description="Events: what a device did before a login is that user's, from the login on."
     )
-    guests: Literal["stop", "set_aside"] = Field(default="set_aside", description="Rows without a user.")
+    guests: Literal["stop", "set_aside"] = Field(
+        default="set_aside",
+        description="Rows of nobody: without a user or, where sellers are scored, without a seller.",
+    )
     non_products: Pattern | None = Field(
         default=None, description="Pattern (regular expression) of item_id that are no products."
     )
