@@ -8,6 +8,7 @@ import typer
 
 from cli.session import now, session
 from features.periods import Grain
+from insights.telling import SHOWN
 from pipeline.growing import growth_at
 from warehouse.clock import parse_day
 from warehouse.errors import UsageError
@@ -33,5 +34,6 @@ def register(app: typer.Typer) -> None:
         shell = session(context)
         workspace = shell.workspace()
         day = parse_day(as_of) if as_of else None
-        found = growth_at(workspace, day, grain, lapsed_after, split, now(), shell.progress)
+        told = None if shell.as_json else SHOWN
+        found = growth_at(workspace, day, grain, lapsed_after, split, now(), shell.progress, told)
         shell.answer(found.payload(), found.lines("zh" if (language or workspace.settings.language) == "zh" else "en"))

@@ -14,12 +14,12 @@ from features.source import (
     Relation,
     Source,
     act_statement,
-    literal_of,
     register_acts,
     register_items_for_labels,
     register_visible,
 )
 from features.statements import Statement, staging_for, statements
+from features.visible import literal_of
 from warehouse.clock import instant
 from warehouse.contracts import CONTRACTS
 from warehouse.settings import TargetSettings

@@ -102,7 +102,8 @@ def _counted(engine: Engine, source: Source, as_of: date, names: Iterable[str]) 
             engine.drop(staged.name)
     for name, tables in kept.items():
         engine.view(name, " union all ".join(f"select * from {one}" for one in tables))
-    return {name: statements("population")[name].table(engine, as_of) for name in names}
+    values = {"by_score": source.rfm_split == "score"}
+    return {name: statements("population")[name].table(engine, as_of, values) for name in names}
 
 
 def _keep(engine: Engine, of_part: Statement, kept: list[str], k: int, values: Values) -> None:

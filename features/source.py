@@ -21,8 +21,9 @@ from features.engines import Engine, duckdb_engine
 from features.own import NOTHING, Own
 from features.own_features import own_of
 from features.relations import Relation as Relation
-from features.relations import columns, rows
+from features.relations import columns
 from features.statements import POPULATION
+from features.visible import KEYS, literal_of, versions_of, visible_of
 from warehouse.clock import instant
 from warehouse.contracts import CONTRACTS, EXTRA
 from warehouse.spark import session
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from warehouse.store import Store
 
 Acts = Literal["sales", "events"] | tuple[str, ...]
+RfmSplit = Literal["median", "score"]
 
 PEOPLE = ("orders", "events", "users", "contacts", "tags")
 """The tables about people that features read; each is cut into parts by person."""
@@ -52,6 +54,8 @@ class Source(Protocol):
     def static(self) -> frozenset[str]: ...
     @property
     def lapsed_after(self) -> int: ...
+    @property
+    def rfm_split(self) -> RfmSplit: ...
     @property
     def own(self) -> Own: ...
     @property
@@ -103,6 +107,7 @@ class FramesSource:
     own: Own = NOTHING
     spark: SparkSession | None = None
     lapsed_after: int = 2
+    rfm_split: RfmSplit = "median"
 
     @property
     def tables(self) -> frozenset[str]:
@@ -175,6 +180,10 @@ class StoreSource:
     def lapsed_after(self) -> int:
         return self.store.workspace.settings.lifecycle.lapsed_after_periods
 
+    @property
+    def rfm_split(self) -> RfmSplit:
+        return self.store.workspace.settings.rfm.split
+
     @cached_property
     def own(self) -> Own:
         """The features of the workspace's own; `SettingsError` or `DataProblemError` for what cannot be one."""
@@ -236,6 +245,11 @@ def read_by_person(source: Source) -> tuple[str, ...]:
     return (*PEOPLE, "labels", *sorted(name for name in source.tables if name.startswith(EXTRA)))
 
 
+def counted_by(source: Source) -> str:
+    """The settings by which rows are counted: the same rows under others have other features."""
+    return repr((source.acts, sorted(source.static), source.lapsed_after, source.rfm_split))
+
+
 def act_statement(source: Source) -> str:
     """The staging statement that says what an act is: sales, unless events are chosen or there are no orders."""
     wants_events = source.acts != "sales" or "orders" not in source.tables
@@ -257,13 +271,13 @@ def register_acts(engine: Engine, source: Source) -> bool:
 
 def register_items(engine: Engine, source: Source, as_of: date) -> None:
     """Makes `items`: one row per item in the version known at `as_of`."""
-    visible = _visible(engine, source, "items", source.items(), instant(as_of, source.time_zone))
+    visible = visible_of(engine, source, "items", source.items(), instant(as_of, source.time_zone))
     engine.keep("items", _keyed(visible))
 
 
 def register_items_for_labels(engine: Engine, source: Source, last: date) -> None:
     """Makes `items`: one row per item in the version known at `last`, else the first there is."""
-    every = _versions(engine, source, "items", source.items(), instant(last, source.time_zone))
+    every = versions_of(engine, source, "items", source.items(), instant(last, source.time_zone))
     engine.keep("items", _keyed(every))
 
 
@@ -282,7 +296,7 @@ def register_visible(
     """Makes views of tables about people, named `prefix` and the table, with only what is visible at `as_of`."""
     cutoff = instant(as_of, source.time_zone)
     for table in tables:
-        visible = _visible(engine, source, table, part.get(table), cutoff)
+        visible = visible_of(engine, source, table, part.get(table), cutoff)
         # Versions are few and found by ranking: found once and kept. Other rows are read as they are needed.
         make = engine.keep if CONTRACTS[table].versioned else engine.view
         make(f"{prefix}{table}", visible)
@@ -339,62 +353,6 @@ def versions(source: Source, table: Literal["users", "items", "tags"], as_of: da
     found = []
     with duckdb_engine(source) as engine:
         for relation in relations:
-            sql = _versions(engine, source, table, relation, cutoff, open_columns=True)
+            sql = versions_of(engine, source, table, relation, cutoff, open_columns=True)
             found.append(engine.rows(sql).drop_columns("version_rank"))
-    return pa.concat_tables(found).sort_by([(name, "ascending") for name in _KEYS[table]])
-
-
-def literal_of(moment: datetime) -> str:
-    """An instant as SQL."""
-    return f"timestamp '{moment:%Y-%m-%d %H:%M:%S}'"
-
-
-_KEYS = {"users": ("entity_id",), "items": ("item_id",), "tags": ("entity_id", "tag")}
-
-
-def _known(source: Source, table: str, cutoff: datetime) -> str:
-    """The condition under which a version was known at the cutoff."""
-    if table in source.static:
-        return "true"
-    known = f"coalesce(recorded_at < {literal_of(cutoff)}, false)"
-    return f"{known} and coalesce(set_at < {literal_of(cutoff)}, false)" if table == "tags" else known
-
-
-def _versions(
-    engine: Engine,
-    source: Source,
-    table: str,
-    relation: Relation | None,
-    cutoff: datetime,
-    open_columns: bool = False,
-) -> str:
-    """SQL of one row per key: the latest known version, else the first one; equals are ordered by their values."""
-    key = ", ".join(_KEYS[table])
-    known = _known(source, table, cutoff)
-    rest = ", ".join(f"{name} nulls last" for name, _ in columns(table) if name not in _KEYS[table])
-    rank = (
-        f"row_number() over (partition by {key} order by {known} desc, case when {known} then recorded_at end desc "
-        f"nulls last, recorded_at nulls last, {rest})"
-    )
-    every = rows(engine, table, relation, source.time_zone, open_columns)
-    return (
-        f"select * from (select *, {known} as point_in_time, {rank} as version_rank "
-        f"from {every} as all_versions where {_KEYS[table][0]} is not null) as ranked where version_rank = 1"
-    )
-
-
-def _visible(engine: Engine, source: Source, table: str, relation: Relation | None, cutoff: datetime) -> str:
-    """SQL of the rows of a table that may be seen at the cutoff."""
-    at = literal_of(cutoff)
-    if not CONTRACTS[table].versioned:
-        happened = CONTRACTS[table].happened
-        every = rows(engine, table, relation, source.time_zone)
-        return f"select * from {every} as seen where {happened} < {at} and recorded_at < {at} and entity_id is not null"
-    known = f"select * from ({_versions(engine, source, table, relation, cutoff)}) as latest where point_in_time"
-    if table == "tags":
-        return f"{known} and (expires_at is null or expires_at > {at})"
-    if table == "users":
-        registered = f"registered_at < {at}"
-        customer = f"coalesce({registered}, {'false' if table in source.static else 'true'})"
-        return f"select *, {customer} as is_customer from ({known}) as users"
-    return known
+    return pa.concat_tables(found).sort_by([(name, "ascending") for name in KEYS[table]])

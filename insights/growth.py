@@ -73,12 +73,14 @@ def growth(
     lapsed_after: int | None = None,
     split: Rule | None = None,
     *,
+    split_latest: int | None = None,
     observed_until: date | None = None,
     progress: Progress = silent,
 ) -> Growth:
     """The growth ledger of a source until a cutoff, by months or ISO weeks of its business zone.
 
-    `split` is a rule over features: the latest periods are also told of who answers it and of everybody else.
+    `split` is a rule over features: the periods, or the latest ones of a number, are also told of who answers it and of
+    everybody else.
     `lapsed_after` is the number of silent periods after which a customer has lapsed, else as the source says.
     `observed_until` is the start of the day after the last row of the table that holds the acts. `NotReadyError` where
     nobody has acted.
@@ -119,7 +121,7 @@ def growth(
             "second_order": None
             if by_acts
             else conversion(found["second_orders"], spans, as_of, observed_until or as_of),
-            **({} if split is None else {"split": split_by(counting, split, spans, progress)}),
+            **({} if split is None else {"split": split_by(counting, split, spans, split_latest, progress)}),
             "concentration": concentration(found["values"], counted, devices, by_acts),
         },
         list(_notes(spans, first, stock is None)),

@@ -32,6 +32,9 @@ class Cut:
     customers: int
     scores: tuple[float | None, ...]
     """From where on a customer has score 2, 3, 4 and 5."""
+    split: str = "median"
+    """What high means: from the cut nearest the median on, or (score) a score above the mean score."""
+    mean_score: float | None = None
 
     @property
     def high_share(self) -> float | None:
@@ -48,6 +51,8 @@ class Cut:
             "high": self.high,
             "high_customers": self.high_customers,
             "high_share": self.high_share,
+            "split": self.split,
+            "mean_score": self.mean_score,
             "scores": list(self.scores),
             "empty_scores": list(self.empty_scores),
         }
@@ -63,10 +68,17 @@ class Cut:
                     f"窗口内 {self.customers:,} 名客户的{zh}全都相同：没有人为“高”。",
                 )
             return
-        if abs(self.high_customers / self.customers - 0.5) > UNEVEN:
-            at, share = f"{self.high:,.10g}", self.high_customers / self.customers
-            recent = self.measure == "recency"
-            rule, zh_rule = (f"at most {at} days", f"不超过{at}天") if recent else (f"{at} or more", f"{at}及以上")
+        at, share = f"{self.high:,.10g}", self.high_customers / self.customers
+        recent = self.measure == "recency"
+        rule, zh_rule = (f"at most {at} days", f"不超过{at}天") if recent else (f"{at} or more", f"{at}及以上")
+        if self.split == "score":
+            yield Note(
+                f"{self.measure}_by_score",
+                f"High in {en} is a score above the mean score of {self.mean_score:.2f}: {rule}, {share:.0%} of the "
+                "customers of the window.",
+                f"{zh}得分高于平均分{self.mean_score:.2f}为“高”：{zh_rule}，占窗口内客户的{share:.0%}。",
+            )
+        elif abs(share - 0.5) > UNEVEN:
             yield Note(
                 f"{self.measure}_ties",
                 f"Many customers have the same {en}, so that no cut halves them. The nearest is {rule}: {share:.0%} "
@@ -90,8 +102,10 @@ def cuts(thresholds: Mapping[str, Any], by_events: bool) -> tuple[Cut, ...]:
         sign = -1.0 if measure == "recency" else 1.0
         high, *scores = (None if value is None else sign * float(value) for value in values)
         named = "engagement" if by_events and measure == "amount" else measure
-        counted = int(thresholds[f"{measure}_high_customers"] or 0)
-        found.append(Cut(named, high, counted, int(thresholds["customers"]), tuple(scores)))
+        counted, customers = int(thresholds[f"{measure}_high_customers"] or 0), int(thresholds["customers"])
+        summed = thresholds[f"{measure}_all_scores"]
+        mean = None if summed is None or not customers else int(summed) / customers
+        found.append(Cut(named, high, counted, customers, tuple(scores), thresholds["split"], mean))
     return tuple(found)
 
 

@@ -18,9 +18,6 @@ from features.rules import Rule
 from insights.groups import GroupCounts, bases_over
 from warehouse.progress import Progress, silent
 
-MOST_PERIODS = 13
-"""Periods that are split, the latest ones: for each, features are built as they were at its end."""
-
 
 @dataclass(frozen=True)
 class Side:
@@ -53,17 +50,19 @@ class Side:
         }
 
 
-def split(counting: Counting, rule: Rule, spans: Sequence[Period], progress: Progress = silent) -> dict[str, Any]:
-    """The latest periods of who answers the rule (`yes`) and of everybody else (`no`), unknown answers among these.
+def split(
+    counting: Counting, rule: Rule, spans: Sequence[Period], latest: int | None = None, progress: Progress = silent
+) -> dict[str, Any]:
+    """The periods of who answers the rule (`yes`) and of everybody else (`no`), unknown answers among these.
 
-    Only the features that the rule names are built, as of the end of each period, or the cutoff where that is earlier.
-    `RuleError` where the rule names something that is no feature of this source.
+    `latest` leaves out all but so many: for each, the features that the rule names (only these) are built as of its
+    end, or of the cutoff where that is earlier. `RuleError` where it names something that is no feature of this source.
     """
     known = (*available(counting.source.tables), *counting.source.own.features)
     meant = rules.check(rule, fields(known))
     named = set(rules.fields_of(meant))
     families = {feature.family for feature in known if feature.name in named}
-    shown = spans[-MOST_PERIODS:]
+    shown = spans if latest is None else spans[-latest:]
 
     def answers() -> Iterator[tuple[int, pa.Array]]:
         before = periods(shown[0].start - timedelta(days=1), shown[0].start, counting.grain)

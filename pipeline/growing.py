@@ -21,8 +21,9 @@ def growth_at(
     split: str | None,
     loaded_at: datetime,
     progress: Progress,
+    split_latest: int | None = None,
 ) -> Growth:
-    """The growth ledger as of a date, else the day after the last row."""
+    """The growth ledger as of a date, else the day after the last row; of a split all periods or the latest so many."""
     with workspace.lock("run"):
         loaded, _ = load(workspace, as_of, loaded_at, progress)
         source = loaded.source
@@ -33,6 +34,7 @@ def growth_at(
             grain,
             lapsed_after,
             rules.read(split) if split else None,
+            split_latest=split_latest,
             observed_until=loaded.store.observed_until(acted),
             progress=progress,
         )

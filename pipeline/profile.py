@@ -11,7 +11,9 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from audiences import consents
 from audiences.exports import export_table, export_to_database
+from audiences.suppression import unprofiled
 from features import rules
 from features.building import build_features
 from features.catalogue import by_name, families_of
@@ -58,29 +60,40 @@ def profiles_at(
     """The customers as of a date, else the day after the last row; `other` is a rule that becomes a column of its own.
 
     Of a date for which a release was published it is read from that, otherwise counted; probabilities are only in
-    releases.
+    releases. Of who refused profiling by then, or has since, nothing that is inferred.
     """
     with workspace.lock("run"):
         loaded, _ = load(workspace, as_of, loaded_at, progress)
         release = release_at(workspace, loaded.as_of, exactly=True)
         rule = rules.read(other) if other else None
+        refused = _refused_since(loaded.source)
         if release is not None:
-            return _of_release(release, rule)
-        return _counted(loaded.source, loaded.as_of, rule, progress)
+            return _of_release(release, rule, refused)
+        return _counted(loaded.source, loaded.as_of, rule, refused, progress)
 
 
-def _of_release(release: Release, rule: rules.Rule | None) -> Profiles:
+def _refused_since(source: StoreSource) -> frozenset[str]:
+    """Who refuses profiling by the newest version of users that is known."""
+    newest = consents.latest(source.store)
+    if newest is None:
+        return frozenset()
+    return frozenset(newest.people["entity_id"].filter(pa.array(unprofiled(newest.people))).to_pylist())
+
+
+def _of_release(release: Release, rule: rules.Rule | None, refused: frozenset[str]) -> Profiles:
     checked = rules.check(rule, customers.fields(release)) if rule else None
     names = {*profiles.wanted(), *(rules.fields_of(checked) if checked else ())}
     table = customers.customers(release, sorted(names))
     uses = release.tables.get("last_uses")
     functions = profiles.functions_of(uses, FUNCTIONS)
     attributes = customers.attributes(release)
-    made = profiles.profile(table, release.as_of, attributes, release.scores, uses, functions)
+    made = profiles.profile(table, release.as_of, attributes, release.scores, uses, functions, refused)
     return Profiles(_with_other(made, table, checked), release.as_of, release.id, tuple(release.scores.targets))
 
 
-def _counted(source: StoreSource, as_of: date, rule: rules.Rule | None, progress: Progress) -> Profiles:
+def _counted(
+    source: StoreSource, as_of: date, rule: rules.Rule | None, refused: frozenset[str], progress: Progress
+) -> Profiles:
     known = by_name()
     names = [name for name in profiles.wanted() if name in known]
     names += sorted(rules.fields_of(rule) & known.keys()) if rule else []
@@ -90,14 +103,18 @@ def _counted(source: StoreSource, as_of: date, rule: rules.Rule | None, progress
     if items is not None:
         table = with_due(table, items, as_of, DUE_FIELDS.names)
     uses = last_uses(source, as_of, progress)
-    made = profiles.profile(table, as_of, attributes, None, uses, profiles.functions_of(uses, FUNCTIONS))
+    made = profiles.profile(table, as_of, attributes, None, uses, profiles.functions_of(uses, FUNCTIONS), refused)
     checked = rules.check(rule, fields_from_schema(table.schema)) if rule else None
     return Profiles(_with_other(made, table, checked), as_of, None, ())
 
 
 def _with_other(made: pa.Table, table: pa.Table, rule: rules.Rule | None) -> pa.Table:
-    """The profile with a column that says of whom a rule is true."""
-    return made if rule is None else made.append_column(profiles.OTHER, pa.array(rules.evaluate(rule, table)))
+    """The profile with a column that says of whom a rule is true; of what is inferred it asks no one who refused."""
+    if rule is None:
+        return made
+    told = made.append_column(profiles.OTHER, pa.array(rules.evaluate(rule, table)))
+    reads = any(profiles.is_inferred(field) for field in rules.fields_of(rule))
+    return profiles.withheld(told, [profiles.OTHER] if reads else [])
 
 
 def write(found: Profiles, out: Path, language: Literal["en", "zh"]) -> dict[str, Any]:

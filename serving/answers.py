@@ -62,7 +62,10 @@ def user_due(release: Release, user_id: str) -> dict[str, Any]:
 
 
 def user_profile(release: Release, user_id: str) -> dict[str, Any]:
-    """What is known of one user: groups, last acts, preferences, value, what is due, scores; empty if unknown."""
+    """What is known of one user: groups, last acts, preferences, value, what is due, scores; empty if unknown.
+
+    Of who refused profiling by the release's date nothing that is inferred, scores among it.
+    """
     scores = release.scores.of(user_id)
     rows = [] if scores is None else profiles.profile(*_customer(release, user_id)).to_pylist()
     told = {name: _plain(value) for name, value in rows[0].items()} if rows else {}
@@ -75,7 +78,7 @@ def user_profile(release: Release, user_id: str) -> dict[str, Any]:
         "profile": {name: value for name, value in told.items() if name not in ("user_id", "as_of")},
         "last_uses": [{"feature": use["feature"], "last_used_on": use["last_used_on"].isoformat()} for use in uses],
         "due": [_due_item(row) for row in sorted(due, key=lambda row: (row["due_date"], row["item_id"]))],
-        "scores": [] if scores is None else sorted(scores, key=_by_target),
+        "scores": [] if scores is None or told.get(profiles.REFUSED) else sorted(scores, key=_by_target),
     }
 
 

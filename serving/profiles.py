@@ -1,11 +1,12 @@
 """The customer table: who a customer is, what they last did, what they prefer, what is due, what is expected.
 
-A column is there where the data tell it: features by their names, days since something as the day itself.
+A column is there where the data tell it: features by their names, days since something as the day itself. Of who
+refused profiling only what was recorded and counted is told, nothing that was inferred from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from audiences.suppression import unprofiled
 from features.catalogue import Feature, by_name
 from serving.columns import Columns
 from serving.customers import suffixes, wide_scores
@@ -27,13 +29,15 @@ NICKNAMES = ("nickname", "nick_name", "name", "昵称", "姓名")
 class Entry:
     """One column of the customer table: its name, where it comes from, and how it is called in Chinese.
 
-    `since` entries come from a feature that counts days, and say the day itself.
+    `since` entries come from a feature that counts days, and say the day itself. `inferred` ones are not told of who
+    refused profiling.
     """
 
     name: str
     of: str
     zh: str
     since: bool = False
+    inferred: bool = False
 
 
 ENTRIES = (
@@ -47,27 +51,29 @@ ENTRIES = (
     Entry("last_page", "last_page", "最近访问页面"),
     Entry("last_page_on", "days_since_last_page", "最近访问页面日", since=True),
     Entry("last_purchase_on", "days_since_last_order", "最近购买日", since=True),
-    Entry("most_used_app_feature_90d", "preferred_app_feature", "近三月最常用功能"),
+    Entry("most_used_app_feature_90d", "preferred_app_feature", "近三月最常用功能", inferred=True),
     Entry("joined_campaign_count_90d", "joined_campaign_count_90d", "近三月参与活动数"),
     Entry("received_campaign_count_90d", "campaign_count_90d", "近三月触达活动数"),
-    Entry("preferred_category", "preferred_category", "偏好品类"),
-    Entry("preferred_brand", "preferred_brand", "偏好品牌"),
-    Entry("preferred_price_band", "preferred_price_band", "偏好价格带"),
-    Entry("preferred_channel", "preferred_channel", "偏好渠道"),
-    Entry("preferred_weekday", "preferred_weekday", "偏好星期"),
-    Entry("preferred_hour_band", "preferred_hour_band", "偏好时段"),
-    Entry("preferred_page", "preferred_page", "偏好页面"),
-    Entry("discount_sensitivity", "discount_sensitivity", "折扣敏感度"),
-    Entry("campaign_dependence", "campaign_dependence", "活动依赖度"),
-    Entry("next_due_date", "next_due_date", "下次到期日"),
-    Entry("due_item_count", "due_item_count", "本周到期商品数"),
-    Entry("most_overdue_gaps", "most_overdue_gaps", "最多逾期周期数"),
+    Entry("preferred_category", "preferred_category", "偏好品类", inferred=True),
+    Entry("preferred_brand", "preferred_brand", "偏好品牌", inferred=True),
+    Entry("preferred_price_band", "preferred_price_band", "偏好价格带", inferred=True),
+    Entry("preferred_channel", "preferred_channel", "偏好渠道", inferred=True),
+    Entry("preferred_weekday", "preferred_weekday", "偏好星期", inferred=True),
+    Entry("preferred_hour_band", "preferred_hour_band", "偏好时段", inferred=True),
+    Entry("preferred_page", "preferred_page", "偏好页面", inferred=True),
+    Entry("discount_sensitivity", "discount_sensitivity", "折扣敏感度", inferred=True),
+    Entry("campaign_dependence", "campaign_dependence", "活动依赖度", inferred=True),
+    Entry("next_due_date", "next_due_date", "下次到期日", inferred=True),
+    Entry("due_item_count", "due_item_count", "本周到期商品数", inferred=True),
+    Entry("most_overdue_gaps", "most_overdue_gaps", "最多逾期周期数", inferred=True),
     Entry("order_count_365d", "order_count_365d", "近一年订单数"),
     Entry("amount_365d", "amount_365d", "近一年消费金额"),
     Entry("historic_clv", "amount_lifetime", "累计消费金额"),
-    Entry("predicted_clv", "predicted_clv", "预测终身价值"),
+    Entry("predicted_clv", "predicted_clv", "预测终身价值", inferred=True),
 )
-HEADERS = {"user_id": "顾客ID", "nickname": "昵称", "as_of": "截至"}
+REFUSED = "profiling_refused"
+"""The column that says who refused profiling, where there is a table of users."""
+HEADERS = {"user_id": "顾客ID", "nickname": "昵称", REFUSED: "已拒绝画像", "as_of": "截至"}
 LAST_USE, OTHER = "last_use_of_", "does_other_behaviour"
 """How the columns of functions begin, and what the column of a rule that is asked about is called."""
 
@@ -84,11 +90,13 @@ def profile(
     scores: Columns | None = None,
     uses: pa.Table | None = None,
     functions: Sequence[str] = (),
+    refused_since: Collection[str] = (),
 ) -> pa.Table:
     """One row per customer of `customers` (entity_id and those of `wanted` there are), in its order.
 
     `attributes` are those of users, `scores` those of exactly these customers; of `uses` (a row per customer and
-    function) each of `functions` is a column.
+    function) each of `functions` is a column. What is inferred is null for who refused profiling by their attributes,
+    and for `refused_since`, who did so later.
     """
     columns: dict[str, Any] = {"user_id": customers["entity_id"]}
     if attributes is not None:
@@ -104,7 +112,38 @@ def profile(
     if scores is not None:
         found = wide_scores(scores).items()
         columns |= {name: held for name, held in found if "_probability" in name}
-    return pa.table({**columns, "as_of": pa.repeat(pa.scalar(as_of, pa.date32()), customers.num_rows)})
+    if attributes is not None:
+        columns[REFUSED] = _refusals(customers["entity_id"], attributes, refused_since)
+    made = pa.table({**columns, "as_of": pa.repeat(pa.scalar(as_of, pa.date32()), customers.num_rows)})
+    return withheld(made, [entry.name for entry in ENTRIES if entry.inferred] + [n for n in columns if is_score(n)])
+
+
+def _refusals(ids: pa.ChunkedArray, attributes: pa.Table, since: Collection[str]) -> pa.ChunkedArray:
+    by_then = attributes["entity_id"].filter(pa.array(unprofiled(attributes))).to_pylist()
+    return pc.is_in(ids, value_set=pa.array(sorted({*by_then, *since}), pa.string()))
+
+
+def withheld(made: pa.Table, names: Iterable[str]) -> pa.Table:
+    """The customer table with the named columns null for who refused profiling."""
+    if REFUSED in made.column_names and pc.any(made[REFUSED]).as_py():
+        for name in names:
+            if name in made.column_names:
+                place = made.column_names.index(name)
+                made = made.set_column(place, name, pc.if_else(made[REFUSED], None, made[name]))
+    return made
+
+
+def is_score(field: str) -> bool:
+    """Whether a field of rules or a column is a probability, or a place by one."""
+    return "_probability" in field or "_percentile" in field
+
+
+def is_inferred(field: str) -> bool:
+    """Whether a field of rules is inferred: a score, or a feature of a family of which the profile tells that."""
+    known = by_name()
+    families = {known[entry.of].family for entry in ENTRIES if entry.inferred and entry.of in known}
+    due = {entry.of for entry in ENTRIES if entry.inferred and entry.of not in known}
+    return is_score(field) or field in due or (field in known and known[field].family in families)
 
 
 def functions_of(uses: pa.Table | None, most: int) -> list[str]:

@@ -76,6 +76,7 @@ def read_lines(release: Release, orders: Sequence[Line], events: Sequence[Line],
         static=frozenset(name for name, table in settings.tables.items() if table.static),
         own=release.own,
         lapsed_after=settings.lifecycle.lapsed_after_periods,
+        rfm_split=settings.rfm.split,
     )
     return Lines(
         source,

@@ -281,7 +281,7 @@ def _write_json(path: Path, value: object) -> None:
 
 def _served_settings(settings: Settings) -> dict[str, Any]:
     """The settings an answer depends on; nothing about where files lie or who may ask."""
-    named = ("time_zone", "currency", "language", "entity", "activity", "tables", "suppression")
+    named = ("time_zone", "currency", "language", "entity", "activity", "lifecycle", "rfm", "tables", "suppression")
     told = settings.model_dump(mode="json", include={**dict.fromkeys(named, True), "recommend": {"horizon"}})
     for table in told["tables"].values():
         table["files"] = []

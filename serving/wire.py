@@ -182,12 +182,13 @@ class LastUse(_Strict):
 class UserProfile(_Answer):
     user_id: str
     known: bool = Field(description="False: nothing is known, and everything is empty.")
-    profile: dict[str, str | float | None] = Field(
-        description="Groups, last act and purchase, preferences, value: those the data tell; unknown is null."
+    profile: dict[str, str | float | bool | None] = Field(
+        description="Groups, last act and purchase, preferences, value: those the data tell; unknown is null, and so is"
+        " what is inferred where profiling_refused is true."
     )
     last_uses: list[LastUse]
     due: list[DueItem]
-    scores: list[Score] = Field(description="Empty for an unknown user.")
+    scores: list[Score] = Field(description="Empty for an unknown user, and for one who refused profiling.")
 
 
 class SimilarItem(_Strict):

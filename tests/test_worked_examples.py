@@ -104,6 +104,13 @@ def test_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.
     assert (laptop["preferred_page"], laptop["preferred_app_feature"]) == ("/cups", "wishlist")
 
 
+def test_sellers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("sellers.md", tmp_path, capfd)
+    page = (tmp_path / "sellers.html").read_text(encoding="utf-8")
+    assert "of 3 customers were active" in page
+
+
 def test_growth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     follow("growth.md", tmp_path, capfd)

@@ -31,7 +31,7 @@ from features.building import build_features, encodings, write_features
 from features.catalogue import by_name, families_of, modelled_families
 from features.labels import labels_of
 from features.outcomes import outcome_counts
-from features.source import PEOPLE, Source, StoreSource
+from features.source import PEOPLE, Source, StoreSource, counted_by
 from training import label_dates
 from training.targets import Target
 from warehouse.errors import NotReadyError, RepriseError
@@ -136,7 +136,7 @@ AnySource = TypeVar("AnySource", bound=Source)
 class Snapshots:
     """Features and labels by cutoff; threads that train several targets at once share them.
 
-    With a workspace they are kept on disk under the store's `fingerprint`, and those of other fingerprints are
+    With a workspace they are kept on disk by the store's `fingerprint` and how rows are counted, and others are
     removed; without, they live in memory. Only `KEPT_BYTES` of tables are held at a time.
 
     Of very many customers a random part is learnt from and judged on, `learning`; it is chosen before their features
@@ -155,7 +155,8 @@ class Snapshots:
         self.learning = learning if learning is not None else source
         self.fingerprint = fingerprint
         self.progress = progress
-        self._folder = self._fresh_folder(workspace.snapshots, fingerprint) if workspace else None
+        counted = f"{fingerprint}|{counted_by(source)}"
+        self._folder = self._fresh_folder(workspace.snapshots, counted) if workspace else None
         self._tables: dict[_Key, pa.Table] = {}
         self.known: date | None = None
         self._hits: dict[tuple[date | None, date, int, str, str], pa.ChunkedArray] = {}
@@ -166,7 +167,7 @@ class Snapshots:
 
     @staticmethod
     def _fresh_folder(root: Path, fingerprint: str) -> Path:
-        folder = root / f"{fingerprint[:16]}-{_code_fingerprint()}"
+        folder = root / f"{hashlib.sha256(fingerprint.encode()).hexdigest()[:16]}-{_code_fingerprint()}"
         folder.mkdir(parents=True, exist_ok=True)
         for other in root.iterdir():
             if other != folder and other.is_dir():

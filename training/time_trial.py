@@ -39,7 +39,13 @@ def changed_rows(source: Source, as_of: date, table: pa.Table) -> tuple[int, int
     families = families_of(table.column_names)
     frames |= source.population_tables(as_of, families)
     few = FramesSource(
-        frames, source.time_zone, source.acts, source.static, own=source.own, lapsed_after=source.lapsed_after
+        frames,
+        source.time_zone,
+        source.acts,
+        source.static,
+        own=source.own,
+        lapsed_after=source.lapsed_after,
+        rfm_split=source.rfm_split,
     )
     alone = build_features(few, as_of, families=[*families, *source.own.families])
     position = pc.index_in(alone.column("entity_id"), value_set=table.column("entity_id"))

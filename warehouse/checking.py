@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from warehouse.batches import LINE, Batch, Ragged
-from warehouse.contracts import EXTRA, Contract
+from warehouse.contracts import EXTRA, Contract, of_sellers
 from warehouse.engine import connect
 from warehouse.errors import Problem
 from warehouse.judging import SOURCE_LINE, Judgement
@@ -70,7 +70,7 @@ class Checker:
         file: str = "",
         connection: duckdb.DuckDBPyConnection | None = None,
     ) -> None:
-        self.contract = contract
+        self.contract = of_sellers(contract) if settings.entity == "seller" else contract
         self.policy = table_settings
         self.settings = settings
         self.loaded_at = loaded_at

@@ -19,6 +19,7 @@ from warehouse.settings import (
     ActivitySettings,
     AudienceSettings,
     LifecycleSettings,
+    RfmSettings,
     ServingSettings,
     Settings,
     SuppressionSettings,
@@ -106,6 +107,7 @@ def sections(tables: Collection[str], said: Collection[str]) -> list[str]:
     shown: list[tuple[str, str, type[BaseModel], Mapping[str, Any]]] = [
         ("activity", "what counts as an act of a customer", ActivitySettings, {}),
         ("lifecycle", "when a silent customer counts as gone", LifecycleSettings, {}),
+        ("rfm", "from where on recency, frequency and money are high", RfmSettings, {}),
         ("targets.my_target", "a question of your own; repurchase, churn … are built in and may be changed alike",
          TargetSettings, act),
         ("audiences.my_audience", "one more audience: reprise audience build my_audience", AudienceSettings, act),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["id", "text", "time", "money", "quantity", "number", "year", "flag", "list"]
@@ -83,7 +83,7 @@ EVENTS = Contract(
     _columns(
         "occurred_at:time event:text",
         "user_id:id device_id:id item_id:id page:text feature:text session_id:id dwell_seconds:number "
-        "campaign_id:id rating:number recorded_at:time",
+        "campaign_id:id rating:number seller_id:id recorded_at:time",
     ),
     happened="occurred_at",
     entity="user_id",
@@ -180,6 +180,16 @@ def extra(name: str) -> Contract:
         versioned=True,
         open_ended=True,
     )
+
+
+def of_sellers(contract: Contract) -> Contract:
+    """The contract where customers are sellers: orders and events are theirs who sold, whoever bought or looked."""
+    if contract.name not in ("orders", "events"):
+        return contract
+    needed = {"user_id": False, "seller_id": True}
+    columns = tuple(replace(column, required=needed.get(column.name, column.required)) for column in contract.columns)
+    one_of = contract.one_of if contract.name == "orders" else ()
+    return replace(contract, columns=columns, entity="seller_id", one_of=one_of)
 
 
 class _Contracts(dict[str, Contract]):

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from warehouse.contracts import CONTRACTS
 from warehouse.engine import connect
+from warehouse.erasures import act_texts
 from warehouse.errors import NotReadyError
 from warehouse.files import sweep
 from warehouse.layout import file_schema, listed
@@ -44,6 +45,8 @@ class Found:
     shared_devices: int
     rows: dict[str, int]
     mentions: int
+    acts: frozenset[str] = frozenset()
+    """By what their acts of nobody on devices of others, too, are known again (`erasures.act_texts`)."""
 
 
 def find(store: Store, users: Collection[str]) -> Found:
@@ -65,7 +68,8 @@ def find(store: Store, users: Collection[str]) -> Found:
         if "users" in tables:
             sql = f"select count(*) from {_all(store, 'users')} where referred_by in (select id from {_USERS}) and not "
             mentions = int(connection.execute(f"{sql}({_gone('users')})").fetchall()[0][0])
-    return Found(frozenset(there), tuple(devices), shared, {t: n for t, n in rows.items() if n}, mentions)
+        acts = _acts(connection)
+    return Found(frozenset(there), tuple(devices), shared, {t: n for t, n in rows.items() if n}, mentions, acts)
 
 
 def erase(store: Store, users: Collection[str], devices: Collection[str], progress: Progress = silent) -> None:
@@ -192,10 +196,17 @@ def _register_acts(connection: duckdb.DuckDBPyConnection, store: Store) -> None:
     joined = (
         [store.workspace.store / "events" / manifest.version / name for name in manifest.joined] if manifest else []
     )
-    theirs = f"select {KEY} from {listed(joined)} where entity_id in (select id from {_USERS})"
-    connection.execute(
-        f"create or replace table {_ACTS} as {theirs if joined else f'select 0::ubigint as {KEY} limit 0'}"
-    )
+    told = f"{KEY}, device_id, occurred_at"
+    theirs = f"select {told} from {listed(joined)} where entity_id in (select id from {_USERS})"
+    none = f"select 0::ubigint as {KEY}, ''::varchar as device_id, null::timestamp as occurred_at limit 0"
+    connection.execute(f"create or replace table {_ACTS} as {theirs if joined else none}")
+
+
+def _acts(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Of those acts the ones on devices that are not only theirs: nothing else would keep them out of later loads."""
+    sql = f"select * from {_ACTS} where device_id not in (select id from {_DEVICES})"
+    texts = act_texts(connection.sql(sql).to_arrow_table())
+    return frozenset(one for each in texts for one in each.to_pylist())
 
 
 def _devices(connection: duckdb.DuckDBPyConnection, store: Store) -> tuple[list[str], int]:

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from warehouse.errors import RepriseError
 from warehouse.files import write_text
+from warehouse.rulebook import KEY
 
 FOLDER = "erasures"
 ERASED = "erased"
@@ -30,19 +31,31 @@ ERASED = "erased"
 _FORMAT = 1
 _DIGEST_BYTES = 16
 _UNSEEN = r"[\s\x{0}-\x{1f}\x{7f}-\x{a0}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}\x{3000}\x{feff}]"
-Kind = Literal["user", "device"]
+Kind = Literal["user", "device", "act"]
 
 
 @dataclass(frozen=True)
 class Erasure:
-    """One erasure: when (UTC), why, whose (by hash), and what was removed. `finished` is None until all is done."""
+    """One erasure: when (UTC), why, whose (by hash), and what was removed. `finished` is None until all is done.
+
+    `acts` are those of nobody on devices of others, too, that a login had made theirs (`act_texts`, by hash).
+    """
 
     at: str
     reason: str
     users: tuple[str, ...]
     devices: tuple[str, ...] = ()
+    acts: tuple[str, ...] = ()
     removed: Mapping[str, int] = field(default_factory=dict)
     finished: str | None = None
+
+
+def act_texts(rows: pa.Table) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """By what acts of the store are known again: their source row, as long as the file is the same, whatever the
+    settings; and their device and moment, as long as times are read the same, whatever else the file says.
+    """
+    moments = rows["occurred_at"].cast(pa.int64()).cast(pa.string())
+    return rows[KEY].cast(pa.string()), pc.binary_join_element_wise(rows["device_id"], moments, "@")
 
 
 class Tombstones:
@@ -58,7 +71,7 @@ class Tombstones:
             if told["format"] != _FORMAT:
                 raise ValueError("another format")
             erasures = tuple(
-                Erasure(**{**each, "users": tuple(each["users"]), "devices": tuple(each["devices"])})
+                Erasure(**{**each, **{name: tuple(each.get(name, ())) for name in ("users", "devices", "acts")}})
                 for each in told["erasures"]
             )
             return bytes.fromhex(told["salt"]), erasures
@@ -82,8 +95,8 @@ class Tombstones:
         return hashlib.blake2b(f"{kind}:{plain}".encode(), key=self._salt, digest_size=_DIGEST_BYTES).hexdigest()
 
     def hashes(self, kind: Kind) -> frozenset[str]:
-        """Those of all erased users, or of the devices that were only theirs."""
-        return frozenset(one for each in self.erasures for one in (each.users if kind == "user" else each.devices))
+        """Those of all erased users, of the devices that were only theirs, or of their acts on others' devices."""
+        return frozenset(one for each in self.erasures for one in getattr(each, f"{kind}s"))
 
     def hit(self, kind: Kind, texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
         """Which of the ids were erased; NULL and the empty text never are."""
@@ -94,6 +107,15 @@ class Tombstones:
         plain = pc.replace_substring_regex(unique, _UNSEEN, "").to_pylist()
         gone = pa.array([one != "" and self._hashed(kind, one) in known for one in plain], pa.bool_())
         return np.asarray(pc.is_in(texts, value_set=unique.filter(gone)).to_numpy(zero_copy_only=False), dtype=bool)
+
+    def acts(self, rows: pa.Table) -> npt.NDArray[np.bool_]:
+        """Which rows of events are acts of nobody that were an erased user's."""
+        nobody = np.asarray(rows["user_id"].is_null().to_numpy(zero_copy_only=False), dtype=bool)
+        if not (nobody.any() and self.hashes("act")):
+            return np.zeros(rows.num_rows, dtype=bool)
+        of_nobody = rows.filter(pa.array(nobody))
+        nobody[nobody] = np.any([self.hit("act", texts) for texts in act_texts(of_nobody)], axis=0)
+        return nobody
 
     def add(self, erasure: Erasure) -> None:
         """Writes down an erasure that begins."""

@@ -61,6 +61,7 @@ HEADERS: dict[str, dict[str, str]] = {
         "dwell_seconds": "dwell_seconds dwell duration_seconds duration 停留时长 停留秒数 时长",
         "campaign_id": _CAMPAIGN,
         "rating": "rating score stars 评分 星级",
+        "seller_id": _SELLER,
         "recorded_at": _RECORDED,
         "event_id": "event_id act_id 事件id 行为id",
     },

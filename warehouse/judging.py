@@ -196,10 +196,10 @@ class Judgement:
         return dict(found.fetchall())
 
     def null_like_ids(self) -> dict[str, int]:
-        """How many users and items are a word for nothing."""
+        """How many customers and items are a word for nothing."""
         words_for_nothing = pa.array(_NULL_LIKE)
         found = {}
-        for name in ("user_id", "item_id"):
+        for name in (self._contract.entity or "user_id", "item_id"):
             if name in self._places:
                 texts = pc.utf8_lower(self._rows.column(self._places[name]))
                 found[name] = pc.sum(pc.is_in(texts, words_for_nothing)).as_py() or 0

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
@@ -108,7 +109,7 @@ def settings_hash(settings: Settings, table: TableName) -> str:
     apart = _CHANGES_NO_ROW if table == "events" else _CHANGES_NO_ROW | {"join_devices"}
     policy = settings.tables[table].model_dump_json(exclude=apart)
     # Whoever changes how rows are read, or the hash by which copies are known, raises the number in front.
-    shared = f"2|{settings.time_zone}|{settings.currency}|{settings.entity}|{settings.buckets}"
+    shared = f"3|{settings.time_zone}|{settings.currency}|{settings.entity}|{settings.buckets}"
     return hashlib.sha256(f"{policy}|{shared}".encode()).hexdigest()[:16]
 
 
@@ -208,7 +209,7 @@ def _stage_file(
                     batch, gone = _without_erased(checker, batch, erased)
                     read += gone
                     aside |= {ERASED: aside.get(ERASED, 0) + gone} if gone else {}
-                checked = checker.check(batch)
+                checked = _without_erased_acts(checker, checker.check(batch), erased)
                 read += checked.read
                 accepted += checked.accepted.num_rows
                 rejected += checked.rejected.num_rows
@@ -264,6 +265,21 @@ def _without_erased(checker: Checker, batch: Batch, erased: Tombstones) -> tuple
     mentions = [here["referred_by"]] if "referred_by" in here else []
     rows, gone = erased.without(batch.rows, here.get("user_id"), here.get("device_id"), mentions)
     return replace(batch, rows=rows), gone
+
+
+def _without_erased_acts(checker: Checker, checked: Checked, erased: Tombstones) -> Checked:
+    """What was accepted without acts of nobody that were an erased user's; which these are is known of checked rows."""
+    if checker.contract.name != "events" or not erased:
+        return checked
+    gone = erased.acts(checked.accepted)
+    if not gone.any():
+        return checked
+    kept, lost = (checked.accepted.filter(pa.array(which)) for which in (~gone, gone))
+    door = checked.door
+    if door.num_rows:
+        door = door.filter(pc.invert(pc.is_in(door[KEY], value_set=lost[KEY].combine_chunks())))
+    aside = {**checked.set_aside, ERASED: checked.set_aside.get(ERASED, 0) + lost.num_rows}
+    return replace(checked, accepted=kept, door=door, set_aside=aside)
 
 
 def _fatal(

@@ -40,8 +40,7 @@ def asides(contract: Contract, policy: TableSettings) -> str:
     """The expression that names the policy by which a row is set aside, NULL for the others."""
     cases = []
     if contract.name in ("orders", "events") and policy.guests == "set_aside":
-        nobody = "v_user_id is null" + (" and v_device_id is null" if contract.name == "events" else "")
-        cases.append((nobody, "guests"))
+        cases.append((_nobody(contract), "no seller" if contract.entity == "seller_id" else "guests"))
     if contract.name == "orders":
         if policy.non_orders:
             cases.append((f"regexp_matches(v_order_id, {literal(policy.non_orders)})", "non-orders"))
@@ -52,6 +51,12 @@ def asides(contract: Contract, policy: TableSettings) -> str:
     if not cases:
         return "null::varchar"
     return "case " + " ".join(f"when {test} then {literal(name)}" for test, name in cases) + " end"
+
+
+def _nobody(contract: Contract) -> str:
+    """The condition under which an order or an event is of nobody that could be a customer."""
+    device = " and v_device_id is null" if contract.name == "events" and contract.entity == "user_id" else ""
+    return f"v_{contract.entity} is null{device}"
 
 
 def rules(
@@ -76,8 +81,8 @@ def rules(
         fix = "Fill in since when the row is known, or declare the table static = true."
         found.append(Rule("known_at", "x_known_at is null", casting.EXPECTED["time"], fix))
     if contract.name == "events":
-        if policy.guests == "stop":
-            nobody = "v_user_id is null and v_device_id is null"
+        if policy.guests == "stop" and contract.entity == "user_id":
+            nobody = _nobody(contract)
             column_name = "user_id" if "user_id" in present else "device_id"
             found.append(Rule(column_name, nobody, "a user or a device", 'Fill one in, or set guests = "set_aside".'))
         if policy.on_unknown_event:
@@ -95,7 +100,7 @@ def _of_column(
     name, text, value = column.name, f"x_{column.name}", f"v_{column.name}"
     found = []
     if column.required:
-        fix = 'Fill it in, or set guests = "set_aside".' if name == "user_id" else "Fill it in or remove the row."
+        fix = 'Fill it in, or set guests = "set_aside".' if name == contract.entity else "Fill it in or remove the row."
         found.append(Rule(name, f"{text} is null", casting.EXPECTED[column.kind], fix))
     if column.kind == "id" and not clean:
         wrong = f"len({text}) > {MAX_ID} or regexp_matches({text}, '{_UNSEEN}|{_BLANK_AROUND}')"

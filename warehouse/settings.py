@@ -93,7 +93,10 @@ class TableSettings(Shape):
     join_devices: bool = Field(
         default=True, description="Events: what a device did before a login is that user's, from the login on."
     )
-    guests: Literal["stop", "set_aside"] = Field(default="set_aside", description="Rows without a user.")
+    guests: Literal["stop", "set_aside"] = Field(
+        default="set_aside",
+        description="Rows of nobody: without a user or, where sellers are scored, without a seller.",
+    )
     non_products: Pattern | None = Field(
         default=None, description="Pattern (regular expression) of item_id that are no products."
     )
@@ -232,6 +235,14 @@ class LifecycleSettings(_Section):
     )
 
 
+class RfmSettings(_Section):
+    """From where on recency, frequency and money are high."""
+
+    split: Literal["median", "score"] = Field(
+        default="median", description="High: from the cut nearest the median, or (score) a score above the mean score."
+    )
+
+
 class Settings(_Section):
     """Everything a workspace declares."""
 
@@ -254,6 +265,7 @@ class Settings(_Section):
     )
     activity: ActivitySettings = ActivitySettings()
     lifecycle: LifecycleSettings = LifecycleSettings()
+    rfm: RfmSettings = RfmSettings()
     targets: dict[Name, TargetSettings] = Field(default_factory=dict)
     training: TrainingSettings = TrainingSettings()
     recommend: RecommendSettings = RecommendSettings()

@@ -59,6 +59,10 @@ class Facts:
         """What people call one period of growth."""
         return self.say("month", "月") if self.grain == "month" else self.say("week", "周")
 
+    def several(self, n: int) -> str:
+        """So many periods, in words: 3 months, 3个月, 3周."""
+        return self.say(f"{n} {self.unit}s", f"{n}个月" if self.grain == "month" else f"{n}周")
+
     @property
     def cards(self) -> Mapping[str, Mapping[str, Any]]:
         """The model cards of the release by `target_30d`, in declared order."""

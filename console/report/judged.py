@@ -11,6 +11,16 @@ from console.report.facts import Facts
 from console.report.pictures import AbsentError
 from serving.reasons import target_words
 
+SHOWN = {
+    "lightgbm": ("boosted trees", "梯度提升树"),
+    "days_since_last_order": ("rule: recency", "规则：近度"),
+    "order_days": ("rule: frequency", "规则：频度"),
+    "order_days_minus_recency": ("rule: frequency, then recency", "规则：先频度后近度"),
+    "rfm_sum": ("rule: sum of R, F and M", "规则：RFM之和"),
+    "bg_nbd": ("rule: BG/NBD", "规则：BG/NBD"),
+    "base_rate": ("base rate", "基准比例"),
+}
+"""What the judged models are called for people; on events alone rules read acts for orders."""
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -53,6 +63,11 @@ def model_name(facts: Facts, target: str, horizon: int) -> str:
     """A target and its horizon for people."""
     words = target_words(target, "zh") if facts.language == "zh" else target.replace("_", " ")
     return facts.say(f"{words}, {horizon} days", f"{words}（{horizon}天）")
+
+
+def shown_name(facts: Facts, model: str) -> str:
+    """A kind of model or rule for people."""
+    return facts.say(*SHOWN.get(model, (model, model)))
 
 
 def _each(facts: Facts) -> Iterator[Card]:

@@ -36,9 +36,9 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
     assert run["users"] > 300
     assert "contract, 30 days" in [each["what"] for each in run["absent"]]
     assert asked("doctor")[0].keys() >= {"state", "what", "found"}
-    grown = asked("growth", "--grain", "week", "--split", "order_count_lifetime >= 2")
+    grown = asked("growth", "--grain", "month", "--split", "order_count_lifetime >= 2")
     assert grown["periods"][-1].keys() >= {"period", "complete", "ever_seen", "groups", "bases", "rates", "flows"}
-    assert len(grown["split"]["yes"]) == len(grown["split"]["no"])
+    assert len(grown["split"]["yes"]) == len(grown["split"]["no"]) == len(grown["periods"])
     assert asked("features", "list")[0].keys() >= {"name", "en", "zh"}
     out = str(place / "features.parquet")
     assert asked("features", "build", "--out", out)["out"] == out

@@ -95,3 +95,25 @@ def test_one_customer_and_slips(shop: str, capfd: pytest.CaptureFixture[str], pr
     assert call(["-w", shop, "profile", "--user", "nobody"]) == 2
     assert call(["-w", shop, "profile"]) == 2
     assert call(["-w", shop, "profile", "--out", "a.doc"]) == 2
+
+
+def test_who_refused_profiling_is_told_of_without_what_is_inferred(tmp_path: Path) -> None:
+    """ann never objected; bob had by May; cyd has since, so what is counted of her today, of any day, is withheld."""
+    orders = [f"{who},2024-0{month}-03 12:00,{who}{month},10" for who in ("ann", "bob", "cyd") for month in (3, 4, 5)]
+    (tmp_path / "orders.csv").write_text("\n".join(["user_id,ordered_at,order_id,amount", *orders]) + "\n")
+    (tmp_path / "users.csv").write_text(
+        "user_id,recorded_at,consent_profiling\nann,2024-01-01,\nbob,2024-05-01,false\n"
+        "cyd,2024-01-01,true\ncyd,2024-07-01,false\n"
+    )
+    shop, out = str(tmp_path / "w"), tmp_path / "p.parquet"
+    tables = ["--orders", str(tmp_path / "orders.csv"), "--users", str(tmp_path / "users.csv")]
+    assert call(["init", shop, *tables, "--tz", "UTC", "--yes"]) == 0
+    rows = {
+        row["user_id"]: row
+        for row in rows_of(shop, out, "--as-of", "2024-06-01", "--flag", 'preferred_weekday = "friday"')
+    }
+    assert {who: row["profiling_refused"] for who, row in rows.items()} == {"ann": False, "bob": True, "cyd": True}
+    assert {who: row["preferred_weekday"] for who, row in rows.items()} == {"ann": "friday", "bob": None, "cyd": None}
+    assert {who: row["does_other_behaviour"] for who, row in rows.items()} == {"ann": True, "bob": None, "cyd": None}
+    assert {row["order_count_365d"] for row in rows.values()} == {3.0}
+    assert {row["last_purchase_on"] for row in rows.values()} == {date(2024, 5, 3)}

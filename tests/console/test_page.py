@@ -7,8 +7,10 @@ from types import SimpleNamespace
 from markupsafe import Markup
 
 from console.report.colours import template
+from console.report.judged import SHOWN
 from console.report.page import as_json, escaped, render
 from console.report.pictures import Missing, Picture, Section, Table, axis, figure
+from models.baselines import BASE_RATE, RULES
 from warehouse.settings import Settings
 
 HOSTILE = '</script><img src="https://evil.example/x" onerror="alert(1)">'
@@ -54,6 +56,11 @@ def test_the_page_is_in_its_language() -> None:
     assert '<html lang="en">' in page()
     assert '<html lang="zh-CN">' in page("zh")
     assert "缺少：" in page("zh")
+
+
+def test_every_model_that_may_be_judged_has_a_name_for_people() -> None:
+    assert set(SHOWN) == {"lightgbm", *RULES, BASE_RATE}
+    assert len({en for en, _ in SHOWN.values()}) == len({zh for _, zh in SHOWN.values()}) == len(SHOWN)
 
 
 def test_light_and_dark_differ_in_ink_only() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from features import rules
 from features.building import build_features
 from features.catalogue import FEATURES, fields
-from features.source import FramesSource
+from features.source import FramesSource, RfmSplit
 from tests.features.conftest import make_world, sale, stored
 
 AS_OF = date(2024, 7, 1)
@@ -31,9 +32,11 @@ def bought(user: str, days_ago: int, orders: int, amount: float) -> list[dict[st
     ]
 
 
-def of(lines: list[dict[str, Any]], **more: list[dict[str, Any]]) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+def of(
+    lines: list[dict[str, Any]], split: RfmSplit = "median", **more: list[dict[str, Any]]
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     frames = {name: stored(name, rows, "UTC") for name, rows in {"orders": lines, **more}.items()}
-    source = FramesSource(frames, "UTC")
+    source = FramesSource(frames, "UTC", rfm_split=split)
     table = build_features(source, AS_OF, families=["rfm"])
     (cuts,) = source.population_tables(AS_OF)["rfm_thresholds"].to_pylist()
     return {row["entity_id"]: row for row in table.to_pylist()}, cuts
@@ -95,6 +98,30 @@ def test_scores_leave_out_what_ties_fill() -> None:
     assert cuts["amount_high"] is None
     assert {row["rfm_recency_score"] for row in found.values()} == {1}
     assert {who for who, row in found.items() if row["rfm_type"] == "ordinary_keep"} == {"u7", "u8", "u9"}
+
+
+def test_by_score_on_paper() -> None:
+    """Orders 1 × 7, 2, 3, 4 have the scores 1 × 7, 4, 5, 5: 2.1 in the mean, so from 2 orders on, as by the median.
+    Money 10 20 … 100 has 1 1 2 2 3 3 4 4 5 5: 3 in the mean, so from the first 4 on, 70, where the median parts at 60.
+    Days ago 5 × 9 and 9: a tenth is lower than nine customers, so all have score 1 and nobody is above the mean, where
+    the median parts nine from one."""
+    lines = [
+        line
+        for n, count in enumerate([1] * 7 + [2, 3, 4])
+        for line in bought(f"u{n}", 9 if n == 0 else 5, count, 10 * (n + 1))
+    ]
+    found, cuts = of(lines, "score")
+    assert [cuts[f"{m}_high"] for m in MEASURES] == [None, 2, 70]
+    assert [cuts[f"{m}_high_customers"] for m in MEASURES] == [None, 3, 4]
+    assert [cuts[f"{m}_all_scores"] for m in MEASURES] == [10, 21, 30]
+    assert cuts["split"] == "score"
+    assert {who: row["rfm_type"] for who, row in found.items()} == {
+        **{f"u{n}": "ordinary_winback" for n in range(6)},
+        "u6": "important_winback",
+        **{f"u{n}": "important_keep" for n in (7, 8, 9)},
+    }
+    _, by_median = of(lines)
+    assert [by_median[f"{m}_high"] for m in MEASURES] == [-5, 2, 60]
 
 
 @pytest.mark.parametrize(
@@ -179,6 +206,25 @@ def test_the_cuts_are_those_of_a_plain_count(seed: int) -> None:
             lower = sum(value < mine for value in values)
             score = 1 + 5 * lower // len(values) if rows else 1
             assert row[f"rfm_{measure}_score"] == min(5, score)
+
+
+@SOME
+@given(st.integers(0, 10_000))
+def test_by_score_high_is_a_score_above_the_mean(seed: int) -> None:
+    world = make_world(seed, 30)
+    source = replace(world.source(), rfm_split="score")
+    table = build_features(source, world.as_of, families=["rfm", "recency", "frequency"])
+    rows = _measured(table)
+    window = [row for row in rows if row["order_count_365d"]]
+    high = {m: _high(rows, [row[f"rfm_{m}_score"] for row in window], m) for m in MEASURES}
+    of_recent_frequent = [(True, True), (True, False), (False, True), (False, False)]
+    for row, recent, frequent, important in zip(rows, *(high[m] for m in MEASURES), strict=True):
+        assert row["rfm_type"] == TYPES[of_recent_frequent.index((recent, frequent)) + (0 if important else 4)]
+
+
+def _high(rows: list[dict[str, Any]], window: list[float], measure: str) -> list[bool]:
+    """Of whom the score is above the mean of those in the window."""
+    return [bool(window) and row[f"rfm_{measure}_score"] * len(window) > sum(window) for row in rows]
 
 
 def test_a_customer_alone_has_the_type_it_has_among_all() -> None:

@@ -182,6 +182,16 @@ def path_of(days: set[date], names: list[str], lapsed_after: int) -> list[str | 
     return [group_at(active, t, lapsed_after) for t in range(len(names))]
 
 
+def test_a_split_tells_every_period_unless_only_the_latest_are_asked_for() -> None:
+    world, rule = history(14, users=3, weeks=5), rules.parse("order_count_lifetime >= 2")
+    source = FramesSource({"orders": world.frames()["orders"]}, world.zone)
+    told = growth(source, world.as_of, "week", split=rule).payload()
+    whole = told["split"]
+    assert len(whole["yes"]) == len(told["periods"]) > 3
+    two = growth(source, world.as_of, "week", split=rule, split_latest=2).payload()["split"]
+    assert two == {**whole, **{side: whole[side][-2:] for side in ("yes", "no")}}
+
+
 @pytest.mark.parametrize(
     ("seed", "text", "lapsed_after"),
     [(11, "amount_lifetime in top 30 %", 2), (12, 'days_since_registration <= 60 or buyer_type = "复购客"', 3)],

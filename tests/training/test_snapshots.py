@@ -118,6 +118,14 @@ def test_another_store_sweeps_what_was_cached(workspace, people):
     assert len(list(workspace.snapshots.iterdir())) == 1
 
 
+def test_counted_otherwise_it_is_counted_anew(workspace, make_orders):
+    """Of amounts 10 … 100 the median parts 60 and more, the mean score of 3 parts 70 and more."""
+    ten = FramesSource({"orders": make_orders([(f"u{n}", 0, 10 * n) for n in range(1, 11)])})
+    for split, high in (("median", 5), ("score", 4)):
+        built = Snapshots(workspace, replace(ten, rfm_split=split), "a" * 20).everything(CUTOFF)
+        assert sum(kind.startswith("important") for kind in built["rfm_type"].to_pylist()) == high
+
+
 def test_nothing_moves_when_later_rows_are_deleted(people, few):
     features = few.features(CUTOFF)
     assert changed_rows(people, CUTOFF, features) == (0, 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from console.report.colours import GREY
 from console.report.facts import Facts
-from console.report.judged import Card, cards
+from console.report.judged import Card, cards, shown_name
 from console.report.pictures import AbsentError, Picture, Table, axis, figure, percent, whole
 
 PLACE = 810
@@ -75,7 +75,7 @@ def _table(facts: Facts, known: list[Card]) -> Table:
     )  # fmt: skip
     rows = [
         (
-            each.name, each.judged["as_of"], each.card["judged_model"], whole(each.judged["n"]),
+            each.name, each.judged["as_of"], shown_name(facts, each.card["judged_model"]), whole(each.judged["n"]),
             percent(each.judged["base_rate"]), *(percent(_held(each, top)) for top in (TOP, 0.2, 0.5)),
             _number(each.metrics.get("lift_at_10"), 2), _number(each.metrics.get("auc"), 3),
         )

@@ -83,10 +83,13 @@ def _bars(facts: Facts, rows: list[Mapping[str, Any]]) -> dict[str, Any]:
 def _activity(facts: Facts) -> Picture:
     rows = [each for each in facts.growth["activity"] if each["complete"]]
     last = rows[-1]
-    both = (
-        ("active_rate", facts.say("of all ever seen", "占全体"), BLUE, "solid"),
-        ("active_rate_of_year", facts.say("of those seen in the last 12 months", "占近12个月出现者"), ORANGE, "dash"),
-    )
+    both = [("active_rate", facts.say("of all ever seen", "占全体"), BLUE, "solid")]
+    parted = any(row["active_rate_of_year"] != row["active_rate"] for row in rows)
+    if parted:
+        recent = facts.say("of those seen in the last 12 months", "占近12个月出现者")
+        both.append(("active_rate_of_year", recent, ORANGE, "dash"))
+    more_en = f", and {percent(last['active_rate_of_year'])} of those of the last 12 months" if parted else ""
+    more_zh = f"；近12个月出现者中为{percent(last['active_rate_of_year'])}" if parted else ""
     lines = [
         {"type": "scatter", "mode": "lines+markers", "name": name, "x": [row["period"] for row in rows],
          "y": [row[key] for row in rows], "line": {"color": colour, "dash": dash}, "hovertemplate": "%{x}: %{y:.1%}"}
@@ -96,9 +99,8 @@ def _activity(facts: Facts) -> Picture:
         facts.say("What share of the customers is active?", "有多大比例的顾客是活跃的？"),
         facts.say(
             f"In {last['period']} {percent(last['active_rate'])} of the {whole(last['ever_seen'])} customers ever seen "
-            f"were active, and {percent(last['active_rate_of_year'])} of those of the last 12 months.",
-            f"{last['period']}曾出现的{whole(last['ever_seen'])}名顾客中有{percent(last['active_rate'])}活跃；"
-            f"近12个月出现者中为{percent(last['active_rate_of_year'])}。",
+            f"were active{more_en}.",
+            f"{last['period']}曾出现的{whole(last['ever_seen'])}名顾客中有{percent(last['active_rate'])}活跃{more_zh}。",
         ),
         figure(lines, xaxis=axis(category=True), yaxis=axis(share=True, rangemode="tozero")),
         Table(

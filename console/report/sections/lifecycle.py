@@ -62,9 +62,9 @@ def _area(facts: Facts, periods: list[Mapping[str, Any]]) -> Picture:
         ),
         [
             facts.say(
-                f"Dormant: silent for fewer than {facts.growth['lapsed_after']} {facts.unit}s; lapsed: for as many "
+                f"Dormant: silent for fewer than {facts.several(facts.growth['lapsed_after'])}; lapsed: for as many "
                 "or more. Rates: kept of the old, kept of the new, dormant woken, lapsed returned.",
-                f"休眠：未活跃不足{facts.growth['lapsed_after']}个{facts.unit}；流失：达到或超过。",
+                f"休眠：未活跃不足{facts.several(facts.growth['lapsed_after'])}；流失：达到或超过。比率：老用户留存、新用户留存、休眠被唤醒、流失后回流。",
             )
         ],
     )  # fmt: skip

@@ -40,20 +40,20 @@ def pictures(facts: Facts) -> list[Picture]:
             facts.say("Where does the active rate go if nothing is done?", "如果什么都不做，活跃率会走向何处？"),
             facts.say(
                 f"{percent(middle)} on average over {target.first} to {target.last} (80 % of the time {percent(low)} "
-                f"to {percent(high)}), after {percent(level)} in the last {AHEAD} {facts.unit}s; in the long run "
+                f"to {percent(high)}), after {percent(level)} in the last {facts.several(AHEAD)}; in the long run "
                 f"it tends to {percent(made.settles)}.",
                 f"{target.first}至{target.last}平均{percent(middle)}（八成情况下在{percent(low)}至{percent(high)}之间），"
-                f"此前{AHEAD}{facts.unit}为{percent(level)}；长期趋于{percent(made.settles)}。",
+                f"此前{facts.several(AHEAD)}为{percent(level)}；长期趋于{percent(made.settles)}。",
             ),
             _drawn(facts, [(each["period"], rate(each)) for each in complete], made),
             _table(facts, made),
             [
                 facts.say(
                     f"Simulated at the rates of {made.history.periods[0]} to {made.history.periods[-1]}. The table "
-                    f"says what each rate would have to be to hold the level of the last {AHEAD} {facts.unit}s. "
+                    f"says what each rate would have to be to hold the level of the last {facts.several(AHEAD)}. "
                     "`reprise plan-target` plans any other target.",
                     f"按{made.history.periods[0]}至{made.history.periods[-1]}的比率模拟。"
-                    f"表中为保持近{AHEAD}{facts.unit}水平所需的比率；其他目标请用 `reprise plan-target`。",
+                    f"表中为保持近{facts.several(AHEAD)}水平所需的比率；其他目标请用 `reprise plan-target`。",
                 )
             ],
         )
@@ -84,7 +84,7 @@ def _drawn(facts: Facts, past: list[tuple[str, float]], made: Plan) -> dict[str,
     ]  # fmt: skip
     level = {
         "type": "scatter", "mode": "lines", "x": ahead,
-        "name": facts.say(f"level of the last {AHEAD} {facts.unit}s", f"近{AHEAD}{facts.unit}水平"),
+        "name": facts.say(f"level of the last {facts.several(AHEAD)}", f"近{facts.several(AHEAD)}水平"),
         "y": [made.target.rate] * len(ahead), "line": {"color": RED, "dash": "dot"}, "hovertemplate": "%{y:.1%}",
     }  # fmt: skip
     months = [*(month for month, _ in past), *ahead]

@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 
 from console.report.colours import SCALE
-from console.report.facts import Facts
+from console.report.facts import Facts, Language
 from console.report.pictures import AbsentError, Picture, Table, axis, figure, percent, whole
 from features.building import build_features
 from features.catalogue import Feature, available, families_of
 
 PLACE = 400
 TITLE = ("Preferences by group", "各群体的偏好")
-GROUPS = ("lifecycle_group", "rfm_type")
-"""By what the customers are parted: the first that these data tell."""
+GROUPS = {"month": "lifecycle_group_complete", "week": "lifecycle_group_week"}
+"""By what the customers are parted: the groups of the growth beside, of months that are over."""
 ASKED = {
     "preferred_category": ("category", "品类"),
     "preferred_brand": ("brand", "品牌"),
@@ -36,13 +36,13 @@ LEAST = 30
 def pictures(facts: Facts) -> list[Picture]:
     """One picture for each preference that these data tell: the share of every group who prefer each value."""
     there = {feature.name: feature for feature in available(facts.source.tables)}
-    group = next((there[name] for name in GROUPS if name in there), None)
     asked = [name for name in ASKED if name in there]
-    if group is None or not asked:
+    if not asked:
         raise AbsentError(
             facts.say("nothing tells what customers prefer", "没有可用于判断偏好的数据"),
             facts.say("orders with items or channels, or events with functions", "含商品或渠道的订单，或含功能的行为"),
         )
+    group = there[GROUPS[facts.grain]]
     table = build_features(facts.source, facts.as_of, families=families_of([group.name, *asked]))
     found = [_picture(facts, table, group, there[name]) for name in asked if name in table.column_names]
     drawn = [each for each in found if each is not None]
@@ -78,7 +78,8 @@ def _picture(facts: Facts, table: pa.Table, group: Feature, feature: Feature) ->
         _answer(facts, rows, sizes, labels, cells, everybody),
         figure(
             [
-                {"type": "heatmap", "x": labels, "y": rows, "z": cells, "zmin": 0, "xgap": 2, "ygap": 2,
+                {"type": "heatmap", "x": labels, "y": rows, "z": cells, "zmin": 0, "zmax": max(map(max, cells)),
+                 "xgap": 2, "ygap": 2,
                  "colorscale": [list(step) for step in SCALE], "texttemplate": "%{z:.0%}",
                  "hovertemplate": "%{y}, %{x}: %{z:.1%}", "colorbar": {"tickformat": ".0%", "thickness": 10}}
             ],
@@ -98,11 +99,20 @@ def _picture(facts: Facts, table: pa.Table, group: Feature, feature: Feature) ->
         ),
         [
             facts.say(
-                "Of customers whose preference is known; the last 90 days, for the silent those before their last act.",
-                "仅含偏好已知的顾客；取近90天，沉默顾客取其最后活跃前90天。",
+                f"Groups of {_when(facts, 'en')}. Of customers whose preference is known; the last 90 days, for the "
+                "silent those before their last act.",
+                f"群体取自{_when(facts, 'zh')}。仅含偏好已知的顾客；取近90天，沉默顾客取其最后活跃前90天。",
             )
         ],
     )  # fmt: skip
+
+
+def _when(facts: Facts, language: Language) -> str:
+    """Of which period the groups are."""
+    if facts.grain == "week":
+        return "这一周" if language == "zh" else "this week"
+    complete = [each["period"] for each in facts.growth["periods"] if each["complete"]]
+    return str(complete[-1])
 
 
 def _counted(values: np.ndarray) -> list[str]:

@@ -55,28 +55,33 @@ def _types(facts: Facts, table: pa.Table) -> Picture:
         )
         if any(each is not None for each in shares)
     ]  # fmt: skip
+    by_money = total > 0
+    asked = facts.say(
+        "Which types of customers are there, and who brings the money?" if by_money else "Which types are there?",
+        "有哪些类型的顾客，谁带来收入？" if by_money else "有哪些类型的顾客？",
+    )
+    answer = facts.say(
+        f"{_capital(named[top])}: {percent(share)} of the customers"
+        f"{f', {percent(held[top])} of the money of the last 365 days' if by_money else ''}.",
+        f"{named[top]}：占顾客的{percent(share)}{f'，占近365天金额的{percent(held[top])}' if by_money else ''}。",
+    )
+    columns = [facts.say("type", "类型"), facts.say("customers", "人数"), facts.say("share", "占比")]
+    rows = [[name, whole(n), percent(n / table.num_rows)] for name, n in zip(named, users, strict=True)]
+    if by_money:
+        columns.append(facts.say("share of money", "金额占比"))
+        rows = [[*row, percent(part)] for row, part in zip(rows, held, strict=True)]
+    measure = facts.say("money", "金额") if by_money else facts.say("engagement (all events)", "互动量（全部行为）")
     return Picture(
-        facts.say("Which types of customers are there, and who brings the money?", "有哪些类型的顾客，谁带来收入？"),
-        facts.say(
-            f"{_capital(named[top])}: {percent(share)} of the customers, {percent(held[top])} of the money of the last "
-            "365 days.",
-            f"{named[top]}：占顾客的{percent(share)}，占近365天金额的{percent(held[top])}。",
-        ),
+        asked,
+        answer,
         figure(bars, height=460, barmode="group", legend={"traceorder": "reversed"},
                xaxis=axis(share=True, rangemode="tozero"), yaxis=axis(category=True)),
-        Table(
-            (facts.say("type", "类型"), facts.say("customers", "人数"), facts.say("share", "占比"),
-             facts.say("share of money", "金额占比")),
-            [
-                (name, whole(n), percent(n / table.num_rows), percent(part))
-                for name, n, part in zip(named, users, held, strict=True)
-            ],
-        ),
+        Table(columns, rows),
         [
             facts.say(
-                "Of customers with an act in the last 365 days; each of recency, frequency and money is high or low. "
-                "Important: money is high.",
-                "仅含近365天有活跃的顾客。重要：金额高；价值：近且频；发展：近而不频；保持：频而不近；挽留：都不。",
+                f"Of customers with an act in the last 365 days; each of recency, frequency and {measure} is high or "
+                f"low. Important: {measure} is high.",
+                f"仅含近365天有活跃的顾客。重要：{measure}高；价值：近且频；发展：近而不频；保持：频而不近；挽留：都不。",
             )
         ],
     )  # fmt: skip

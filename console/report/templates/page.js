@@ -8,13 +8,18 @@
     place.textContent = "";
     return { place, figure };
   });
+  // A page is laid out for paper after this has drawn, so paper is told its width: that between the margins of A4. Static,
+  // because the flows of a Sankey fade in, and a printer does not wait.
+  const PAPER = 700;
   const draw = (paper) => {
     const look = looks[dark.matches && !paper ? "dark" : "light"];
     for (const { place, figure } of plots) {
       const layout = structuredClone(figure.layout);
       layout.template = look;
-      if (narrow.matches) layout.font = { size: 11 };
-      Plotly.react(place, structuredClone(figure.data), layout, { responsive: true, displayModeBar: false });
+      if (narrow.matches || paper) layout.font = { size: 11 };
+      if (paper) layout.width = PAPER;
+      const config = { responsive: !paper, displayModeBar: false, staticPlot: paper };
+      Plotly.react(place, structuredClone(figure.data), layout, config);
     }
   };
   draw(false);
