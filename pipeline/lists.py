@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -138,26 +138,25 @@ def _wide(what: str, rows: Streamed) -> pa.Table:
     return wide_suggestions(rows.held(["user_id", "rank", "item_id", "as_of", "release"]))
 
 
-def recommend(workspace: Workspace, user: str, k: int) -> dict[str, Any]:
-    """Suggestions for one customer with names and reasons; `NotReadyError` where the data gave no recommender."""
+def recommend(workspace: Workspace, user: str | None, k: int, bought: Sequence[str] = ()) -> dict[str, Any]:
+    """Suggestions with names and reasons for one customer who has just bought some items, or for nobody's basket.
+
+    `NotReadyError` where the data gave no recommender.
+    """
     release = current(workspace)
     _must_have(release, "suggestions")
-    answer = answers.user_suggestions(release, user, k, ())
-    names = _item_names(release)
-    return {**answer, "items": [{**item, "name": names.get(item["item_id"])} for item in answer["items"]]}
+    if user is None:
+        answer = answers.basket_suggestions(release, bought, k, ())
+    else:
+        answer = answers.user_suggestions(release, user, k, (), bought)
+    items = [{**item, "name": release.item_names.get(item["item_id"])} for item in answer["items"]]
+    return {**answer, "items": items}
 
 
 def _must_have(release: Release, what: str) -> None:
     missing = next((each for each in release.absent if each["what"] == what), None)
     if missing is not None:
         raise NotReadyError(f"There are no {what}: {missing['why']}.", hint=f"It needs {missing['needs']}.")
-
-
-def _item_names(release: Release) -> dict[str, str]:
-    items = release.tables.get("items")
-    if items is None or "name" not in items.column_names:
-        return {}
-    return dict(zip(items["item_id"].to_pylist(), items["name"].to_pylist(), strict=True))
 
 
 def explain(workspace: Workspace, user: str, language: str | None) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from serving import customers, fallbacks, profiles
+from serving import baskets, customers, fallbacks, profiles
 from serving.due import DUE, with_due
 from serving.release import Release
 from serving.schemas import DUE_ITEMS
@@ -31,9 +31,17 @@ def _by_target(score: dict[str, Any]) -> tuple[str, int]:
     return score["target"], score["horizon_days"]
 
 
-def user_suggestions(release: Release, user_id: str, k: int, exclude: Collection[str]) -> dict[str, Any]:
-    """At most k suggestions; fewer where there are no more items, none with the reason."""
-    items = fallbacks.suggestions(release, user_id, k, exclude)
+def user_suggestions(
+    release: Release, user_id: str, k: int, exclude: Collection[str], context_items: Sequence[str] = ()
+) -> dict[str, Any]:
+    """At most k suggestions; fewer where there are no more items, none with the reason.
+
+    `context_items` are what was just bought: not offered again, and what completes it comes in turn with the rest.
+    """
+    if context_items:
+        items = baskets.items_after(release, user_id, context_items, k, exclude)
+    else:
+        items = fallbacks.suggestions(release, user_id, k, exclude)
     return {
         **origin(release),
         "user_id": user_id,
@@ -43,6 +51,20 @@ def user_suggestions(release: Release, user_id: str, k: int, exclude: Collection
         "items": [{**item, "strength": finite(item["strength"])} for item in items],
         "reason": None if items else fallbacks.no_suggestions_reason(release),
         "exclude_ignored": len(set(exclude) - (release.items - release.not_for_sale)),
+    }
+
+
+def basket_suggestions(
+    release: Release, context_items: Sequence[str], k: int, exclude: Collection[str]
+) -> dict[str, Any]:
+    """At most k items that complete a basket, whosever it is; what is popular where nothing is known of it."""
+    items = baskets.basket_items(release, context_items, k, exclude)
+    return {
+        **origin(release),
+        "context_items": list(context_items),
+        "model_version": release.recommender,
+        "items": [{**item, "strength": finite(item["strength"])} for item in items],
+        "reason": None if items else fallbacks.no_suggestions_reason(release),
     }
 
 

@@ -25,6 +25,8 @@ from serving.wire import MAX_EXCLUDED, MAX_ID, MAX_K, MAX_TAKERS, AudienceReques
 
 BODIES: dict[str, type[BaseModel]] = {"/v1/score": ScoreRequest, "/v1/audience": AudienceRequest}
 DEFAULT_K = 10
+LISTS = ("exclude", "context_items")
+"""The parameters that are lists of ids."""
 AN_ID = f"an id has 1 to {MAX_ID} characters, none of them a control character"
 
 
@@ -48,9 +50,17 @@ class Lookups:
         return StrictJSON(answers.user_scores(self.holder.release, path_id(request, "user_id")))
 
     async def suggestions(self, request: Request) -> Response:
-        asked = query(request.query_params, ("k", "exclude"))
-        user_id = path_id(request, "user_id")
-        return StrictJSON(answers.user_suggestions(self.holder.release, user_id, count(asked), excluded(asked)))
+        asked = query(request.query_params, ("k", "exclude", "context_items"))
+        user_id, release = path_id(request, "user_id"), self.holder.release
+        wanted = (count(asked), frozenset(ids(asked, "exclude")), ids(asked, "context_items"))
+        if not wanted[-1]:
+            return StrictJSON(answers.user_suggestions(release, user_id, *wanted))
+        return StrictJSON(await run_in_threadpool(answers.user_suggestions, release, user_id, *wanted))
+
+    async def basket(self, request: Request) -> Response:
+        asked = query(request.query_params, ("k", "exclude", "context_items"))
+        wanted = (ids(asked, "context_items"), count(asked), frozenset(ids(asked, "exclude")))
+        return StrictJSON(await run_in_threadpool(answers.basket_suggestions, self.holder.release, *wanted))
 
     async def user(self, request: Request) -> Response:
         query(request.query_params, ())
@@ -110,6 +120,7 @@ class Lookups:
             _get("/v1/users/{user_id:path}", self.user),
             _get("/v1/items/{item_id:path}/similar", self.similar),
             _get("/v1/items/{item_id:path}/users", self.takers),
+            _get("/v1/suggestions", self.basket),
             _get("/v1/release", self.release),
             _get("/v1/openapi.json", self.openapi),
             _get("/metrics", self.metrics),
@@ -161,19 +172,19 @@ def path_id(request: Request, name: str) -> str:
 def query(parameters: QueryParams, known: tuple[str, ...]) -> Mapping[str, str]:
     """The query by name; a 422 problem for an unknown name or one given twice.
 
-    `exclude` may be given more than once: its ids then follow each other.
+    Lists of ids may be given more than once: the ids then follow each other.
     """
     pairs = parameters.multi_items()
     errors = []
     if any(name not in known for name, _ in pairs):
         message = f"known here: {', '.join(known)}" if known else "this path takes none"
         errors.append({"where": "query", "message": f"there is a parameter nobody knows; {message}"})
-    once = [name for name, _ in pairs if name != "exclude"]
+    once = [name for name, _ in pairs if name not in LISTS]
     if len(set(once)) < len(once):
         errors.append({"where": "query", "message": "a parameter is given twice"})
     if errors:
         raise ProblemError(422, "The query is not as it must be.", errors)
-    return {**dict(pairs), **({"exclude": ",".join(parameters.getlist("exclude"))} if "exclude" in known else {})}
+    return {**dict(pairs), **{name: ",".join(parameters.getlist(name)) for name in LISTS if name in known}}
 
 
 def count(asked: Mapping[str, str], name: str = "k", most: int = MAX_K) -> int:
@@ -185,12 +196,12 @@ def count(asked: Mapping[str, str], name: str = "k", most: int = MAX_K) -> int:
     return int(text)
 
 
-def excluded(asked: Mapping[str, str]) -> frozenset[str]:
-    """The items not to be suggested, separated by commas or each given by itself; unknown ones change nothing."""
-    items = frozenset(part for part in asked.get("exclude", "").split(",") if part)
+def ids(asked: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """A list of item ids, separated by commas or each given by itself, none twice; unknown ones change nothing."""
+    items = tuple(dict.fromkeys(part for part in asked.get(name, "").split(",") if part))
     wrong = "at most 1,000 ids" if len(items) > MAX_EXCLUDED else None if all(map(is_id, items)) else AN_ID
     if wrong:
-        raise ProblemError(422, "The query is not as it must be.", [{"where": "exclude", "message": wrong}])
+        raise ProblemError(422, "The query is not as it must be.", [{"where": name, "message": wrong}])
     return items
 
 

@@ -19,6 +19,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     wire.UserProfile,
     wire.SimilarItems,
     wire.ItemTakers,
+    wire.BasketSuggestions,
     wire.ReleaseInfo,
     wire.ScoreRequest,
     wire.LineScores,
@@ -54,6 +55,13 @@ _EXCLUDE = {
     "schema": {"type": "string", "pattern": wire.IDS_PATTERN},
 }
 
+_CONTEXT = {
+    "name": "context_items",
+    "in": "query",
+    "description": "Items just bought, or in the basket: never offered again, and what completes them is. As exclude.",
+    "schema": {"type": "string", "pattern": wire.IDS_PATTERN},
+}
+
 
 @lru_cache(maxsize=1)
 def document() -> dict[str, Any]:
@@ -72,7 +80,18 @@ def document() -> dict[str, Any]:
             },
             "/v1/users/{user_id}/suggestions": {
                 "get": _operation(
-                    "user_suggestions", "Items to offer a user", wire.UserSuggestions, [_path("user_id"), _K, _EXCLUDE]
+                    "user_suggestions",
+                    "Items to offer a user",
+                    wire.UserSuggestions,
+                    [_path("user_id"), _K, _EXCLUDE, _CONTEXT],
+                )
+            },
+            "/v1/suggestions": {
+                "get": _operation(
+                    "basket_suggestions",
+                    "Items that complete a basket",
+                    wire.BasketSuggestions,
+                    [_K, _EXCLUDE, _CONTEXT],
                 )
             },
             "/v1/users/{user_id}/due": {

@@ -28,7 +28,9 @@ import pyarrow.parquet as pq
 
 from features.own import NOTHING, Own
 from features.rules import Field
+from features.source import FramesSource, versions
 from models.propensity import PropensityModel
+from models.recommenders.baskets import Baskets
 from models.recommenders.interactions import Interactions
 from models.recommenders.plain_arrays import read_arrays, write_arrays
 from models.recommenders.purchase_probability import PurchaseProbability
@@ -143,6 +145,29 @@ class Release:
         """Finds customers for items, from everybody's sales; read when first asked for, and then held."""
         arrays = self.recommender_arrays()
         return Takers(Interactions.from_arrays(arrays), PurchaseProbability.from_arrays(arrays))
+
+    @cached_property
+    def baskets(self) -> Baskets:
+        """Completes baskets, from the same sales; made when first asked for, and then held."""
+        return Baskets(self.takers.held)
+
+    @cached_property
+    def item_names(self) -> Mapping[str, str]:
+        """The names of items by id, of those that have one, as known at `as_of`."""
+        items = self.items_known
+        if items is None or "name" not in items.column_names:
+            return {}
+        pairs = zip(items["item_id"].to_pylist(), items["name"].to_pylist(), strict=True)
+        return {item: name for item, name in pairs if name}
+
+    @cached_property
+    def items_known(self) -> pa.Table | None:
+        """The items as known at `as_of`, one row each; None without a table of them."""
+        if "items" not in self.tables:
+            return None
+        static = frozenset(name for name, table in self.settings.tables.items() if table.static)
+        source = FramesSource({"items": self.tables["items"]}, time_zone=self.settings.time_zone, static=static)
+        return versions(source, "items", self.as_of)
 
 
 def model_folder(key: Key) -> str:

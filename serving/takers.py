@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audiences.suppression import unprofiled
-from features.source import FramesSource, versions
 from models.recommenders.interactions import Interactions
 from models.recommenders.purchase_probability import PurchaseProbability
 from models.recommenders.reasons import sentences
@@ -108,7 +107,7 @@ def _found(
             pa.array(found.probability, mask=np.isnan(found.probability)),
             pa.array(found.strength),
             pa.array(sources, pa.string()),
-            pa.array(sentences(told, release.settings.language, _names(release)), pa.string()),
+            pa.array(sentences(told, release.settings.language, release.item_names), pa.string()),
         ],
         schema=TAKERS,
     )
@@ -155,7 +154,7 @@ def _row(asking: Takers, label: str) -> int:
 
 def _instead(release: Release, wanted: Wanted) -> Wanted | None:
     """The category of an item of the catalogue that nobody has bought yet."""
-    items = _items(release)
+    items = release.items_known
     if len(wanted.items) != 1 or items is None:
         return None
     category = items["category"].filter(pc.equal(items["item_id"], wanted.items[0])).to_pylist()
@@ -177,7 +176,7 @@ def _labels(release: Release, wanted: Wanted, item_ids: pa.Array) -> pa.Array:
 
 def _values(release: Release, attribute: str, item_ids: pa.Array) -> pa.Array:
     """The attribute of each item, null where it is not known."""
-    items = _items(release)
+    items = release.items_known
     there = [] if items is None else [field.name for field in items.schema if _is_attribute(field)]
     if items is None or attribute not in there:
         raise UsageError(f'Items have no attribute "{attribute}".', hint=f"They have: {', '.join(there) or 'none'}.")
@@ -188,23 +187,6 @@ def _values(release: Release, attribute: str, item_ids: pa.Array) -> pa.Array:
 def _is_attribute(field: pa.Field) -> bool:
     text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
     return (text or pa.types.is_list(field.type)) and field.name not in ("item_id", "entity_id")
-
-
-def _items(release: Release) -> pa.Table | None:
-    """The items of a release as known at its `as_of`."""
-    if "items" not in release.tables:
-        return None
-    static = frozenset(name for name, table in release.settings.tables.items() if table.static)
-    source = FramesSource({"items": release.tables["items"]}, time_zone=release.settings.time_zone, static=static)
-    return versions(source, "items", release.as_of)
-
-
-def _names(release: Release) -> dict[str, str]:
-    items = _items(release)
-    if items is None or "name" not in items.column_names:
-        return {}
-    pairs = zip(items["item_id"].to_pylist(), items["name"].to_pylist(), strict=True)
-    return {item: name for item, name in pairs if name}
 
 
 def _refused(release: Release) -> frozenset[str]:

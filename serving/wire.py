@@ -152,6 +152,13 @@ class UserSuggestions(_Answer):
     exclude_ignored: int = Field(ge=0, description="Ids in `exclude` that are unknown or not for sale: no effect.")
 
 
+class BasketSuggestions(_Answer):
+    context_items: list[str]
+    model_version: str | None
+    items: list[Suggestion]
+    reason: str | None = Field(description="Why there are none.")
+
+
 class DueItem(_Strict):
     """An item bought again and again, and when it is due."""
 

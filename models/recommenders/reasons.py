@@ -10,12 +10,14 @@ _WORDS = {
     "en": {
         "bought_before": "Bought on {count} {days_word}, last {days} {ago_word} ago",
         "bought_together": "Customers who buy {item} also buy this",
+        "same_visit": "Often bought together with {item}",
         "similar_customers": "Customers with similar purchases buy this",
         "popular": "Popular: {count} {buyers_word} so far",
     },
     "zh": {
         "bought_before": "曾在 {count} 天购买过，最近一次在 {days} 天前",
         "bought_together": "购买 {item} 的顾客也常买",
+        "same_visit": "常与 {item} 一起购买",
         "similar_customers": "购买习惯相似的顾客也买",
         "popular": "热门：累计 {count} 人购买",
     },
