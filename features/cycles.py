@@ -26,6 +26,9 @@ By = Literal["category", "item"]
 MOST_THINGS = 200
 """So many things, the most bought, are paired: beyond, nearly all pairs hold too few customers to say anything."""
 
+ROWS_HELD = 500_000
+"""At most so many rows of parts wait to be added up, or as many as their sums have."""
+
 
 @dataclass(frozen=True)
 class Successions:
@@ -64,12 +67,12 @@ def interval_counts(source: Source, as_of: date, until: date, by: By, progress: 
     `customer_count` is told at each customer's first interval, `repeat_customer_count` at the second.
     """
     values = {"until": day_number(until)}
-    parts = []
+    sums = _Sums(("thing", "days", "returned"))
     with _engine(source, as_of) as engine:
         for _ in _bought(engine, source, as_of, by, values, progress):
             _keep(engine, "intervals", as_of, values)
-            parts.append(statements("cycles")["interval_counts"].table(engine, as_of, values))
-    return _summed(parts, ("thing", "days", "returned"))
+            sums.add(statements("cycles")["interval_counts"].table(engine, as_of, values))
+    return sums.total()
 
 
 def clock_counts(
@@ -83,14 +86,14 @@ def clock_counts(
     Second, a row per pair: entity_id, thing, last_day, last_quantity (log), gap_count, gap_sum, quantity_sum (of logs).
     """
     values = {"until": day_number(until)}
-    sums, pairs = [], []
+    sums, pairs = _Sums(("thing", "category")), []
     with _engine(source, as_of) as engine:
         for _ in _bought(engine, source, as_of, by, values, progress):
             _keep(engine, "intervals", as_of, values)
             _keep(engine, "clock_pairs", as_of, values)
-            sums.append(statements("cycles")["clock_sums"].table(engine, as_of))
+            sums.add(statements("cycles")["clock_sums"].table(engine, as_of))
             pairs.append(engine.rows(f"select {_OF_PAIRS} from clock_pairs"))
-    added = _summed(sums, ("thing", "category"))
+    added = sums.total()
     if by == "category":
         added = added.set_column(1, "category", added["thing"])
     return added, pa.concat_tables(pairs)
@@ -108,20 +111,19 @@ def successions(
     """What is bought in the `within` days after what, of the `MOST_THINGS` things with most customers."""
     values = {"until": day_number(until), "within": within}
     files = statements("cycles")
-    customers, found = [], {name: list[pa.Table]() for name in _KEYS}
+    customers, found = _Sums(("thing",)), {name: _Sums(keys) for name, keys in _KEYS.items()}
     with _engine(source, as_of) as engine:
         for _ in _bought(engine, source, as_of, by, values, progress):
-            customers.append(files["thing_customers"].table(engine, as_of, values))
-        counted = _summed(customers, ("thing",))
+            customers.add(files["thing_customers"].table(engine, as_of, values))
         order = [("customer_count", "descending"), ("thing", "ascending")]
-        chosen = counted.sort_by(order).slice(0, MOST_THINGS)
+        chosen = customers.total().sort_by(order).slice(0, MOST_THINGS)
         engine.give("chosen_things", chosen.select(["thing"]))
         for _ in _bought(engine, source, as_of, by, values, progress):
             for name in ("starts", "follows", "buyer_days"):
                 _keep(engine, name, as_of, values)
-            for name, tables in found.items():
-                tables.append(files[name].table(engine, as_of, values))
-    return Successions(chosen, **{name: _summed(tables, _KEYS[name]) for name, tables in found.items()})
+            for name, sums in found.items():
+                sums.add(files[name].table(engine, as_of, values))
+    return Successions(chosen, **{name: sums.total() for name, sums in found.items()})
 
 
 _KEYS = {
@@ -162,12 +164,31 @@ def _keep(engine: Engine, name: str, as_of: date, values: Values) -> None:
     statements("cycles")[name].keep(engine, as_of, values)
 
 
-def _summed(parts: Sequence[pa.Table], keys: Sequence[str]) -> pa.Table:
-    """The rows of all parts with equal keys added up, exactly where they are decimals; sorted by the keys."""
-    every = pa.concat_tables(parts, promote_options="permissive")
-    others = [name for name in every.column_names if name not in keys]
-    added = every.group_by(list(keys)).aggregate([(name, "sum") for name in others])
-    named = added.rename_columns(
-        [name.removesuffix("_sum") if name not in keys else name for name in added.column_names]
-    )
-    return named.select(every.column_names).sort_by([(key, "ascending") for key in keys])
+class _Sums:
+    """Rows of one part after the other, those with equal keys added up: exactly where they are decimals.
+
+    Every part brings rows of nearly every key, so they are added up whenever `ROWS_HELD` of them, or as many as there
+    are keys, have come.
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = keys
+        self._parts: list[pa.Table] = []
+        self._added = self._waiting = 0
+
+    def add(self, part: pa.Table) -> None:
+        self._parts.append(part)
+        self._waiting += part.num_rows
+        if self._waiting > max(ROWS_HELD, self._added):
+            total = self.total()
+            self._parts, self._added, self._waiting = [total], total.num_rows, 0
+
+    def total(self) -> pa.Table:
+        """The sums so far, sorted by the keys."""
+        every = pa.concat_tables(self._parts, promote_options="permissive")
+        others = [name for name in every.column_names if name not in self._keys]
+        added = every.group_by(list(self._keys)).aggregate([(name, "sum") for name in others])
+        named = added.rename_columns(
+            [name.removesuffix("_sum") if name not in self._keys else name for name in added.column_names]
+        )
+        return named.select(every.column_names).sort_by([(key, "ascending") for key in self._keys])

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-ROWS_AT_ONCE = 50_000
+ROWS_AT_ONCE = 16_000
 """About so many rows are sorted at a time."""
 
 

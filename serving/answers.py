@@ -50,7 +50,7 @@ def user_suggestions(
         "horizon_days": release.settings.recommend.horizon,
         "items": [{**item, "strength": finite(item["strength"])} for item in items],
         "reason": None if items else fallbacks.no_suggestions_reason(release),
-        "exclude_ignored": len(set(exclude) - (release.items - release.not_for_sale)),
+        "exclude_ignored": sum(i not in release.items or i in release.not_for_sale for i in set(exclude)),
     }
 
 

@@ -34,7 +34,7 @@ class SortedRows:
     """A table sorted by one text column, of which the rows of one value are asked for.
 
     Texts repeat, so a column of them is held as numbers of its values, and the column sorted by as the row where each
-    of its values begins: of 20 suggestions a customer takes 300 bytes.
+    of its values begins: 20 suggestions of a customer take 560 bytes.
     """
 
     def __init__(self, by: str, table: pa.Table) -> None:
