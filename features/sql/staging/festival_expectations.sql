@@ -3,8 +3,8 @@ with occurrences as (
     select
         festival,
         first_day,
-        sum(season) as season,
-        sum(cast(season * brought as decimal(28, 9))) as brought,
+        sum(season) as whole_season,
+        sum(cast(season * brought as decimal(28, 9))) as brought_season,
         sum(cast(season * brought * brought as decimal(28, 9))) as brought_squares
     from festival_seasons
     group by festival, first_day
@@ -15,8 +15,8 @@ lived as (
         lives.entity_id,
         lives.festival,
         count(*) as exposures,
-        sum(seasons.season) as season,
-        sum(seasons.brought) as brought,
+        sum(seasons.whole_season) as season,
+        sum(seasons.brought_season) as brought,
         sum(seasons.brought_squares) as brought_squares
     from festival_lives as lives
     inner join occurrences as seasons on lives.festival = seasons.festival and lives.first_day = seasons.first_day
