@@ -22,8 +22,10 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from features.building import build_features
+from features.outcomes import interactions
 from features.source import StoreSource
 from warehouse.shop import ShopReport, make_shop
+from warehouse.shop.festivals import festivals_between
 from warehouse.starting import init_workspace
 from warehouse.store import Store
 from warehouse.workspace import Workspace
@@ -33,6 +35,8 @@ FAMILIES = (
 )  # fmt: skip
 BANDS = ("lowest", "low", "middle", "high", "highest")
 DEALS = ("discount_lover", "coupon_hunter")
+EXTRA_ORDERS = 0.6
+"""Orders that a festival of pull 1 brings a customer of love 1 (`warehouse.shop.purchases`)."""
 FESTIVE = ("discount_lover", "coupon_hunter", "gift_buyer")
 """The kinds of people whom festivals draw about twice as much as the others."""
 
@@ -44,8 +48,54 @@ def counted(folder: Path, seed: int, users: int, days: int) -> pd.DataFrame:
     found = build_features(StoreSource(store), shop.end, families=FAMILIES).to_pandas().set_index("entity_id")
     people = pd.read_parquet(shop.directory / "truth" / "users.parquet").set_index("user_id")
     contacts = pd.read_parquet(shop.directory / "truth" / "contacts.parquet")
-    added = contacts[contacts["treated"]].groupby("user_id")["added_probability"].mean()
-    return found.join(people, how="inner").join(added.rename("added_probability"))
+    treated = contacts[contacts["treated"]].merge(people["kind"], left_on="user_id", right_index=True)
+    added = treated.groupby("user_id")["added_probability"].mean()
+    told = found.join(people, how="inner").join(added.rename("added_probability"))
+    told["campaign_oracle"] = _brought(treated)
+    told["festival_oracle"] = _drawn(store, shop, told)
+    return told
+
+
+def _brought(treated: pd.DataFrame) -> pd.Series:
+    """How much likelier a customer is of the kinds that look for deals, for who sees which orders contacts brought.
+
+    Nobody sees that: what would have been bought anyway is not in any file. Log-likelihood ratio of Bernoulli draws.
+    """
+    deals = treated["kind"].isin(DEALS)
+    one, other = (treated.loc[which, "added_probability"].mean() for which in (deals, ~deals))
+    told = np.where(treated["added_order"], np.log(one / other), np.log((1 - one) / (1 - other)))
+    return pd.Series(told, treated["user_id"]).groupby(level=0).sum()
+
+
+def _drawn(store: Store, shop: ShopReport, told: pd.DataFrame) -> pd.Series:
+    """How much likelier a customer is of the kinds that festivals draw, for who knows on which days the shop has its
+    festivals, how strong these are and how strongly they draw either sort of people: Poisson orders at the own rate of
+    other days, and so many more. Log-likelihood ratio.
+    """
+    source = StoreSource(store)
+    bought = interactions(source, shop.end).to_pandas()[["user_id", "day"]].drop_duplicates()
+    bought["day"] = pd.to_datetime(bought["day"], unit="D")
+    days = bought.groupby("user_id")["day"]
+    first, last, orders = days.min(), days.max(), days.count() - 1
+    festivals = festivals_between(first.min().date(), shop.end)
+    held = {
+        day: festival
+        for festival in festivals
+        for day in pd.date_range(festival.first_day, periods=festival.shopping_days)
+    }
+    within = bought[bought["day"].isin(held)]
+    rate = (orders - within.groupby("user_id")["day"].count().reindex(orders.index, fill_value=0)).clip(lower=0.5)
+    rate = rate / (last - first).dt.days.clip(lower=1)
+    ratio = pd.Series(0.0, first.index)
+    for festival in festivals:
+        begins = pd.Timestamp(festival.first_day)
+        there = first.index[(first < begins) & (last >= begins)]
+        ours = within[within["day"].map(held).eq(festival)]
+        seen = ours.groupby("user_id")["day"].count().reindex(there, fill_value=0)
+        usual = rate[there] * festival.shopping_days
+        one, other = (usual + EXTRA_ORDERS * festival.pull * love for love in (0.62, 0.27))
+        ratio[there] += seen * np.log(one / other) - (one - other)
+    return ratio.reindex(told.index)
 
 
 def _loaded(folder: Path, shop: ShopReport) -> Store:
@@ -66,6 +116,8 @@ def measures(told: pd.DataFrame) -> dict[str, float]:
     found |= _tag("discount lovers", told, "discount_sensitivity", "discount_lover", lover, apart=hunter)
     found |= _tag("coupon hunters", told, "deep_discount_share_365d", "coupon_hunter", hunter)
     found |= _tag("festival lovers", told, "festival_preference", "festival_lover", told["kind"].isin(FESTIVE))
+    judged = told[told["festival_lover"].isin(["yes", "no"])]
+    found["festival lovers: AUC of an oracle"] = _auc(judged["kind"].isin(FESTIVE), judged["festival_oracle"])
     gifts = told[told["gift_line_share_lifetime"].notna()]
     found["gift buyers: AUC"] = _auc(gifts["kind"] == "gift_buyer", gifts["gift_line_share_lifetime"])
     return found | _bands(told) | _campaigns(told)
@@ -106,6 +158,7 @@ def _campaigns(told: pd.DataFrame) -> dict[str, float]:
     return {
         "campaign dependence: judged": float(len(known)),
         "campaign dependence: AUC of deal seekers": _auc(known["kind"].isin(DEALS), known["campaign_dependence"]),
+        "campaign dependence: AUC of an oracle": _auc(known["kind"].isin(DEALS), known["campaign_oracle"]),
         "campaign dependence: rank correlation": float(
             known["campaign_dependence"].corr(known["added_probability"], method="spearman")
         ),

@@ -494,22 +494,22 @@ too_few | fewer than three orders in 365 days | 订单不足
         "festivals",
         _ORDERS,
         """
-festival_preference_618 | . | ratio | ? | orders in 618 over those that own rate and everybody's season make, drawn towards 1 (observational) | 618期间订单与按本人频率及总体季节性预期之比，向1收缩（观察性）
+festival_preference_618 | . | ratio | ? | orders that 618 brought over those that own rate and everybody's season make, drawn towards 1 (observational) | 618带来的订单与按本人频率及总体季节性预期之比，向1收缩（观察性）
 festival_lover_618 | . | * | ? | whether 618 draws more orders than from others: two of them lived through and two orders in them at least (observational) | 是否偏好618：至少经历两次且有两单（观察性）
 yes | drawn by 618 | 是
 no | not drawn by 618 | 否
 not_enough_years | lived through fewer than two of them | 年数不足
-festival_preference_qixi | . | ratio | ? | orders in Qixi over those that own rate and everybody's season make, drawn towards 1 (observational) | 七夕期间订单与按本人频率及总体季节性预期之比，向1收缩（观察性）
+festival_preference_qixi | . | ratio | ? | orders that Qixi brought over those that own rate and everybody's season make, drawn towards 1 (observational) | 七夕带来的订单与按本人频率及总体季节性预期之比，向1收缩（观察性）
 festival_lover_qixi | . | * | ? | whether Qixi draws more orders than from others: two of them lived through and two orders in them at least (observational) | 是否偏好七夕：至少经历两次且有两单（观察性）
 yes | drawn by Qixi | 是
 no | not drawn by Qixi | 否
 not_enough_years | lived through fewer than two of them | 年数不足
-festival_preference_double_eleven | . | ratio | ? | orders in Double Eleven over those that own rate and everybody's season make, drawn towards 1 (observational) | 双11期间订单与按本人频率及总体季节性预期之比，向1收缩（观察性）
+festival_preference_double_eleven | . | ratio | ? | orders that Double Eleven brought over those that own rate and everybody's season make, drawn towards 1 (observational) | 双11带来的订单与按本人频率及总体季节性预期之比，向1收缩（观察性）
 festival_lover_double_eleven | . | * | ? | whether Double Eleven draws more orders than from others: two of them lived through and two orders in them at least (observational) | 是否偏好双11：至少经历两次且有两单（观察性）
 yes | drawn by Double Eleven | 是
 no | not drawn by Double Eleven | 否
 not_enough_years | lived through fewer than two of them | 年数不足
-festival_preference_christmas | . | ratio | ? | orders in Christmas over those that own rate and everybody's season make, drawn towards 1 (observational) | 圣诞期间订单与按本人频率及总体季节性预期之比，向1收缩（观察性）
+festival_preference_christmas | . | ratio | ? | orders that Christmas brought over those that own rate and everybody's season make, drawn towards 1 (observational) | 圣诞带来的订单与按本人频率及总体季节性预期之比，向1收缩（观察性）
 festival_lover_christmas | . | * | ? | whether Christmas draws more orders than from others: two of them lived through and two orders in them at least (observational) | 是否偏好圣诞：至少经历两次且有两单（观察性）
 yes | drawn by Christmas | 是
 no | not drawn by Christmas | 否

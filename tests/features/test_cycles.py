@@ -161,12 +161,12 @@ def test_what_happened_or_was_recorded_later_changes_nothing(seed: int) -> None:
 
 
 def test_a_planted_leak_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = source_module._visible
+    honest = source_module.visible_of
 
     def leaky(*arguments: Any) -> str:
         return re.sub(r"and recorded_at < timestamp '[^']+' and", "and", honest(*arguments))
 
-    monkeypatch.setattr(source_module, "_visible", leaky)
+    monkeypatch.setattr(source_module, "visible_of", leaky)
     worlds = [(world, other_future(world, 5)) for world in map(make_world, range(3))]
     assert any(everything(w.source(), w.as_of) != everything(o.source(), w.as_of) for w, o in worlds)
 

@@ -90,13 +90,13 @@ def test_what_happened_or_was_recorded_later_changes_nothing(seed: int) -> None:
     ],
 )
 def test_planted_leaks_are_caught(leak: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = source_module._visible
+    honest = source_module.visible_of
 
     def leaky(*arguments: Any) -> str:
         kept = "and entity_id" if leak.startswith("and") else "" if leak.endswith("and") else "true"
         return re.sub(leak, kept, honest(*arguments))
 
-    monkeypatch.setattr(source_module, "_visible", leaky)
+    monkeypatch.setattr(source_module, "visible_of", leaky)
     assert any(_leaks(seed) for seed in range(6))
 
 

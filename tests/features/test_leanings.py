@@ -13,7 +13,9 @@ import pytest
 
 from benchmarks.truth import counted, measures
 from features.building import build_features
+from features.seasons import festival_days
 from features.source import FramesSource
+from features.windows import day_number
 from tests.features.conftest import sale, stored
 
 AS_OF = date(2024, 7, 1)
@@ -102,6 +104,35 @@ def test_who_buys_more_at_a_festival_than_others_do() -> None:
     assert found["u0"]["festival_preference_618"] > 1.25 > 1 > found["u5"]["festival_preference_618"]
 
 
+def test_a_day_of_a_festival_counts_by_what_everybody_buys_on_it() -> None:
+    """Counted anew in plain Python: 618 of three years, on four days of which two of twelve buy."""
+    lines = shoppers(3)
+    found = of_everybody("festivals", orders=lines)
+    days: dict[str, list[date]] = {}
+    for line in lines:
+        days.setdefault(line["user_id"], []).append(line["ordered_at"].date())
+    every = {row["day"]: row["festival"] for row in festival_days().to_pylist()}
+    first, last = min(min(of) for of in days.values()), max(max(of) for of in days.values())
+    life = [first + timedelta(days=n) for n in range(1, (last - first).days + 1)]
+    plain = [day for day in life if day_number(day) not in every]
+    outside = sum(day in set(plain) for of in days.values() for day in of) / len(plain) / len(days)
+    festive = [day for day in life if day_number(day) in every]
+    season = {day: sum(of.count(day) for of in days.values()) / len(days) / outside for day in festive}
+    brought = {day: max(1 - 1 / s, 0) if s else 0 for day, s in season.items()}
+    ours = [day for day in festive if every[day_number(day)] == "618"]
+    whole_days = len(plain) + sum(season.values())
+    share, squares = (sum(season[day] * brought[day] ** n for day in ours) / whole_days for n in (1, 2))
+    counts = {who: len([day for day in of if day > first]) for who, of in days.items()}
+    y = {who: sum(brought[day] for day in of if day in ours) for who, of in days.items()}
+    e = {who: n * share for who, n in counts.items()}
+    excess = sum((y[who] - e[who]) ** 2 - n * (squares - share**2) for who, n in counts.items())
+    strength = sum(each**2 for each in e.values()) / excess
+    for who, row in found.items():
+        assert row["festival_preference_618"] == pytest.approx((strength + y[who]) / (strength + e[who]), rel=1e-4)
+    # the eleventh of June: two of twelve where a day outside has about four tenths of one
+    assert brought[date(2024, 6, 11)] == pytest.approx(1 - 12 * outside / 2)
+
+
 def test_orders_in_a_festival_that_is_not_over_yet_count_nowhere() -> None:
     until = date(2024, 6, 19)
     before = [line for line in shoppers(3) if line["ordered_at"] < datetime(2024, 6, 1)]
@@ -186,6 +217,6 @@ def test_the_truth_of_the_made_up_shop_comes_back(tmp_path: Path) -> None:
     assert found["coupon hunters: AUC"] > 0.97
     assert found["coupon hunters: precision"] > 0.75
     assert found["coupon hunters: recall"] > 0.8
-    assert found["festival lovers: AUC"] > 0.58
+    assert found["festival lovers: AUC"] > 0.62
     assert found["price bands: rank correlation"] > 0.85
     assert found["price bands: at most one apart"] > 0.7

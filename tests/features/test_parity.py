@@ -87,7 +87,8 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
         chosen = {"acts_of_events": "acts", "rfm_values_of_sales": "rfm_values", "worth_of_sales": "worth"}
         run("staging", name, acts, keep=chosen.get(name, name))
     for name in statements("population"):
-        run("population", name, acts)
+        run("population", name, acts | {"by_score": False})
+    run("population", "rfm_thresholds", {"by_score": True})
     for name in statements("families"):
         run("families", name, acts)
     run("profile", "last_uses")

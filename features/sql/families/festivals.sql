@@ -5,8 +5,9 @@ with told as (
         counted.festival,
         counted.exposures,
         counted.order_count,
+        counted.festive_count,
         counted.expected,
-        (counted.order_count + cast(priors.strength as double)) / (cast(counted.expected as double) + cast(priors.strength as double))
+        (cast(counted.festive_count as double) + cast(priors.strength as double)) / (cast(counted.expected as double) + cast(priors.strength as double))
             as preference,
         min(priors.strength) over (partition by counted.entity_id) as usual_strength
     from festival_expectations as counted
@@ -19,6 +20,7 @@ tagged as (
         festival,
         exposures,
         order_count,
+        festive_count,
         expected,
         preference,
         usual_strength,
@@ -40,14 +42,14 @@ select
     coalesce(max(case when told.festival = 'double_eleven' then told.tag end), 'not_enough_years') as festival_lover_double_eleven,
     max(case when told.festival = 'christmas' then told.preference end) as festival_preference_christmas,
     coalesce(max(case when told.festival = 'christmas' then told.tag end), 'not_enough_years') as festival_lover_christmas,
-    cast(sum(told.order_count) + max(told.usual_strength) as double)
+    cast(sum(told.festive_count) + max(told.usual_strength) as double)
     / cast(sum(told.expected) + max(told.usual_strength) as double) as festival_preference,
     case
         when coalesce(max(told.exposures), 0) < 2 then 'not_enough_years'
         when
             sum(told.order_count) >= 2
             and rounded(
-                cast(sum(told.order_count) + max(told.usual_strength) as double)
+                cast(sum(told.festive_count) + max(told.usual_strength) as double)
                 / cast(sum(told.expected) + max(told.usual_strength) as double), 6
             ) >= 1.25
             then 'yes'
