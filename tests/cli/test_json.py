@@ -72,7 +72,17 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
     assert call(["-w", shop, "explain", "nobody-knows-me"]) == 0
     assert "nobody-knows-me" in capfd.readouterr().out.splitlines()[0]
     assert not asked("recommend", "nobody-knows-me", "-k", "2")["known"]
-    assert asked("recommend", user, "-k", "2")["items"]
+    offered = asked("recommend", user, "-k", "2")["items"]
+    assert 0 < offered[0]["probability"] < 1
+    completing = asked("recommend", "--with", offered[0]["item_id"], "-k", "2")
+    assert len(completing["items"]) == 2
+    assert offered[0]["item_id"] not in [each["item_id"] for each in completing["items"]]
+    matched = asked("match", "--item", offered[0]["item_id"], "-n", "1000")
+    assert (matched["known"], matched["horizon_days"]) == (True, 30)
+    assert user in [each["user_id"] for each in matched["users"]]
+    listed = asked("match", "--item", offered[0]["item_id"], "--rule", "order_count_lifetime >= 2", "-n", "3",
+                   "--out", str(place / "who.csv"))  # fmt: skip
+    assert (listed["rows"], listed["rule"]) == (3, "order_count_lifetime >= 2")
     cycles = asked("cycles", "--top", "1000")
     assert (cycles["by"], cycles["things"]) == ("item", len(cycles["cycles"]))
     assert asked("cycles", "--item", cycles["cycles"][0]["thing"])["cycles"][0]["curve"]
@@ -144,6 +154,11 @@ ERRORS = [
     (["score", "-w", "wrong"], 3),
     (["backtest", "repurchase", "-w", "wrong"], 3),
     (["recommend", "somebody", "-w", "empty"], 4),
+    (["recommend", "-w", "empty"], 2),
+    (["match", "--item", "x", "-w", "empty"], 4),
+    (["match", "-w", "shop-workspace"], 2),
+    (["match", "--item", "x", "--brand", "y", "-w", "shop-workspace"], 2),
+    (["match", "--attribute", "colour=red", "-w", "shop-workspace"], 2),
     (["explain", "somebody", "-w", "empty"], 4),
     (["explain", "somebody", "-w", "empty", "--language", "fr"], 2),
     (["export", "scores", "--out", "x.csv", "-w", "empty"], 4),
