@@ -38,23 +38,35 @@ class SortedRows:
     """
 
     def __init__(self, by: str, table: pa.Table) -> None:
-        self.by = by
-        encoded = table.set_column(table.column_names.index(by), by, _as_codes(table[by])).unify_dictionaries()
-        of = encoded[by].combine_chunks()
-        codes = of.indices.to_numpy() if len(of) else np.empty(0, np.int64)
-        starts = np.flatnonzero(np.diff(codes, prepend=-1))
-        self.keys = _Texts(of.dictionary.take(pa.array(codes[starts])), strictly=True)
-        self._starts = np.append(starts, table.num_rows)
-        self._columns = {name: encoded[name].combine_chunks() for name in table.column_names if name != by}
+        self._take(by, {name: table[name] for name in table.column_names})
 
     @classmethod
     def read(cls, by: str, path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> SortedRows:
         """Those of a Parquet file of that schema, or some columns of them, a row group at a time."""
         wanted = list(columns or schema.names)
         texts = [name for name in wanted if pa.types.is_string(schema.field(name).type)]
-        kinds = [(name, _CODES if name in texts else schema.field(name).type) for name in wanted]
-        groups = [group.cast(pa.schema(kinds)) for group in row_groups(path, wanted, texts)]
-        return cls(by, pa.concat_tables(groups) if groups else pa.schema(kinds).empty_table())
+        kinds = pa.schema([(name, _CODES if name in texts else schema.field(name).type) for name in wanted])
+        chunks: dict[str, list[pa.Array]] = {name: [] for name in wanted}
+        for group in row_groups(path, wanted, texts):
+            for name, column in zip(wanted, group.cast(kinds).columns, strict=True):
+                chunks[name] += column.chunks
+        made = cls.__new__(cls)
+        made._take(by, {name: pa.chunked_array(chunks.pop(name), kinds.field(name).type) for name in wanted})
+        pa.default_memory_pool().release_unused()
+        return made
+
+    def _take(self, by: str, columns: dict[str, pa.ChunkedArray]) -> None:
+        """Makes the columns its own, one after the other, so that most are held once."""
+        self.by = by
+        of = _in_one_piece(_as_codes(columns.pop(by)))
+        codes = of.indices.to_numpy() if len(of) else np.empty(0, np.int64)
+        starts = np.flatnonzero(np.diff(codes, prepend=-1))
+        self.keys = _Texts(of.dictionary.take(pa.array(codes[starts])), strictly=True)
+        self._starts = np.append(starts, len(of))
+        self._columns: dict[str, pa.Array] = {}
+        for name in list(columns):
+            column = columns.pop(name)
+            self._columns[name] = _in_one_piece(_as_codes(column) if pa.types.is_string(column.type) else column)
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -157,6 +169,10 @@ class _Texts:
 
 def _as_codes(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column if pa.types.is_dictionary(column.type) else column.cast(pa.string()).dictionary_encode()
+
+
+def _in_one_piece(column: pa.ChunkedArray) -> pa.Array:
+    return column.unify_dictionaries().combine_chunks()
 
 
 def _plain(column: pa.Array) -> pa.Array:

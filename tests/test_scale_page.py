@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import engines, pipeline
+from benchmarks import engines, knowing, pipeline
 from warehouse.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,13 +52,14 @@ def test_the_benchmarks_take_these_options(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(pipeline, "run", begin)
     monkeypatch.setattr(engines, "session", begin)
+    monkeypatch.setattr(knowing.Workspace, "open", begin)
     commands = re.findall(r"python -m benchmarks\.(\w+)([^`\n]*)", PAGE)
-    assert {name for name, _ in commands} == {"pipeline", "engines"}
+    assert {name for name, _ in commands} == {"pipeline", "engines", "knowing"}
     (steps,) = re.findall(r"`(--steps [^`]+)`", PAGE)
     for name, options in [*commands, ("pipeline", steps)]:
         monkeypatch.setattr(sys, "argv", [name, *shlex.split(options)])
         with pytest.raises(Understood):
-            {"pipeline": pipeline, "engines": engines}[name].main()
+            {"pipeline": pipeline, "engines": engines, "knowing": knowing}[name].main()
 
 
 def test_the_server_can_be_started_so() -> None:
