@@ -47,6 +47,6 @@ select
     first_day,
     day,
     cast(rounded(season, 6) as decimal(18, 6)) as season,
-    cast(rounded(case when season > 1 then (season - 1) / season else 0 end, 6) as decimal(18, 6)) as brought
+    cast(rounded(case when season > 1 then (season - 1) / season else 0 end, 6) as decimal(9, 6)) as brought
 from seasons
 where season is not null
