@@ -38,12 +38,12 @@ class GraphFilter(Recommender):
         {"factors": 256, "alpha": 0.3, "sharpness": 0.0, "user": 1.0, "item": 0.5, "history": 0.5},
     )
     alternatives: ClassVar = {
-        "factors": (512, 256, 128, 64),
-        "alpha": (0.0, 0.1, 0.2, 0.3, 0.5),
         "sharpness": (0.0, 1.0, 2.5),
+        "alpha": (0.0, 0.1, 0.2, 0.3, 0.5),
         "user": (0.6, 0.8, 1.0),
         "item": (0.3, 0.4, 0.5, 0.6),
         "history": (0.3, 0.5, 0.7),
+        "factors": (64, 128, 256, 512),
     }
 
     def __init__(
@@ -72,7 +72,7 @@ class GraphFilter(Recommender):
 
     @classmethod
     def needs(cls, users: int, items: int, nnz: int) -> int:
-        width = max(cls.alternatives["factors"]) + _SPARE
+        width = 512 + _SPARE  # the widest of the alternatives
         chunk = 1 + _CELLS // max(items, 1)
         return super().needs(users, items, nnz) + 60 * nnz + 8 * (5 * width * (users + items) + 3 * chunk * users)
 

@@ -43,9 +43,10 @@ class Asked:
 
 _BEGINS_WITH = {"two_stage": {"horizon": 0}}
 """Settings other than the defaults: what is asked for is the next basket, so that is what it learns from."""
-_PARTS = {"graph_filter": 6, "two_stage": 6}
-"""What is likely to win and has much to choose or to learn: it comes first, and may take so many times the time of
-another."""
+_LIKELY = ("graph_filter", "two_stage")
+"""What is likely to win, and has much to choose or to learn, comes first."""
+_TO_SEARCH, _TO_FIT = 0.2, 0.4
+"""The shares of what is left that such a model may take, so that the others do not starve it, nor it them."""
 
 
 @dataclass
@@ -116,9 +117,9 @@ def _choose(
         for place, standing in enumerate(racing):
             progress(f"{standing.name}: fit and choose", place, len(racing))
             if recommenders.create(standing.name).alternatives:
-                limits = _share(clock, standings, racing[place:], asked)
+                limits = _share(clock, standings, racing[place:], asked, _TO_SEARCH)
                 _tune(standing, run(_job(standing, asked, search=True), limits))
-            limits = _share(clock, standings, racing[place:], asked)
+            limits = _share(clock, standings, racing[place:], asked, _TO_FIT)
             _validate(standing, run(_job(standing, asked), limits), interactions, test, asked)
         racing = [each for each in racing if each.why is None and asked.trials and has_settings(each.name)]
         for place, standing in enumerate(racing):
@@ -128,11 +129,14 @@ def _choose(
     return how, everything
 
 
-def _share(clock: _Clock, standings: Sequence[_Standing], waiting: Sequence[_Standing], asked: Asked) -> Limits:
-    """What the first that waits may take: its part of the time, once the refits to come are paid for."""
-    refits = REFIT * sum(each.seconds for each in standings if each.why is None)
-    parts = [_PARTS.get(each.name, 1) for each in waiting]
-    return Limits(max(1.0, (clock.left - refits) * parts[0] / sum(parts) / (1 + REFIT)), _most_bytes(asked))
+def _share(
+    clock: _Clock, standings: Sequence[_Standing], waiting: Sequence[_Standing], asked: Asked, likely: float = 0.0
+) -> Limits:
+    """What the first that waits may take: as much as each of the others, once the refits to come are paid for; of one
+    that is likely to win at least the share `likely` of the time."""
+    left = clock.left - REFIT * sum(each.seconds for each in standings if each.why is None)
+    share = max(1 / len(waiting) / (1 + REFIT), likely if waiting[0].name in _LIKELY else 0.0)
+    return Limits(max(1.0, left * share), _most_bytes(asked))
 
 
 def _most_bytes(asked: Asked) -> int:
@@ -148,7 +152,7 @@ def _racing(standings: Sequence[_Standing], interactions: Interactions, asked: A
         if each.why is None and needs[each.name] > most:
             each.why = f"needs about {needs[each.name] / 1e6:,.0f} MB of memory; there are {most / 1e6:,.0f} MB"
     left = [each for each in standings if each.why is None]
-    return sorted(left, key=lambda each: (-_PARTS.get(each.name, 1), needs[each.name]))
+    return sorted(left, key=lambda each: (each.name not in _LIKELY, needs[each.name]))
 
 
 def _needs(standing: _Standing, interactions: Interactions) -> int:
