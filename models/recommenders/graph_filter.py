@@ -34,7 +34,7 @@ class GraphFilter(Recommender):
     name = "graph_filter"
     rounded = True
     published: ClassVar = (
-        {"factors": 512, "alpha": 0.2, "sharpness": 2.5, "user": 1.0, "item": 0.5, "history": 0.5},
+        {"factors": 448, "alpha": 0.2, "sharpness": 2.5, "user": 1.0, "item": 0.5, "history": 0.5},
         {"factors": 256, "alpha": 0.3, "sharpness": 0.0, "user": 1.0, "item": 0.5, "history": 0.5},
     )
     alternatives: ClassVar = {
@@ -43,7 +43,7 @@ class GraphFilter(Recommender):
         "user": (0.6, 0.8, 1.0),
         "item": (0.3, 0.4, 0.5, 0.6),
         "history": (0.3, 0.5, 0.7),
-        "factors": (64, 128, 256, 512),
+        "factors": (64, 128, 256, 448),
     }
 
     def __init__(
@@ -72,7 +72,7 @@ class GraphFilter(Recommender):
 
     @classmethod
     def needs(cls, users: int, items: int, nnz: int) -> int:
-        width = 512 + _SPARE  # the widest of the alternatives
+        width = 448 + _SPARE  # the widest of the alternatives
         chunk = 1 + _CELLS // max(items, 1)
         return super().needs(users, items, nnz) + 60 * nnz + 8 * (5 * width * (users + items) + 3 * chunk * users)
 
