@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -44,8 +45,8 @@ class Asked:
 _BEGINS_WITH = {"two_stage": {"horizon": 0, "objective": "binary"}}
 """Settings other than the defaults: what is asked for is the next basket, so that is what it learns from, first in the
 way that takes a third of the time and did as well."""
-_LIKELY = ("graph_filter", "two_stage")
-"""What is likely to win, and has much to choose or to learn, comes first."""
+_LIKELY = ("graph_filter", "tifu_knn", "two_stage")
+"""What is likely to win, and has much to choose or to learn, comes first; the last fits the others as was chosen."""
 _TO_SEARCH, _TO_FIT = 0.2, 0.4
 """The shares of what is left that such a model may take, so that the others do not starve it, nor it them."""
 
@@ -90,7 +91,7 @@ def contest(files: Files, asked: Asked, progress: Progress = silent, bench: Benc
     test = test_items(interactions, files.test)
     with bench(interactions, test) as run:
         racing = _racing(standings, interactions, asked)
-        racing.sort(key=lambda each: -(each.valid or 0.0))  # what was chosen must not want for time
+        racing.sort(key=lambda each: (each.name != winner[0], each.seconds))  # what was chosen must not want for time
         for place, standing in enumerate(racing):
             progress(f"{standing.name}: refit and judge", place, len(racing))
             ahead = sum(each.seconds for each in racing[place + 1 :]) * REFIT if place else 0.0
@@ -117,6 +118,9 @@ def _choose(
         racing = _racing(standings, interactions, asked)
         for place, standing in enumerate(racing):
             progress(f"{standing.name}: fit and choose", place, len(racing))
+            if standing.name == "two_stage":
+                chosen = {each.name: each.settings for each in racing[:place] if each.settings and each.why is None}
+                standing.settings["fits"] = json.dumps(chosen, sort_keys=True) if chosen else ""
             if recommenders.create(standing.name).alternatives:
                 limits = _share(clock, standings, racing[place:], asked, _TO_SEARCH)
                 _tune(standing, run(_job(standing, asked, search=True), limits))
@@ -152,8 +156,9 @@ def _racing(standings: Sequence[_Standing], interactions: Interactions, asked: A
     for each in standings:
         if each.why is None and needs[each.name] > most:
             each.why = f"needs about {needs[each.name] / 1e6:,.0f} MB of memory; there are {most / 1e6:,.0f} MB"
+    places = {name: place for place, name in enumerate(_LIKELY)}
     left = [each for each in standings if each.why is None]
-    return sorted(left, key=lambda each: (each.name not in _LIKELY, needs[each.name]))
+    return sorted(left, key=lambda each: (places.get(each.name, len(places)), needs[each.name]))
 
 
 def _needs(standing: _Standing, interactions: Interactions) -> int:
