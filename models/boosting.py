@@ -156,28 +156,39 @@ def boost(
 
 @dataclass(frozen=True)
 class Ordered:
-    """How trees that order are grown: how many, how large, how carefully."""
+    """How trees that order are grown: how many, how large, how carefully, and to what end: `lambdarank`, by pairs of a
+    group, or `binary`, by the probability of each row."""
 
     trees: int
     leaves: int
     learning_rate: float
     seed: int
+    objective: str = "lambdarank"
 
 
 def order(X: NDArray[np.float32], y: NDArray[np.float64], each: NDArray[np.int64], settings: Ordered) -> str:
     """Trees (LightGBM's text) that order the rows of a group, by LambdaRank (Burges 2010): y is 1 for what should stand
-    first and 0 for the rest, `each` says how many rows, one after another, are a group."""
+    first and 0 for the rest, `each` says how many rows, one after another, are a group.
+
+    Of the objective binary a group weighs as the root of its ones, between one vote each and one vote a row.
+    """
     import lightgbm
 
+    by_group = {"group": each} if settings.objective == "lambdarank" else {"weight": _shared_weights(y, each)}
     with _CONSTRUCTING:
         training = lightgbm.Dataset(
-            X, label=y, group=each, params={"max_bin": _BINS, "num_threads": _THREADS, "verbosity": -1}
+            X, label=y, **by_group, params={"max_bin": _BINS, "num_threads": _THREADS, "verbosity": -1}
         ).construct()
     like = BoostingSettings(
         seed=settings.seed, learning_rate=settings.learning_rate, num_leaves=settings.leaves, min_rows_in_leaf=100
     )
-    parameters = {**like.parameters(y.size), "objective": "lambdarank", "metric": "None"}
+    parameters = {**like.parameters(y.size), "objective": settings.objective, "metric": "None"}
     return _text(lightgbm.train(parameters, training, num_boost_round=settings.trees), settings.trees)
+
+
+def _shared_weights(y: NDArray[np.float64], each: NDArray[np.int64]) -> NDArray[np.float64]:
+    group = np.repeat(np.arange(each.size), each)
+    return np.asarray(1 / np.sqrt(np.maximum(np.bincount(group, y, minlength=each.size), 1))[group], dtype=np.float64)
 
 
 def _shift(booster: lightgbm.Booster, by: float) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import json
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -67,6 +68,7 @@ class GraphFilterSettings(WeightSettings):
 
     factors: int | None = Field(default=None, ge=0, le=1024, description="Directions of the low-pass.")
     alpha: float | None = Field(default=None, ge=0, description="Weight of the low-pass beside the linear filter.")
+    sharpness: float | None = Field(default=None, ge=0, le=20, description="How much of what all share is taken back.")
     history: float | None = Field(default=None, ge=0, le=2, description="How much popular items of a history say less.")
     user: float | None = Field(default=None, ge=0, le=2, description="How much busy users on the way say less.")
     item: float | None = Field(default=None, ge=0, le=2, description="How much popular items are held back.")
@@ -112,6 +114,10 @@ class TwoStageSettings(Section):
     leaves: int | None = Field(default=None, ge=2, le=255, description="How large a tree is.")
     learning_rate: float | None = Field(default=None, gt=0, le=1, description="How far each tree goes.")
     customers: int | None = Field(default=None, ge=10, description="Customers of a window who are learnt from.")
+    rows: int | None = Field(default=None, ge=1000, description="Customers' candidates that are learnt from, at most.")
+    objective: Literal["lambdarank", "binary"] | None = Field(
+        default=None, description="To order what one customer is offered, or to tell what is bought from what is not."
+    )
 
 
 class RecommendSettings(Section):
@@ -137,12 +143,14 @@ class RecommendSettings(Section):
     popularity: DecaySettings | None = Field(default=None, description="How popularity is fitted.")
     two_stage: TwoStageSettings | None = Field(default=None, description="How two_stage is fitted.")
 
-    def fits(self) -> dict[str, dict[str, float]]:
-        """What is said of each recommender's fit: its settings by its name."""
+    def fits(self) -> dict[str, dict[str, Any]]:
+        """What is said of each recommender's fit: its settings by its name; the second stage fits its own the same."""
         shared = self.weights.model_dump(exclude_none=True) if self.weights else {}
         said = {name: dict(shared) for name in WEIGHED if shared}
         for name in type(self).model_fields:
             own = getattr(self, name)
             if isinstance(own, Section) and name != "weights":
                 said[name] = {**said.get(name, {}), **own.model_dump(exclude_none=True)}
+        if of_candidates := {name: said[name] for name in sorted(said) if name != "two_stage"}:
+            said["two_stage"] = {**said.get("two_stage", {}), "fits": json.dumps(of_candidates, sort_keys=True)}
         return said

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.recommenders import basket_features
+from models.recommenders.basket_features import Baskets, ItemsInBaskets
 from models.recommenders.history import Floats, History, Rows
 from models.recommenders.interactions import Interactions
 
@@ -55,7 +57,9 @@ _Days = tuple[Floats, Floats, Floats]
 def names(candidates: Sequence[str]) -> list[str]:
     """The columns of `features`, in their order."""
     listed = [f"{model}_{what}" for model in candidates for what in OF_A_CANDIDATE]
-    return [*listed, *OF_THE_PAIR, *OF_THE_ITEM, *OF_THE_CUSTOMER, *OF_BOTH]
+    of = basket_features
+    baskets = (*of.OF_THE_PAIR, *of.OF_THE_ITEM, *of.OF_THE_CUSTOMER)
+    return [*listed, *OF_THE_PAIR, *OF_THE_ITEM, *OF_THE_CUSTOMER, *OF_BOTH, *baskets]
 
 
 class Items:
@@ -81,6 +85,7 @@ class Items:
         self.amount = np.bincount(of, held.amount / days, minlength=items) / n
         self.age = np.zeros(items)
         np.maximum.at(self.age, of, first)
+        self.in_baskets = ItemsInBaskets(held)
 
     def columns(self, items: Rows) -> list[Floats]:
         """Those of `OF_THE_ITEM` for some items."""
@@ -108,13 +113,31 @@ def features(history: History, pairs: tuple[Rows, Rows], lists: Sequence[Any], k
     for strengths, places in lists:
         columns += _of_a_list(strengths, places, users, items)
     days = _days_of_customers(history)
-    columns += _of_the_pair(history, days, _own_entries(history, users, items), known.gap[items])
+    own = _own_entries(history, users, items)
+    columns += _of_the_pair(history, days, own, known.gap[items])
     columns += known.columns(items)
     columns += [values[users] for values in _of_the_customer(history, days)]
     for of_items in (known.amount, known.popularity):
         usual = _mean_of_own(history, of_items)[users]
         columns += [usual, np.log((of_items[items] + 1e-3) / (usual + 1e-3))]
+    columns += _in_baskets(history, own, users, items, known.in_baskets)
     return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _in_baskets(history: History, own: Rows, users: Rows, items: Rows, known: ItemsInBaskets) -> list[Floats]:
+    baskets = Baskets.of(history)
+    company = (baskets.last_ones() @ known.company).tocsr()
+    return [
+        *(_where_own(values, own) for values in baskets.columns()),
+        np.asarray(company[users, items]).ravel(),
+        *known.columns(items),
+        *(values[users] for values in baskets.of_customers()),
+    ]
+
+
+def _where_own(values: Floats, own: Rows) -> Floats:
+    """The value of each pair's entry, unknown where it was never bought."""
+    return np.where(own >= 0, values[own], np.nan) if values.size else np.full(len(own), np.nan)
 
 
 def _of_a_list(strengths: Any, places: Any, users: Rows, items: Rows) -> list[Floats]:

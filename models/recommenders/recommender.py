@@ -34,6 +34,10 @@ class Recommender(ABC):
     """Where a suggestion comes from: of an item the customer bought before, and of any other."""
     rounded: ClassVar[bool] = False
     """Whether strengths are the end of a computation: they then count to six digits, and only above 0."""
+    published: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    """Settings that did best in published tables: where a search begins, beside the defaults."""
+    alternatives: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    """Per setting what is worth trying where there is something to choose by."""
     interactions: Interactions
 
     @classmethod
@@ -52,6 +56,10 @@ class Recommender(ABC):
         """Learns from all sales before the cutoff of `interactions`."""
         self.interactions = interactions
         return self
+
+    def varied(self, **settings: Any) -> Self:
+        """The same with some other settings, fitted on the same sales; what does not hang on them may be shared."""
+        return type(self)(**{**self.settings(), **settings}).fit(self.interactions)
 
     @abstractmethod
     def _strengths(self, history: History) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,12 @@ class TifuKNN(Recommender):
 
     name = "tifu_knn"
     rounded = True
+    alternatives: ClassVar = {
+        "alpha": (0.2, 0.5, 0.7, 0.9),
+        "group_decay": (0.6, 0.75, 0.9),
+        "within_decay": (0.9, 1.0),
+        "neighbours": (100, 300),
+    }
 
     def __init__(
         self,

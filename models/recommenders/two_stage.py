@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from models.recommenders.recommender import Recommender
 from warehouse.errors import DataProblemError, UsageError
 
 _CUSTOMERS_AT_ONCE = 500
+_OF_TREES = ("trees", "leaves", "learning_rate", "objective")
 _FEWEST = 50
 """Purchases to learn from, below which there are no trees."""
 
@@ -35,16 +37,21 @@ class _Learnt:
 
 
 class TwoStage(Recommender):
-    """LambdaRank (Burges 2010, by LightGBM) over the union of what other recommenders list and what was bought before.
+    """Trees (LightGBM) over the union of what other recommenders list and what was bought before.
+
+    They learn to order (`objective` lambdarank; Burges 2010) or to tell what is bought from what is not (binary).
 
     The trees are grown on past windows of `horizon` days, each strictly after everything that the first stage of that
     window was fitted on; `horizon` 0 takes instead the last days of every customer, for data whose days only number
     baskets. Then the first stage is fitted once more on all. Strength: the trees' value through the logistic function,
     which orders the items of one customer and is no probability. Too little to learn from: what the
     customer bought most often. Nothing for customers without a history.
+    Of the candidates that were not bought so many are drawn that no more than `rows` are learnt from. `fits`: the
+    settings of the candidates, by name, as JSON.
     """
 
     name = "two_stage"
+    alternatives: ClassVar = {"objective": ("lambdarank", "binary"), "leaves": (8, 24)}
 
     def __init__(
         self,
@@ -56,6 +63,9 @@ class TwoStage(Recommender):
         leaves: int = 8,
         learning_rate: float = 0.05,
         customers: int = 4000,
+        rows: int = 600_000,
+        objective: str = "lambdarank",
+        fits: str = "",
         seed: int = 7,
     ) -> None:
         self.candidates = candidates
@@ -66,6 +76,9 @@ class TwoStage(Recommender):
         self.leaves = leaves
         self.learning_rate = learning_rate
         self.customers = customers
+        self.rows = rows
+        self.objective = objective
+        self.fits = fits
         self.seed = seed
         if self.name in self._candidates:
             raise UsageError(f"The second stage {self.name} cannot be one of its own candidates.",
@@ -75,7 +88,7 @@ class TwoStage(Recommender):
     def needs(cls, users: int, items: int, nnz: int) -> int:
         asked = cls()
         models = [type(recommenders.create(name)) for name in asked._candidates]
-        rows = asked.windows * min(users, asked.customers) * asked.listed * len(models)
+        rows = min(asked.rows, asked.windows * min(users, asked.customers) * asked.listed * len(models))
         first_stage = sum(model.needs(users, items, nnz) - Recommender.needs(users, items, nnz) for model in models)
         return super().needs(users, items, nnz) + first_stage + 12 * rows * len(names(asked._candidates))
 
@@ -85,19 +98,37 @@ class TwoStage(Recommender):
 
     def fit(self, interactions: Interactions) -> Self:
         super().fit(interactions)
-        learnt = list(self._windows())
-        positives = sum(int(part.bought.sum()) for part in learnt)
-        self._text = self._grown(learnt) if positives >= _FEWEST else ""
-        self._first = self._fitted(interactions)
+        for name in self._candidates:
+            self._create(name)  # a name that nobody has is told before anything is fitted
+        parts = list(self._windows())
+        self._learnt_from = _together(parts) if parts else None
+        self._first = self._fitted(interactions) if parts else []
+        return self._grow()
+
+    def varied(self, **settings: Any) -> Self:
+        other = type(self)(**{**self.settings(), **settings})
+        if any(getattr(self, name) != getattr(other, name) for name in self.settings() if name not in _OF_TREES):
+            return other.fit(self.interactions)
+        other.interactions, other._learnt_from, other._first = self.interactions, self._learnt_from, self._first
+        return other._grow()
+
+    def _grow(self) -> Self:
+        every = self._learnt_from
+        enough = every is not None and int(every.bought.sum()) >= _FEWEST
+        self._text = self._grown(every) if every is not None and enough else ""
         self._hold()
         return self
 
     def _hold(self) -> None:
         self._trees = parse(self._text) if self._text else None
-        self._items = Items(self.interactions)
+        self._items = Items(self.interactions) if self._text else None
+
+    def _create(self, name: str) -> Recommender:
+        fits = json.loads(self.fits) if self.fits else {}
+        return recommenders.create(name, fits.get(name))
 
     def _fitted(self, held: Interactions) -> list[Recommender]:
-        return [recommenders.create(name).fit(held) for name in self._candidates]
+        return [self._create(name).fit(held) for name in self._candidates]
 
     def _windows(self) -> Iterator[_Learnt]:
         """The past windows, latest first, as far as there is anything before them."""
@@ -117,17 +148,18 @@ class TwoStage(Recommender):
         if len(users) > self.customers:
             users = np.sort(np.random.default_rng(self.seed).choice(users, self.customers, replace=False))
         wanted = np.unique(bought[0] * held.shape[1] + bought[1])
+        draw, each = np.random.default_rng(self.seed), self.rows / self.windows / max(len(users), 1)
         parts = []
         for start in range(0, len(users), _CUSTOMERS_AT_ONCE):
             rows = users[start : start + _CUSTOMERS_AT_ONCE]
             X, (row, item) = self._pairs(held.history(rows), first, known)
             hit = np.isin(rows[row] * held.shape[1] + item, wanted)
-            parts.append(_Learnt(X, hit, np.bincount(row, minlength=len(rows))))
+            kept = _drawn(hit, round(each * len(rows)), draw)
+            parts.append(_Learnt(X[kept], hit[kept], np.bincount(row[kept], minlength=len(rows))))
         return _together(parts)
 
-    def _grown(self, learnt: Sequence[_Learnt]) -> str:
-        every = _together(learnt)
-        settings = Ordered(self.trees, self.leaves, self.learning_rate, self.seed)
+    def _grown(self, every: _Learnt) -> str:
+        settings = Ordered(self.trees, self.leaves, self.learning_rate, self.seed, self.objective)
         return order(every.X, every.bought.astype(np.float64), every.each[every.each > 0], settings)
 
     def _pairs(self, history: History, first: Sequence[Recommender], known: Items) -> tuple[Matrix, tuple[Rows, Rows]]:
@@ -153,7 +185,7 @@ class TwoStage(Recommender):
         return features(history, pairs, lists, known), pairs
 
     def _strengths(self, history: History) -> Any:
-        if self._trees is None:
+        if self._trees is None or self._items is None:
             return history.with_values(history.order_days.copy())
         n = history.pattern.shape[0]
         parts = [csr_matrix((0, history.pattern.shape[1]))]
@@ -166,22 +198,29 @@ class TwoStage(Recommender):
 
     def _parameters(self) -> dict[str, npt.NDArray[Any]]:
         found = {"trees": np.frombuffer(self._text.encode(), np.uint8)}
-        for name, model in zip(self._candidates, self._first, strict=True):
-            found |= {f"{name}_{what}": array for what, array in model._parameters().items()}
+        for model in self._first:
+            found |= {f"{model.name}_{what}": array for what, array in model._parameters().items()}
         return found
 
     def _restore(self, parameters: Mapping[str, npt.NDArray[Any]]) -> None:
         self._text = bytes(needed(parameters, "trees")).decode("utf-8", "replace")
         if self._text and not self._text.startswith("tree\n"):
             raise DataProblemError("The recommender arrays are damaged: the trees of the second stage.")
-        self._first = []
-        for name in self._candidates:
-            model = recommenders.create(name)
+        self._learnt_from, self._first = None, []
+        for name in self._candidates if self._text else ():
+            model = self._create(name)
             model.interactions = self.interactions
             start = f"{name}_"
             model._restore({what[len(start) :]: each for what, each in parameters.items() if what.startswith(start)})
             self._first.append(model)
         self._hold()
+
+
+def _drawn(bought: npt.NDArray[np.bool_], most: int, draw: np.random.Generator) -> Rows:
+    """All rows that were bought and as many of the others as there is room for, at least as many as those; sorted."""
+    hits, misses = np.flatnonzero(bought), np.flatnonzero(~bought)
+    room = min(max(most - len(hits), len(hits)), len(misses))
+    return np.sort(np.concatenate([hits, draw.choice(misses, room, replace=False)]))
 
 
 def _together(parts: Sequence[_Learnt]) -> _Learnt:

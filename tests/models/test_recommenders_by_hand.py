@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.linalg import expm
 from scipy.sparse import csr_matrix
 
 from models import recommenders
@@ -116,17 +117,33 @@ def test_ease_is_the_closed_form_of_the_paper() -> None:
     assert again.weights - model.weights == pytest.approx(0.5 * np.eye(16), abs=1e-6)
 
 
+PLAIN = {"half_life_days": 0, "count": "binary"}
+
+
 def test_the_graph_filter_is_that_of_the_paper() -> None:
-    model = GraphFilter(4, 0.3, history=0.5, user=1.0, item=0.5, half_life_days=0, count="binary").fit(WORLDS)
+    model = GraphFilter(4, 0.3, history=0.5, user=1.0, item=0.5, **PLAIN).fit(WORLDS)
     R = WORLDS.everybody().pattern.toarray()
     users, items = R.sum(axis=1), R.sum(axis=0)
     normed = R / np.sqrt(users)[:, None] / np.sqrt(items)
     V = np.linalg.svd(normed)[2][:4].T
     expected = R @ normed.T @ normed + 0.3 * R @ np.diag(items**-0.5) @ V @ V.T @ np.diag(items**0.5)
-    assert model._strengths(WORLDS.everybody()) == pytest.approx(expected, abs=1e-9)
-    other = GraphFilter(0, 0.0, history=0.2, user=0.7, item=0.4, half_life_days=0, count="binary").fit(WORLDS)
-    walked = (R / items**0.2) @ (R.T / users**0.7) @ (R / items**0.4)
-    assert other._strengths(WORLDS.everybody()) == pytest.approx(walked, abs=1e-9)
+    assert model._strengths(WORLDS.everybody()) == pytest.approx(16 * expected, rel=1e-5)
+    other = GraphFilter(0, 0.0, history=0.2, user=0.7, item=0.4, **PLAIN).fit(WORLDS)
+    walked = (R / items**0.2) @ (R.T / users**0.7) @ (R / items**0.4) / items.mean() ** 0.4 / users.mean() ** 0.3
+    assert other._strengths(WORLDS.everybody()) == pytest.approx(16 * walked, rel=1e-5)
+    # along all directions the sharpening is exact
+    sharp = GraphFilter(16, 0.3, 2.5, history=0.2, user=0.7, item=0.4, **PLAIN).fit(WORLDS)
+    sharpened = (walked + 0.3 * R) @ expm(-2.5 * normed.T @ normed)
+    assert sharp._strengths(WORLDS.everybody()) == pytest.approx(16 * sharpened, rel=1e-5, abs=1e-5)
+
+
+def test_a_varied_graph_filter_is_one_fitted_anew() -> None:
+    known = GraphFilter(8, 0.3, 1.0, user=1.0, **PLAIN).fit(WORLDS)
+    for other in ({"factors": 3}, {"alpha": 0.0}, {"user": 0.5, "sharpness": 0.0}, {"factors": 10}, {"count": "log"}):
+        anew = GraphFilter(**{**known.settings(), **other}).fit(WORLDS)
+        varied = known.varied(**other)
+        assert varied.settings() == anew.settings()
+        assert varied._strengths(WORLDS.everybody()) == pytest.approx(anew._strengths(WORLDS.everybody()), rel=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(40, 25), (25, 40), (60, 3)])

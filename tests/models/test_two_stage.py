@@ -101,6 +101,21 @@ def test_it_does_not_propose_to_itself() -> None:
         )
 
 
+def test_settings_of_the_candidates_reach_them_and_variants_share_what_was_learnt() -> None:
+    held = Interactions.from_table(days_table(refills(30, 200, 5)), AS_OF)
+    fits = '{"tifu_knn": {"neighbours": 3}}'
+    model = TwoStage("tifu_knn,popularity", horizon=20, trees=3, rows=900, fits=fits).fit(held)
+    assert model._first[0].settings()["neighbours"] == 3
+    assert model._learnt_from is not None
+    assert model._learnt_from.bought.sum() <= len(model._learnt_from.bought) <= 900
+    other = model.varied(objective="binary")
+    assert other._learnt_from is model._learnt_from
+    assert (model.objective, other.objective) == ("lambdarank", "binary")
+    assert other._text != model._text
+    anew = TwoStage(**other.settings()).fit(held)
+    assert anew._text == other._text
+
+
 def test_columns_have_names_and_the_future_none() -> None:
     every = refills(30, 200, 5)
     model = TwoStage(horizon=20, trees=5).fit(Interactions.from_table(days_table(every), AS_OF))

@@ -27,7 +27,7 @@ from training.benchmarks.measures import MEASURES, row_of, test_items, vectors_o
 from training.benchmarks.occurrences import held_out, interactions_of, joined
 from training.benchmarks.pairs import Files, read_files
 from training.benchmarks.processes import Limits, Outcome, Run, bench
-from training.benchmarks.work import Job, fitted, tried, write_data, write_job
+from training.benchmarks.work import Job, fitted, found, tried, write_data, write_job
 from training.evaluation.recommendation import TestItems
 from warehouse.errors import DataProblemError, NotReadyError, UsageError
 
@@ -159,8 +159,8 @@ def here(interactions: Interactions, test: TestItems) -> Iterator[Run]:
     """Jobs done in this process, without limits."""
 
     def run(job: Job, limits: Limits) -> Outcome:
-        if job.trials:
-            return Outcome(tried=[{"value": each.value, **each.found} for each in tried(job, interactions, test)])
+        if job.trials or job.search:
+            return Outcome(tried=list((found if job.search else tried)(job, interactions, test)))
         made = fitted(job, interactions, test.user_rows)
         return Outcome(made.lists, made.seconds, 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from inspect import signature
 
 from models import recommenders
@@ -28,6 +29,7 @@ def test_a_recommender_s_own_weights_win() -> None:
     fits = parse_settings(text).recommend.fits()
     assert fits["ease"] == {"count": "binary", "half_life_days": 3}
     assert fits["als"] == {"count": "binary", "half_life_days": 9}
-    assert set(fits) == set(WEIGHED)
+    assert set(fits) == {*WEIGHED, "two_stage"}
+    assert json.loads(fits["two_stage"]["fits"])["ease"] == fits["ease"]  # the first stage is fitted the same
     assert recommenders.create("ease", fits["ease"]).settings()["count"] == "binary"
     assert parse_settings("").recommend.fits() == {}

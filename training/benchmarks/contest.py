@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -41,8 +42,13 @@ class Asked:
     draws: int = 1000
 
 
-_BEGINS_WITH = {"two_stage": {"horizon": 0}}
-"""Settings other than the defaults: what is asked for is the next basket, so that is what it learns from."""
+_BEGINS_WITH = {"two_stage": {"horizon": 0, "objective": "binary"}}
+"""Settings other than the defaults: what is asked for is the next basket, so that is what it learns from, first in the
+way that takes a third of the time and did as well."""
+_LIKELY = ("graph_filter", "tifu_knn", "two_stage")
+"""What is likely to win, and has much to choose or to learn, comes first; the last fits the others as was chosen."""
+_TO_SEARCH, _TO_FIT = 0.2, 0.4
+"""The shares of what is left that such a model may take, so that the others do not starve it, nor it them."""
 
 
 @dataclass
@@ -84,10 +90,11 @@ def contest(files: Files, asked: Asked, progress: Progress = silent, bench: Benc
     interactions = interactions_of(everything)
     test = test_items(interactions, files.test)
     with bench(interactions, test) as run:
-        racing = _affordable(standings, interactions, asked)
+        racing = _racing(standings, interactions, asked)
+        racing.sort(key=lambda each: (each.name != winner[0], each.seconds))  # what was chosen must not want for time
         for place, standing in enumerate(racing):
             progress(f"{standing.name}: refit and judge", place, len(racing))
-            ahead = sum(each.seconds for each in racing[place + 1 :]) * REFIT
+            ahead = sum(each.seconds for each in racing[place + 1 :]) * REFIT if place else 0.0
             _judge(standing, run, clock.left - ahead, asked, interactions, test)
     return _told(files, asked, standings, winner, how, test)
 
@@ -108,23 +115,33 @@ def _choose(
     interactions = interactions_of(left)
     test = test_items(interactions, valid)
     with bench(interactions, test) as run:
-        racing = _affordable(standings, interactions, asked)
+        racing = _racing(standings, interactions, asked)
         for place, standing in enumerate(racing):
             progress(f"{standing.name}: fit and choose", place, len(racing))
-            limits = _share(clock, standings, len(racing) - place, asked)
+            if standing.name == "two_stage":
+                chosen = {each.name: each.settings for each in racing[:place] if each.settings and each.why is None}
+                standing.settings["fits"] = json.dumps(chosen, sort_keys=True) if chosen else ""
+            if recommenders.create(standing.name).alternatives:
+                limits = _share(clock, standings, racing[place:], asked, _TO_SEARCH)
+                _tune(standing, run(_job(standing, asked, search=True), limits))
+            limits = _share(clock, standings, racing[place:], asked, _TO_FIT)
             _validate(standing, run(_job(standing, asked), limits), interactions, test, asked)
         racing = [each for each in racing if each.why is None and asked.trials and has_settings(each.name)]
         for place, standing in enumerate(racing):
             progress(f"{standing.name}: {asked.trials} trials", place, len(racing))
-            limits = _share(clock, standings, len(racing) - place, asked)
+            limits = _share(clock, standings, racing[place:], asked)
             _tune(standing, run(_job(standing, asked, asked.trials), limits))
     return how, everything
 
 
-def _share(clock: _Clock, standings: Sequence[_Standing], waiting: int, asked: Asked) -> Limits:
-    """What the next model may take: as much as each of those that wait, once the refits to come are paid for."""
-    refits = REFIT * sum(each.seconds for each in standings if each.why is None)
-    return Limits(max(1.0, (clock.left - refits) / waiting / (1 + REFIT)), _most_bytes(asked))
+def _share(
+    clock: _Clock, standings: Sequence[_Standing], waiting: Sequence[_Standing], asked: Asked, likely: float = 0.0
+) -> Limits:
+    """What the first that waits may take: as much as each of the others, once the refits to come are paid for; of one
+    that is likely to win at least the share `likely` of the time."""
+    left = clock.left - REFIT * sum(each.seconds for each in standings if each.why is None)
+    share = max(1 / len(waiting) / (1 + REFIT), likely if waiting[0].name in _LIKELY else 0.0)
+    return Limits(max(1.0, left * share), _most_bytes(asked))
 
 
 def _most_bytes(asked: Asked) -> int:
@@ -132,14 +149,16 @@ def _most_bytes(asked: Asked) -> int:
     return asked.bytes if free is None else min(asked.bytes, free)
 
 
-def _affordable(standings: Sequence[_Standing], interactions: Interactions, asked: Asked) -> list[_Standing]:
-    """Those that fit in memory, the smallest first: what they leave of their time is for the others."""
+def _racing(standings: Sequence[_Standing], interactions: Interactions, asked: Asked) -> list[_Standing]:
+    """Those that fit in memory: the likely winners first, then the smallest, which leave time to the others."""
     most = _most_bytes(asked)
     needs = {each.name: _needs(each, interactions) for each in standings if each.why is None}
     for each in standings:
         if each.why is None and needs[each.name] > most:
             each.why = f"needs about {needs[each.name] / 1e6:,.0f} MB of memory; there are {most / 1e6:,.0f} MB"
-    return sorted((each for each in standings if each.why is None), key=lambda each: needs[each.name])
+    places = {name: place for place, name in enumerate(_LIKELY)}
+    left = [each for each in standings if each.why is None]
+    return sorted(left, key=lambda each: (places.get(each.name, len(places)), needs[each.name]))
 
 
 def _needs(standing: _Standing, interactions: Interactions) -> int:
@@ -147,8 +166,8 @@ def _needs(standing: _Standing, interactions: Interactions) -> int:
     return recommenders.create(standing.name, standing.settings).needs(*interactions.shape, len(interactions.indices))
 
 
-def _job(standing: _Standing, asked: Asked, trials: int = 0) -> Job:
-    return Job(standing.name, asked.ks, asked.may_repeat, asked.seed, standing.settings, trials)
+def _job(standing: _Standing, asked: Asked, trials: int = 0, search: bool = False) -> Job:
+    return Job(standing.name, asked.ks, asked.may_repeat, asked.seed, standing.settings, trials, search)
 
 
 def _validate(standing: _Standing, outcome: Outcome, interactions: Interactions, test: TestItems, asked: Asked) -> None:
@@ -161,11 +180,11 @@ def _validate(standing: _Standing, outcome: Outcome, interactions: Interactions,
 
 def _tune(standing: _Standing, outcome: Outcome) -> None:
     """Takes the settings of the best trial; those that were not finished in time do not count."""
-    standing.trials = len(outcome.tried)
+    standing.trials += len(outcome.tried)
     best = max(outcome.tried, key=lambda trial: trial["value"], default=None)
     if best is not None and best["value"] > (standing.valid or 0.0):
         standing.settings, standing.valid = best["settings"], best["value"]
-        standing.seconds = best["seconds"]
+        standing.seconds = best.get("seconds", 0.0)
 
 
 def _winner(standings: Sequence[_Standing]) -> list[str]:
@@ -217,7 +236,7 @@ def _told(
 
 def _row(standing: _Standing, reference: _Standing | None, asked: Asked) -> dict[str, Any]:
     row = {"name": standing.name, **standing.row, "valid": standing.valid, "settings": standing.settings}
-    row |= {"trials": standing.trials} if asked.trials else {}
+    row |= {"trials": standing.trials} if asked.trials or standing.trials else {}
     if reference is not None and reference.name != standing.name:
         row[f"over_{REFERENCE}"] = against(standing.vectors, reference.vectors, asked.draws, asked.seed)
     return row

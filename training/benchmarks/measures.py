@@ -39,6 +39,19 @@ def test_items(interactions: Interactions, rows: pa.Table) -> TestItems:
     return TestItems(user_rows, keys[order], repeat[known][order], counts, int((user_rows < 0).sum()))
 
 
+def sampled(test: TestItems, items: int, most: int, seed: int) -> TestItems:
+    """That many of the users with what they took, drawn by the seed; all where there are no more."""
+    if len(test) <= most:
+        return test
+    kept = np.sort(np.random.default_rng(seed).choice(len(test), most, replace=False))
+    place = np.full(len(test), -1)
+    place[kept] = np.arange(most)
+    owner, item = place[test.keys // items], test.keys % items
+    counts = {part: values[kept] for part, values in test.counts.items()}
+    there, rows = owner >= 0, test.user_rows[kept]
+    return TestItems(rows, (owner * items + item)[there], test.repeat[there], counts, int((rows < 0).sum()))
+
+
 test_items.__test__ = False  # type: ignore[attr-defined]  # pytest would take the name for a test
 
 

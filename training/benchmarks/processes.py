@@ -62,7 +62,7 @@ def _run(folder: Path, job: Job, limits: Limits) -> Outcome:
     if why is not None:
         return Outcome(tried=tried, seconds=time.monotonic() - began, why=why)
     result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    lists = None if job.trials else read_lists(folder)
+    lists = None if job.trials or job.search else read_lists(folder)
     return Outcome(lists, result["seconds"], result["peak_bytes"], tried)
 
 

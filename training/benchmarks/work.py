@@ -25,19 +25,23 @@ from models.recommenders.interactions import Interactions
 from models.recommenders.plain_arrays import read_arrays, write_arrays
 from models.recommenders.popularity import Popularity
 from models.recommenders.ranking import Ranked
-from training.benchmarks.measures import choosing_value
+from models.recommenders.recommender import Recommender
+from training.benchmarks.measures import choosing_value, sampled
+from training.benchmarks.searching import searched
 from training.evaluation.recommendation import TestItems
 
 if TYPE_CHECKING:
-    from training.studies import Setting, Tried
+    from training.studies import Setting
 
 JOB, RESULT, TRIED = "job.json", "result.json", "tried.jsonl"
 DATA, WANTED, LISTS = "interactions.npz", "wanted.npz", "lists.npz"
+USERS_TO_SEARCH_BY = 3000
 
 
 @dataclass(frozen=True)
 class Job:
-    """One model on one set of purchases: for whom lists of `max(ks)` are wanted, and how many settings are tried."""
+    """One model on one set of purchases: for whom lists of `max(ks)` are wanted, and how many settings are tried, or
+    whether those are that the model itself names."""
 
     model: str
     ks: tuple[int, ...]
@@ -45,6 +49,7 @@ class Job:
     seed: int
     settings: Mapping[str, Setting] = field(default_factory=dict)
     trials: int = 0
+    search: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,16 +63,34 @@ class Fitted:
 def fitted(job: Job, interactions: Interactions, user_rows: npt.NDArray[np.int64]) -> Fitted:
     """Fits the model and makes the list of each user row; row −1, a user nobody knows, gets the popular items."""
     began = time.perf_counter()
+    lists = _lists(_fit(job, interactions), job, user_rows)
+    return Fitted(lists, time.perf_counter() - began)
+
+
+def _fit(job: Job, interactions: Interactions) -> Recommender:
     settings: Any = job.settings
-    model = recommenders.create(job.model, settings).fit(interactions)
+    return recommenders.create(job.model, settings).fit(interactions)
+
+
+def _lists(model: Recommender, job: Job, user_rows: npt.NDArray[np.int64]) -> Ranked:
     known = user_rows >= 0
-    taken = None if job.may_repeat else _taken(interactions, user_rows[known])
-    found = model.recommend(user_rows[known], max(job.ks), exclude=taken)
-    seconds = time.perf_counter() - began
-    return Fitted(_with_unknown(found, known, interactions), seconds)
+    taken = None if job.may_repeat else _taken(model.interactions, user_rows[known])
+    return _with_unknown(model.recommend(user_rows[known], max(job.ks), exclude=taken), known, model.interactions)
 
 
-def tried(job: Job, interactions: Interactions, test: TestItems) -> Iterator[Tried]:
+def found(job: Job, interactions: Interactions, test: TestItems) -> Iterator[dict[str, Any]]:
+    """What a search among the settings that the model names has tried, one by one. `test` is what was held out to
+    choose by; of many users some thousand are enough to tell settings apart."""
+    some = sampled(test, interactions.shape[1], USERS_TO_SEARCH_BY, job.seed)
+
+    def value(model: Recommender) -> float:
+        return choosing_value(interactions, some, _lists(model, job, some.user_rows), job.ks)
+
+    for reached, settings in searched(_fit(job, interactions), value):
+        yield {"value": reached, "settings": settings}
+
+
+def tried(job: Job, interactions: Interactions, test: TestItems) -> Iterator[dict[str, Any]]:
     """The trials of a seeded search, one by one: the defaults first. `test` is what was held out to choose by."""
     # Optuna and what comes with it take a second to load, and most jobs need none of it.
     from training.benchmarks.spaces import defaults_of, space_of
@@ -75,7 +98,8 @@ def tried(job: Job, interactions: Interactions, test: TestItems) -> Iterator[Tri
 
     study = Study(Path(":memory:"), job.model, space_of(job.model), [defaults_of(job.model)], job.seed)
     for _ in range(job.trials):
-        yield study.step(lambda settings: _value(job, settings, interactions, test))
+        trial = study.step(lambda settings: _value(job, settings, interactions, test))
+        yield {"value": trial.value, **trial.found}
 
 
 def _value(
@@ -155,10 +179,10 @@ def main(folder: Path) -> None:
     said = json.loads((folder / JOB).read_text(encoding="utf-8"))
     job = Job(**{**said, "ks": tuple(said["ks"])})
     interactions, test = Interactions.from_arrays(read_arrays(folder / DATA)), _wanted(folder)
-    if job.trials:
+    if job.trials or job.search:
         with (folder / TRIED).open("a", encoding="utf-8") as out:
-            for trial in tried(job, interactions, test):
-                print(json.dumps({"value": trial.value, **trial.found}), file=out, flush=True)
+            for trial in found(job, interactions, test) if job.search else tried(job, interactions, test):
+                print(json.dumps(trial), file=out, flush=True)
         seconds = 0.0
     else:
         made = fitted(job, interactions, test.user_rows)
