@@ -66,7 +66,8 @@ class ReleaseContents:
     known at `as_of`; `populations` are the tables features take from the whole population; `own` are the features of
     the workspace's own, whose tables are among `tables`. `recommender` is (name, arrays).
     `cards` are keyed `target_30d`. `previous` names the release before this one; `accepted_drift` says
-    what was surprising beside it, and why it was published all the same; `notes` are sentences to know before use.
+    what was surprising beside it, and why it was published all the same; `notes` are sentences to know before use;
+    `suggestion_rules` say of each rule of suggestions what it took away.
     """
 
     release: str
@@ -88,6 +89,7 @@ class ReleaseContents:
     previous: str | None = None
     accepted_drift: Sequence[str] = ()
     notes: Sequence[str] = ()
+    suggestion_rules: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ class Release:
     previous: str | None
     accepted_drift: tuple[str, ...]
     notes: tuple[str, ...]
+    suggestion_rules: tuple[Mapping[str, Any], ...] = ()
 
     def features(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The feature table, or only some of its columns: one row per user, sorted by `entity_id`."""
@@ -307,7 +310,7 @@ def _write_json(path: Path, value: object) -> None:
 def _served_settings(settings: Settings) -> dict[str, Any]:
     """The settings an answer depends on; nothing about where files lie or who may ask."""
     named = ("time_zone", "currency", "language", "entity", "activity", "lifecycle", "rfm", "tables", "suppression")
-    told = settings.model_dump(mode="json", include={**dict.fromkeys(named, True), "recommend": {"horizon"}})
+    told = settings.model_dump(mode="json", include={**dict.fromkeys(named, True), "recommend": {"horizon", "rules"}})
     for table in told["tables"].values():
         table["files"] = []
     return told
@@ -327,6 +330,7 @@ def _described(contents: ReleaseContents) -> dict[str, Any]:
         "previous": contents.previous,
         "accepted_drift": list(contents.accepted_drift),
         "notes": list(contents.notes),
+        **({"suggestion_rules": [*map(dict, contents.suggestion_rules)]} if contents.suggestion_rules else {}),
     }
 
 
@@ -376,6 +380,7 @@ def _opened(directory: Path) -> Release:
         previous=told["previous"],
         accepted_drift=tuple(told.get("accepted_drift", ())),
         notes=tuple(told.get("notes", ())),
+        suggestion_rules=tuple(told.get("suggestion_rules", ())),
     )
 
 

@@ -42,6 +42,21 @@ class Rules:
         for name in self.said.said():
             yield name, replace(self, said=self.said.alone(name))
 
+    def without_caps(self) -> Rules:
+        """The same but for what is said of how many."""
+        return replace(self, said=self.said.model_copy(update={"per_category": None, "per_brand": None}))
+
+    def unmet(self) -> Iterator[tuple[str, list[str]]]:
+        """Of each rule the words that fit no item that was ever sold: misspelt, or too new."""
+        known = {
+            "categories": self.catalogue.category.names,
+            "brands": self.catalogue.brand.names,
+            "pin": self.held.item_ids.to_pylist(),
+        }
+        for name in self.said.said():
+            if (there := known.get(name.split("_")[-1])) is not None:
+                yield name, [word for word in getattr(self.said, name) if word not in there]
+
     @cached_property
     def allowed(self) -> Mask:
         """(items,): what may be offered to somebody. What a rule asks for is not known of an item: not offered."""
