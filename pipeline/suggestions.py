@@ -29,7 +29,7 @@ from serving.fallbacks import suggestion_ids
 from serving.schemas import POPULAR, SIMILAR_ITEMS, SUGGESTIONS
 from serving.shelf import not_for_sale
 from serving.wire import MAX_EXCLUDED, MAX_K
-from training.recommendation import TrainedRecommender, fit_of
+from training.recommendation import TrainedRecommender, fit_of, with_items
 from training.recommender_runs import Inputs, train
 from training.rule_costs import with_costs
 from warehouse.errors import RepriseError
@@ -113,7 +113,7 @@ def suggest_all(
         return Suggested(
             absent=absent or {"what": "suggestions", "why": "no recommender was chosen", "needs": "training"}
         )
-    held = Interactions.from_table(_with_items(interactions(source, as_of)), as_of)
+    held = Interactions.from_table(with_items(interactions(source, as_of)), as_of)
     fits = workspace.settings.recommend.fits()
     model = fit_of(source)(recommenders.create(choice["name"], fits.get(choice["name"])), held)
     probability = PurchaseProbability.fit(held, workspace.settings.recommend.horizon)
@@ -144,10 +144,6 @@ def suggest_all(
         (version, model.arrays() | (probability.arrays() if probability else {})),
         rules=taken,
     )
-
-
-def _with_items(table: pa.Table) -> pa.Table:
-    return table.filter(pc.is_valid(table.column("item_id")))
 
 
 def refused_profiling(source: Source, as_of: date) -> frozenset[str]:
