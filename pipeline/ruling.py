@@ -30,13 +30,22 @@ def taken(model: Recommender, rules: Rules, users: Iterable[str | None], k: int)
     that fit no item that was ever sold.
     """
     rows = rules.held.user_rows(pa.array(list(users), pa.string()))
-    told = rules.said.model_dump(mode="json")
+    says = rules.said.model_dump(mode="json")
     unmet = dict(rules.unmet())
     return [
-        {"rule": each.rule, "says": told[each.rule], "shown": each.shown, "removed": each.removed,
+        {"rule": each.rule, "says": says[each.rule], "shown": each.shown, "removed": each.removed,
          "moved": each.moved, "unmet": unmet.get(each.rule, [])}
         for each in effects(model, np.asarray(rows), k, rules)
     ]  # fmt: skip
+
+
+def told(model: Recommender, rules: Rules, users: Iterable[str | None], k: int) -> dict[str, list[Any]]:
+    """What a release says of rules: `taken`, and `ruled_out`, the items that are for sale and may not be offered."""
+    out = ~rules.allowed if rules.for_sale is None else rules.for_sale & ~rules.allowed
+    return {
+        "taken": taken(model, rules, users, k),
+        "ruled_out": rules.held.item_ids.filter(pa.array(out)).to_pylist(),
+    }
 
 
 def lines(found: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -47,14 +47,14 @@ _USERS_AT_ONCE = 20_000
 @dataclass(frozen=True)
 class Suggested:
     """Everything about suggestions that a release holds; `absent` says what is missing where there are none, `rules`
-    what each rule took away."""
+    what each rule took away, and the items that none may offer."""
 
     suggestions: Streamed | None = None
     similar_items: pa.Table | None = None
     popular: pa.Table | None = None
     recommender: tuple[str, Mapping[str, npt.NDArray[Any]]] | None = None
     absent: Mapping[str, str] | None = None
-    rules: Sequence[Mapping[str, Any]] = ()
+    rules: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 def choose(workspace: Workspace, source: Source, asked: Inputs) -> TrainedRecommender:
@@ -126,7 +126,7 @@ def suggest_all(
     told = workspace.settings.recommend
     rules = ruling.compiled(told.rules, takers, items, allowed)
     known = (None if user in refused else user for user in users.to_pylist())
-    taken = ruling.taken(model, rules, known, told.k) if rules else ()
+    ruled = ruling.told(model, rules, known, told.k) if rules else {}
     allowed = rules.allowed if rules else allowed
 
     def chunks(columns: Sequence[str] | None) -> Iterator[pa.Table]:
@@ -142,7 +142,7 @@ def suggest_all(
         _similar(model, held, allowed),
         _popular(model, allowed, rules),
         (version, model.arrays() | (probability.arrays() if probability else {})),
-        rules=taken,
+        rules=ruled,
     )
 
 

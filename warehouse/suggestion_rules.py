@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from warehouse.settings_shapes import Section
 
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
-Factor = Annotated[float, Field(gt=0, le=100)]
+Factor = Annotated[float, Field(ge=0.01, le=100)]
 
 
 class RuleSettings(Section):
@@ -23,7 +23,7 @@ class RuleSettings(Section):
     min_price: float | None = Field(default=None, ge=0, description="Nothing cheaper is offered.")
     max_price: float | None = Field(default=None, ge=0, description="Nothing dearer is offered.")
     within_price_band: float | None = Field(
-        default=None, gt=0, description="At most so many times the customer's usual price, of the category if known."
+        default=None, ge=0.1, description="At most so many times the customer's usual price, of the category if known."
     )
     not_bought_within_days: int | None = Field(
         default=None, ge=1, le=3650, description="What the customer bought in the last n days rests."
