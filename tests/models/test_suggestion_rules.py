@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from models.recommenders.rule_effects import effects
 from models.recommenders.rules import Rules, listed
 from models.recommenders.suggesting import suggest
 from tests.models.conftest import AS_OF, interactions
+from warehouse.settings import parse_settings
 from warehouse.suggestion_rules import RuleSettings
 
 CATEGORIES, BRANDS = ("tea", "tools", "toys", None), ("ann", "bob", None)
@@ -316,3 +319,22 @@ def test_what_each_rule_took_away() -> None:
         "pin": (3, 1, 2),
     }
     assert held.as_of == AS_OF
+
+
+def test_the_worked_example_of_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "recommenders.md").read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"^```([^\n]+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
+    header, *lines = (line.split(",") for line in blocks["csv items"].splitlines())
+    items = pa.table(dict(zip(header, (list(column) for column in zip(*lines, strict=True)), strict=True)))
+    prices = dict(zip(items["item_id"].to_pylist(), map(float, items["price"].to_pylist()), strict=True))
+    bought = [("ann", "beans", 5, 20), ("ann", "ground", 3, 30), ("ann", "filter", 2, 5), ("ann", "voucher", 1, 40)]
+    others = [("bob", "roast", 1, 30), ("cid", "kettle", 1, 25), ("dan", "kettle", 1, 60)]
+    held = interactions([*bought, *others])
+    paid = np.array([prices[item] for item in held.item_ids.to_pylist()])
+    held = replace(held, amount=held.quantity * paid[held.indices])
+    model = recommenders.create("gp_topfreq").fit(held)
+    rules = Rules(parse_settings(blocks["toml"]).recommend.rules, held, Catalogue.of(held, items))
+    for user in ("ann", "nobody"):
+        assert suggest(model, [user], 5, rules=rules)["item_id"].to_pylist() == blocks[f"text {user}"].split(), user
+    plain = suggest(model, ["ann"], 6)["item_id"].to_pylist()
+    assert f"GP-TopFreq lists {', '.join(plain)}." in page
