@@ -143,7 +143,6 @@ class RecommendSettings(Section):
     personal_decay: DecaySettings | None = Field(default=None, description="How personal_decay is fitted.")
     popularity: DecaySettings | None = Field(default=None, description="How popularity is fitted.")
     two_stage: TwoStageSettings | None = Field(default=None, description="How two_stage is fitted.")
-
     # Left out of dumps where nothing is said: without rules everything is as if there were none.
     rules: RuleSettings | None = Field(
         default=None, exclude_if=lambda said: said is None, description="What may be offered, and how much of it."
