@@ -62,3 +62,18 @@ def test_without_rules_a_release_says_nothing_of_them(release: Release) -> None:
     told = json.loads((release.directory / "release.json").read_text(encoding="utf-8"))
     assert "suggestion_rules" not in told
     assert told["settings"]["recommend"] == {"horizon": 30}
+
+
+def test_caps_and_rules_of_the_customer_hold_in_what_completes_a_basket(release: Release) -> None:
+    capped = under(release, per_category=1)
+    kinds = capped.item_kinds["category"]
+    for told in (
+        answers.basket_suggestions(capped, ["item1"], 50, ()),
+        answers.user_suggestions(capped, "000", 50, (), ["item1"]),
+    ):
+        found = [each["item_id"] for each in told["items"]]
+        assert len(found) == len({kinds[item] for item in found}) > 1
+    user = next(user for user in release.suggestions.values("user_id").to_pylist())
+    own = {each["item_id"] for each in suggestions(release, user, 3, ())}
+    told = answers.user_suggestions(under(release, not_bought_within_days=7), user, 50, (), ["item1"])
+    assert {each["item_id"] for each in told["items"]} <= own
