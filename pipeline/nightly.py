@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from audiences.exports import export_table
-from pipeline import journal, teaching
+from pipeline import journal, ruling, teaching
 from pipeline.opening import Loaded, load
 from pipeline.realised import Realised, review
 from pipeline.releasing import Published, publish_release
@@ -45,6 +45,7 @@ class RunReport:
     realised: list[Realised] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     serves: str | None = None
+    rules: list[Mapping[str, Any]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -57,6 +58,7 @@ class RunReport:
             "trained": self.trained,
             "absent": self.absent,
             "realised": [vars(each) for each in self.realised],
+            **({"suggestion_rules": self.rules} if self.rules else {}),
         }
 
     def closing_lines(self) -> list[str]:
@@ -162,6 +164,7 @@ def _told(
         realised=past.found,
         told=past.lines(loaded.as_of, loaded.targets),
         serves=current_release(loaded.workspace.releases),
+        rules=[dict(each) for each in release.suggestion_rules],
     )
 
 
@@ -191,6 +194,8 @@ def _published(
     watch.step(_scored_line(published))
     for note in published.notes:
         tell(f"        {note}")
+    for told in ruling.lines(published.release.suggestion_rules):
+        tell(f"        {told}")
     for line in published.release.absent:
         tell(f"        absent: {line['what']}: {line['why']}. It needs {line['needs']}.")
     journal.note(loaded.workspace, journal.Entry(loaded.as_of.isoformat(), data, settings, name, declared))

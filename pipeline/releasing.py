@@ -128,6 +128,7 @@ def _write(
         fields=[*fields(f for f in FEATURES if f.is_segment and f.name in features.schema.names).values()],
         cards=known,
         notes=_seasons(known, as_of),
+        suggestion_rules=suggested.rules,
         previous=current_release(workspace.releases),
     )
     contents, notes = _compared(workspace, contents, accept_drift)

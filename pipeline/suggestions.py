@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -18,16 +18,20 @@ from features.outcomes import interactions
 from features.source import Source, versions
 from models import recommenders
 from models.recommenders.interactions import Interactions
+from models.recommenders.ladder import climb
 from models.recommenders.purchase_probability import PurchaseProbability
 from models.recommenders.reasons import sentences
+from models.recommenders.rules import Rules, listed
 from models.recommenders.suggesting import suggest
 from models.recommenders.takers import Takers
+from pipeline import ruling
 from serving.fallbacks import suggestion_ids
 from serving.schemas import POPULAR, SIMILAR_ITEMS, SUGGESTIONS
 from serving.shelf import not_for_sale
 from serving.wire import MAX_EXCLUDED, MAX_K
-from training.recommendation import TrainedRecommender, fit_of
+from training.recommendation import TrainedRecommender, fit_of, with_items
 from training.recommender_runs import Inputs, train
+from training.rule_costs import with_costs
 from warehouse.errors import RepriseError
 from warehouse.files import write_text
 from warehouse.progress import Progress
@@ -42,18 +46,20 @@ _USERS_AT_ONCE = 20_000
 
 @dataclass(frozen=True)
 class Suggested:
-    """Everything about suggestions that a release holds; `absent` says what is missing where there are none."""
+    """Everything about suggestions that a release holds; `absent` says what is missing where there are none, `rules`
+    what each rule took away, and the items that none may offer."""
 
     suggestions: Streamed | None = None
     similar_items: pa.Table | None = None
     popular: pa.Table | None = None
     recommender: tuple[str, Mapping[str, npt.NDArray[Any]]] | None = None
     absent: Mapping[str, str] | None = None
+    rules: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 def choose(workspace: Workspace, source: Source, asked: Inputs) -> TrainedRecommender:
     """Judges the recommenders on closed windows and writes down which one serves."""
-    trained = train(source, asked)
+    trained = with_costs(source, asked, train(source, asked))
     _remember(workspace, trained, asked.as_of)
     return trained
 
@@ -107,7 +113,7 @@ def suggest_all(
         return Suggested(
             absent=absent or {"what": "suggestions", "why": "no recommender was chosen", "needs": "training"}
         )
-    held = Interactions.from_table(_with_items(interactions(source, as_of)), as_of)
+    held = Interactions.from_table(with_items(interactions(source, as_of)), as_of)
     fits = workspace.settings.recommend.fits()
     model = fit_of(source)(recommenders.create(choice["name"], fits.get(choice["name"])), held)
     probability = PurchaseProbability.fit(held, workspace.settings.recommend.horizon)
@@ -117,11 +123,16 @@ def suggest_all(
     allowed = ~np.isin(np.array(held.item_ids.to_pylist(), dtype=object), list(gone)) if gone else None
     names, refused = _names(items), refused_profiling(source, as_of)
     version = f"{choice['name']}-{as_of:%Y%m%d}"
+    told = workspace.settings.recommend
+    rules = ruling.compiled(told.rules, takers, items, allowed)
+    known = (None if user in refused else user for user in users.to_pylist())
+    ruled = ruling.told(model, rules, known, told.k) if rules else {}
+    allowed = rules.allowed if rules else allowed
 
     def chunks(columns: Sequence[str] | None) -> Iterator[pa.Table]:
         for start in range(0, len(users), _USERS_AT_ONCE):
             ids = users.slice(start, _USERS_AT_ONCE).to_pylist()
-            found = suggest(model, ids, workspace.settings.recommend.k, allowed, strangers=[i in refused for i in ids])
+            found = suggest(model, ids, told.k, allowed, strangers=[i in refused for i in ids], rules=rules)
             chance = _chances(takers, found, refused)
             progress("suggestions", start, len(users))
             yield _published(found, chance, names, workspace.settings.language, as_of, version, release)
@@ -129,13 +140,10 @@ def suggest_all(
     return Suggested(
         Streamed(SUGGESTIONS, chunks),
         _similar(model, held, allowed),
-        _popular(model, allowed),
+        _popular(model, allowed, rules),
         (version, model.arrays() | (probability.arrays() if probability else {})),
+        rules=ruled,
     )
-
-
-def _with_items(table: pa.Table) -> pa.Table:
-    return table.filter(pc.is_valid(table.column("item_id")))
 
 
 def refused_profiling(source: Source, as_of: date) -> frozenset[str]:
@@ -210,9 +218,12 @@ def _similar(model: Any, held: Interactions, allowed: npt.NDArray[np.bool_] | No
     ).cast(SIMILAR_ITEMS)
 
 
-def _popular(model: Any, allowed: npt.NDArray[np.bool_] | None) -> pa.Table:
-    """What a customer without a history is offered, best first."""
-    ranked = recommenders.create("popularity").fit(model.interactions).recommend([-1], POPULAR_KEPT, allowed)
-    kept = ranked.items[0] >= 0
-    ids = model.interactions.item_ids.take(pa.array(ranked.items[0][kept])).cast(pa.string())
-    return pa.table({"item_id": ids, "strength": pa.array(ranked.strength[0][kept], pa.float64())}).cast(POPULAR)
+def _popular(model: Any, allowed: npt.NDArray[np.bool_] | None, rules: Rules | None) -> pa.Table:
+    """What a customer without a history is offered, best first; caps hold in what is then asked for, not in all."""
+    popularity, nobody = recommenders.create("popularity").fit(model.interactions), np.array([-1])
+    if rules:
+        found = listed(popularity, nobody, POPULAR_KEPT, rules.without_caps())
+    else:
+        found = climb(popularity, nobody, POPULAR_KEPT, allowed)
+    ids = model.interactions.item_ids.take(pa.array(found.item)).cast(pa.string())
+    return pa.table({"item_id": ids, "strength": pa.array(found.strength, pa.float64())}).cast(POPULAR)

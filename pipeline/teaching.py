@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline import journal, suggestions
 from pipeline.opening import Loaded
-from training import recommender_runs
+from training import recommender_runs, rule_costs
 from training.cards import PROTOCOLS
 from training.outbox import Outbox
 from training.propensity import Trained
@@ -86,6 +86,8 @@ def train(
         if recommender is not None:
             rows.append(recommender.result())
             step(f"recommend: {rows[-1]['why']}")
+            for line in rule_costs.lines(rows[-1]):
+                step(line)
     step(open_tracker.told())
     return rows
 
@@ -164,7 +166,8 @@ def _recommender(loaded: Loaded, tracker: Tracker) -> Row:
         inputs = asked(loaded)
         trained = suggestions.choose(loaded.workspace, loaded.source, inputs)
         recommender_runs.log(tracker, trained, inputs)
-    return {"model": RECOMMEND, "serves": trained.name, "why": trained.why, "metrics": trained.metrics}
+    costs = {"rules": trained.card["rules"]} if "rules" in trained.card else {}
+    return {"model": RECOMMEND, "serves": trained.name, "why": trained.why, "metrics": trained.metrics, **costs}
 
 
 def asked(loaded: Loaded) -> recommender_runs.Inputs:
@@ -182,6 +185,7 @@ def asked(loaded: Loaded) -> recommender_runs.Inputs:
         settings.training.seed,
         settings.recommend.fits(),
         settings.training.max_customers,
+        settings.recommend.rules.model_dump(mode="json", exclude_defaults=True) if settings.recommend.rules else {},
     )
 
 

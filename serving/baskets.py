@@ -13,6 +13,7 @@ from models.recommenders.baskets import Completion
 from models.recommenders.reasons import sentence
 from serving.fallbacks import suggestion_id, suggestions
 from serving.release import Release
+from serving.ruled import Caps, speaks_of_customers
 
 NOBODY = ""
 """In the place of a user's id where a basket is nobody's."""
@@ -20,18 +21,23 @@ NOBODY = ""
 
 def basket_items(release: Release, basket: Sequence[str], k: int, exclude: Collection[str]) -> list[dict[str, Any]]:
     """At most `k` items for a basket of item ids: what is bought on one visit with them, then what is popular."""
-    return _ranked(_completions(release, NOBODY, basket, k, exclude), k)
+    return _ranked(release, _completions(release, NOBODY, basket, k, exclude), k)
 
 
 def items_after(
     release: Release, user_id: str, basket: Sequence[str], k: int, exclude: Collection[str]
 ) -> list[dict[str, Any]]:
-    """At most `k` items for a user who has just bought a basket: in turn what completes it and the user's own."""
+    """At most `k` items for a user who has just bought a basket: in turn what completes it and the user's own.
+
+    Where rules speak of a customer's own history, only what is in the user's list anyway can complete the basket.
+    """
     own = suggestions(release, user_id, k, {*exclude, *basket})
-    completing = _completions(release, user_id, basket, k, exclude)
-    together = [each for each in completing if each["source"] != "popular"]
+    together = [each for each in _completions(release, user_id, basket, k, exclude) if each["source"] != "popular"]
+    if speaks_of_customers(release):
+        listed = {row["item_id"] for row in release.suggestions.of(user_id)}
+        together = [each for each in together if each["item_id"] in listed]
     turns = chain.from_iterable(zip_longest(together, own))
-    return _ranked([each for each in turns if each is not None], k)
+    return _ranked(release, [each for each in turns if each is not None], k)
 
 
 def _completions(
@@ -70,9 +76,11 @@ def _told(release: Release, user_id: str, found: Completion) -> dict[str, Any]:
     }
 
 
-def _ranked(found: Sequence[dict[str, Any]], k: int) -> list[dict[str, Any]]:
-    """The first `k`, none twice, with their places."""
-    return [{**each, "rank": rank} for rank, each in zip(range(1, k + 1), _once(found), strict=False)]
+def _ranked(release: Release, found: Sequence[dict[str, Any]], k: int) -> list[dict[str, Any]]:
+    """The first `k` within the caps, none twice, with their places."""
+    caps = Caps(release)
+    kept = (each for each in _once(found) if caps.take(each["item_id"]))
+    return [{**each, "rank": rank} for rank, each in zip(range(1, k + 1), kept, strict=False)]
 
 
 def _once(found: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

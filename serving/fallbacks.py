@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from serving.release import Release
+from serving.ruled import Caps, speaks_of_customers
 from warehouse.engine import connect
 
 UNKNOWN_USER = "unknown user"
@@ -32,15 +33,22 @@ def unknown_scores(release: Release) -> list[dict[str, Any]]:
 
 
 def suggestions(release: Release, user_id: str, k: int, exclude: Collection[str]) -> list[dict[str, Any]]:
-    """At most k items: the user's own list, then popular ones; none twice, none excluded, none that is not for sale."""
+    """At most k items: the user's own list, then popular ones; none twice, none excluded, none that is not for sale.
+
+    Caps hold. Where rules speak of a customer's own history nothing popular follows the own list, of which they are not
+    known to hold.
+    """
     barred = set(exclude) | release.not_for_sale
+    caps, personal = Caps(release), speaks_of_customers(release)
     chosen: list[dict[str, Any]] = []
-    for row in _ladder(release, user_id):
-        if len(chosen) == k:
+    some_own = False
+    for own, row in _ladder(release, user_id):
+        if len(chosen) == k or (personal and some_own and not own):
             break
-        if row["item_id"] not in barred:
+        if row["item_id"] not in barred and caps.take(row["item_id"]):
             barred.add(row["item_id"])
             chosen.append({"rank": len(chosen) + 1, **row})
+            some_own |= own
     return chosen
 
 
@@ -67,19 +75,23 @@ def suggestion_id(release: str, user_id: str, item_id: str) -> str:
     return hashlib.sha256("\x1f".join((release, user_id, item_id)).encode()).hexdigest()[:16]
 
 
-def _ladder(release: Release, user_id: str) -> Iterable[dict[str, Any]]:
+def _ladder(release: Release, user_id: str) -> Iterable[tuple[bool, dict[str, Any]]]:
+    """The rows, and whether they are of the user's own list."""
     for row in release.suggestions.of(user_id):
         told = {name: row[name] for name in ("item_id", "probability", "strength", "source", "reason")}
-        yield {**told, "suggestion_id": suggestion_id(release.id, user_id, row["item_id"])}
+        yield True, {**told, "suggestion_id": suggestion_id(release.id, user_id, row["item_id"])}
     for item_id, strength in release.popular:
-        yield {
-            "item_id": item_id,
-            "probability": None,
-            "strength": strength,
-            "source": "popular",
-            "reason": "Bought by many" if release.settings.language == "en" else "很多人在买",
-            "suggestion_id": suggestion_id(release.id, user_id, item_id),
-        }
+        yield (
+            False,
+            {
+                "item_id": item_id,
+                "probability": None,
+                "strength": strength,
+                "source": "popular",
+                "reason": "Bought by many" if release.settings.language == "en" else "很多人在买",
+                "suggestion_id": suggestion_id(release.id, user_id, item_id),
+            },
+        )
 
 
 def no_similar_reason(release: Release, known: bool) -> str:

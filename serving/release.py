@@ -60,13 +60,14 @@ class ReleaseContents:
     """Everything that goes into a release.
 
     `models` are in declared order: the first horizon of a target is the one with bare names in wide form.
-    `features` has one row per user sorted by `entity_id`; `scores` is what `scoring.score` gave for it;
-    `suggestions`, `similar_items` and `popular` follow `serving.schemas`, best first. What grows with the users may be
-    streamed. `tables` are in store schema as
-    known at `as_of`; `populations` are the tables features take from the whole population; `own` are the features of
-    the workspace's own, whose tables are among `tables`. `recommender` is (name, arrays).
-    `cards` are keyed `target_30d`. `previous` names the release before this one; `accepted_drift` says
-    what was surprising beside it, and why it was published all the same; `notes` are sentences to know before use.
+    `features` has one row per user sorted by `entity_id`; `scores` is what `scoring.score` gave for it; `suggestions`,
+    `similar_items` and `popular` follow `serving.schemas`, best first. What grows with the users may be streamed.
+    `tables` are in store schema as known at `as_of`; `populations` are the tables features take from the whole
+    population; `own` are the features of the workspace's own, whose tables are among `tables`. `recommender` is (name,
+    arrays).
+    `cards` are keyed `target_30d`. `previous` names the release before this one; `accepted_drift` says what was
+    surprising beside it, and why it was published all the same; `notes` are sentences to know before use;
+    `suggestion_rules`: `taken`, what each rule of suggestions took away; `ruled_out`, the items that none may offer.
     """
 
     release: str
@@ -88,13 +89,14 @@ class ReleaseContents:
     previous: str | None = None
     accepted_drift: Sequence[str] = ()
     notes: Sequence[str] = ()
+    suggestion_rules: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Release:
     """An opened release. Small things are in memory; features are read from the folder when asked for.
 
-    `items` are all it knows of: of its items table, and all it suggests or compares.
+    `items` are all it knows of: of its items table, and all it suggests or compares. `not_for_sale` may not be offered.
     """
 
     directory: Path
@@ -120,6 +122,7 @@ class Release:
     previous: str | None
     accepted_drift: tuple[str, ...]
     notes: tuple[str, ...]
+    suggestion_rules: tuple[Mapping[str, Any], ...] = ()
 
     def features(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The feature table, or only some of its columns: one row per user, sorted by `entity_id`."""
@@ -154,11 +157,19 @@ class Release:
     @cached_property
     def item_names(self) -> Mapping[str, str]:
         """The names of items by id, of those that have one, as known at `as_of`."""
+        return self._of_items("name")
+
+    @cached_property
+    def item_kinds(self) -> Mapping[str, Mapping[str, str]]:
+        """`category` and `brand` of items by id, of those that have one."""
+        return {name: self._of_items(name) for name in ("category", "brand")}
+
+    def _of_items(self, column: str) -> dict[str, str]:
         items = self.items_known
-        if items is None or "name" not in items.column_names:
+        if items is None or column not in items.column_names:
             return {}
-        pairs = zip(items["item_id"].to_pylist(), items["name"].to_pylist(), strict=True)
-        return {item: name for item, name in pairs if name}
+        pairs = zip(items["item_id"].to_pylist(), items[column].to_pylist(), strict=True)
+        return {item: value for item, value in pairs if value}
 
     @cached_property
     def items_known(self) -> pa.Table | None:
@@ -307,7 +318,7 @@ def _write_json(path: Path, value: object) -> None:
 def _served_settings(settings: Settings) -> dict[str, Any]:
     """The settings an answer depends on; nothing about where files lie or who may ask."""
     named = ("time_zone", "currency", "language", "entity", "activity", "lifecycle", "rfm", "tables", "suppression")
-    told = settings.model_dump(mode="json", include={**dict.fromkeys(named, True), "recommend": {"horizon"}})
+    told = settings.model_dump(mode="json", include={**dict.fromkeys(named, True), "recommend": {"horizon", "rules"}})
     for table in told["tables"].values():
         table["files"] = []
     return told
@@ -327,6 +338,7 @@ def _described(contents: ReleaseContents) -> dict[str, Any]:
         "previous": contents.previous,
         "accepted_drift": list(contents.accepted_drift),
         "notes": list(contents.notes),
+        **({"suggestion_rules": dict(contents.suggestion_rules)} if contents.suggestion_rules else {}),
     }
 
 
@@ -337,6 +349,7 @@ def _opened(directory: Path) -> Release:
     as_of, settings = date.fromisoformat(told["as_of"]), Settings.model_validate(told["settings"])
     tables = Tables(directory / "tables", ANSWERED)
     models, declared = load_models(directory), [(target, horizon) for target, horizon in told["models"]]
+    ruled = told.get("suggestion_rules", {})
     scores = row_groups(directory / "scores.parquet", as_codes=TEXTS_OF_SCORES)
     users = read(directory / "features.parquet", ["entity_id"])["entity_id"]
     popular = read(directory / "popular.parquet").cast(POPULAR)
@@ -353,7 +366,7 @@ def _opened(directory: Path) -> Release:
         similar_items=similar,
         due=_sorted_table(directory, "due_items", DUE_ITEMS),
         last_uses=_sorted_table(directory, "last_uses", LAST_USES),
-        popular=_pairs(popular),
+        popular=tuple(zip(*(popular[name].to_pylist() for name in POPULAR.names), strict=True)),
         recommender=told["recommender"],
         tables=tables,
         populations=Tables(directory / "populations"),
@@ -370,17 +383,14 @@ def _opened(directory: Path) -> Release:
                 *([tables["items"]["item_id"]] if "items" in tables else []),
             ]
         ),
-        not_for_sale=not_for_sale(tables.get("items"), as_of, settings.time_zone),
+        not_for_sale=not_for_sale(tables.get("items"), as_of, settings.time_zone).union(ruled.get("ruled_out", ())),
         absent=tuple(told["absent"]),
         cards=told["cards"],
         previous=told["previous"],
         accepted_drift=tuple(told.get("accepted_drift", ())),
         notes=tuple(told.get("notes", ())),
+        suggestion_rules=tuple(ruled.get("taken", ())),
     )
-
-
-def _pairs(popular: pa.Table) -> tuple[tuple[str, float | None], ...]:
-    return tuple(zip(*(popular[name].to_pylist() for name in POPULAR.names), strict=True))
 
 
 def _sorted_table(directory: Path, name: str, schema: pa.Schema) -> SortedRows:

@@ -132,7 +132,7 @@ def train_recommender(
         for role, cutoff in windows.items()
         if cutoff > first_day
     }
-    table = _with_items((everything or interactions_at)(as_of))
+    table = with_items((everything or interactions_at)(as_of))
     if not table.num_rows:
         return _nothing_to_suggest()
     name, why = _choice(results)
@@ -154,7 +154,8 @@ def _nothing_to_suggest() -> TrainedRecommender:
     return TrainedRecommender(None, None, [], f"No suggestions: {absent['why']}.", {}, absent)
 
 
-def _with_items(table: pa.Table) -> pa.Table:
+def with_items(table: pa.Table) -> pa.Table:
+    """The rows that name an item."""
     return table.filter(pc.is_valid(table.column("item_id")))
 
 
@@ -168,7 +169,7 @@ def _judged_at(
     fits: Fits | None = None,
     fit: Fit = fit_here,
 ) -> list[Judged]:
-    table, purchases = _with_items(interactions_at(cutoff)), _with_items(purchases_at(cutoff))
+    table, purchases = with_items(interactions_at(cutoff)), with_items(purchases_at(cutoff))
     interactions = Interactions.from_table(table, cutoff)
     if len(read_test_items(interactions, purchases)) < FEWEST_JUDGED:
         return []

@@ -46,11 +46,13 @@ class Inputs:
     seed: int
     fits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     max_customers: int = 0
+    rules: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """As plain values; rules only where there are any."""
         dates = {name: getattr(self, name).isoformat() for name in ("as_of", "first_day", "observed_until")}
-        return asdict(self) | dates | {"models": list(self.models)}
+        told = asdict(self) | dates | {"models": list(self.models)}
+        return told if self.rules else {name: value for name, value in told.items() if name != "rules"}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Inputs:
@@ -143,6 +145,8 @@ def markdown(trained: TrainedRecommender) -> str:
     for role in card["windows"]:
         if rows := [row for row in trained.metrics if row["role"] == role]:
             lines += [f"## On the window to {role}: {rows[0]['n']:,} customers", "", *_table(rows), ""]
+    if costs := card.get("rules"):
+        lines += ["## What the rules cost on the judged window", "", *_costs(costs), ""]
     return "\n".join([*lines, "## To know", "", *(f"- {note}" for note in card["notes"])]) + "\n"
 
 
@@ -150,6 +154,16 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
     shown = [name for name in SHOWN if name in rows[0]]
     lines = ["| | " + " | ".join(shown) + " |", "|---|" + "---|" * len(shown)]
     return lines + [f"| {row['name']} | " + " | ".join(_cell(row, name) for name in shown) + " |" for row in rows]
+
+
+def _costs(rows: list[dict[str, Any]]) -> list[str]:
+    measures = [name.removesuffix("_cost") for name in rows[0] if name.endswith("_cost")]
+    lines = ["| | " + " | ".join(f"{m} | its cost" for m in measures) + " |", "|---|" + "---|---|" * len(measures)]
+    for row in rows:
+        costs = [(row[m], *(row[f"{m}_{part}"] for part in ("cost", "low", "high"))) for m in measures]
+        cells = [f"{value:.3f} | {cost:.4f} ({low:.4f} … {high:.4f})" for value, cost, low, high in costs]
+        lines.append(f"| {row['rule']} | " + " | ".join(cells) + " |")
+    return lines
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:

@@ -28,6 +28,7 @@ from warehouse.settings import (
     TargetSettings,
     TrainingSettings,
 )
+from warehouse.suggestion_rules import RuleSettings
 
 SILENT = frozenset({"engine", "preset", "unknown_consent"})
 """Settings that are not shown: they have one value only, or are a note of `reprise init` itself."""
@@ -78,6 +79,12 @@ _EXAMPLES: dict[str, Any] = {
     "personal_decay": {"half_life_days": 150},
     "popularity": {"half_life_days": 30},
     "two_stage": {"listed": 40, "windows": 4},
+    "min_price": 1,
+    "max_price": 500,
+    "within_price_band": 2,
+    "not_bought_within_days": 14,
+    "per_category": 3,
+    "per_brand": 3,
 }
 ORIGINS = ("files", "source", "table", "query", "cursor")
 """Where rows come from, which a new file says."""
@@ -115,12 +122,15 @@ def sections(tables: Collection[str], said: Collection[str]) -> list[str]:
         ("survey", "who counts as asked: reprise audience survey", SurveySettings, {}),
         ("training", "how models are made", TrainingSettings, {}),
         ("recommend", "how suggestions are made", RecommendSettings, {}),
+        ("recommend.rules", "what may be suggested, and how much of it", RuleSettings, {}),
         ("serving", "the HTTP service: reprise serve", ServingSettings, {}),
     ]  # fmt: skip
     told = ["\n# Nothing below need be said. To change a setting take the # off its line and off its [section].\n"]
+    own = {name for name, *_ in shown}
     for name, meaning, model, examples in shown:
         if name not in said:
-            lines = [f"\n#[{name}]  # {meaning}", *_lines(model, list(model.model_fields), examples)]
+            inside = [field for field in model.model_fields if f"{name}.{field}" not in own]
+            lines = [f"\n#[{name}]  # {meaning}", *_lines(model, inside, examples)]
             told.append("\n".join(lines) + "\n")
     return told
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from warehouse.settings_shapes import Section
 from warehouse.settings_values import Days, Name
+from warehouse.suggestion_rules import RuleSettings
 
 Count = Literal["log", "linear", "binary"]
 WEIGHED = ("als", "bm25", "bpr", "ease", "graph_filter")
@@ -142,6 +143,10 @@ class RecommendSettings(Section):
     personal_decay: DecaySettings | None = Field(default=None, description="How personal_decay is fitted.")
     popularity: DecaySettings | None = Field(default=None, description="How popularity is fitted.")
     two_stage: TwoStageSettings | None = Field(default=None, description="How two_stage is fitted.")
+    # Left out of dumps where nothing is said: without rules everything is as if there were none.
+    rules: RuleSettings | None = Field(
+        default=None, exclude_if=lambda said: said is None, description="What may be offered, and how much of it."
+    )
 
     def fits(self) -> dict[str, dict[str, Any]]:
         """What is said of each recommender's fit: its settings by its name; the second stage fits its own the same."""
@@ -149,7 +154,7 @@ class RecommendSettings(Section):
         said = {name: dict(shared) for name in WEIGHED if shared}
         for name in type(self).model_fields:
             own = getattr(self, name)
-            if isinstance(own, Section) and name != "weights":
+            if isinstance(own, Section) and name not in ("weights", "rules"):
                 said[name] = {**said.get(name, {}), **own.model_dump(exclude_none=True)}
         if of_candidates := {name: said[name] for name in sorted(said) if name != "two_stage"}:
             said["two_stage"] = {**said.get("two_stage", {}), "fits": json.dumps(of_candidates, sort_keys=True)}

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from models.recommenders.interactions import Interactions
+from models.recommenders.ladder import Entries, climb
 from models.recommenders.popularity import Popularity
-from models.recommenders.ranking import Ranked, marked, only, rank
 from models.recommenders.recommender import Mask, Recommender
+from models.recommenders.rules import Rules, listed
 
 SCHEMA = pa.schema(
     [
@@ -33,17 +32,6 @@ REASON = SCHEMA.names[-4:]
 """The columns that say why."""
 
 
-@dataclass(frozen=True)
-class _Entries:
-    """Suggestions one under another: which of the asked ids, which item, its place, its strength, its rung."""
-
-    asked: npt.NDArray[np.int64]
-    item: npt.NDArray[np.int64]
-    place: npt.NDArray[np.int64]
-    strength: npt.NDArray[np.float64]
-    rung: npt.NDArray[np.int64]
-
-
 def suggest(
     model: Recommender,
     ids: Sequence[str] | pa.Array,
@@ -51,6 +39,7 @@ def suggest(
     allowed: Mask | None = None,
     exclude: Sequence[npt.ArrayLike] | None = None,
     strangers: Sequence[bool] | None = None,
+    rules: Rules | None = None,
 ) -> pa.Table:
     """At most `k` suggestions for each id, in the order of `ids`; the schema is `SCHEMA`.
 
@@ -58,7 +47,8 @@ def suggest(
     popular. An unknown id gets the popular rung, and so does one of the `strangers`, whose
     history is not looked at. `source` tells where an item comes from: `personal` (the customer
     bought it before), `similar` (others who buy alike), `popular`. `strength` compares within one source only;
-    `rank` (from 1) is the order. With fewer than `k` allowed items the list is shorter; nothing is padded.
+    `rank` (from 1) is the order. With fewer than `k` allowed items the list is shorter; nothing is padded. `rules` say
+    themselves what is allowed and left out, and the order.
 
     `reason` is a code with what its sentence needs: `bought_before` (on `reason_count` days, last `reason_days` days
     ago), `bought_together` (buyers of `reason_item_id`, which this customer has, also bought it),
@@ -69,7 +59,7 @@ def suggest(
     rows = held.user_rows(names)
     if strangers is not None:
         rows = np.where(strangers, -1, rows)
-    entries = _first_of_each_item(_ladder(model, rows, k, allowed, exclude), held.shape[1], k)
+    entries = climb(model, rows, k, allowed, exclude) if rules is None else listed(model, rows, k, rules)
     sources = _sources(model, held, rows, entries)
     return pa.table(
         [
@@ -84,49 +74,8 @@ def suggest(
     )
 
 
-def _ladder(
-    model: Recommender, rows: npt.NDArray[np.int64], k: int, allowed: Mask | None, exclude: Any
-) -> list[tuple[npt.NDArray[np.int64], Ranked]]:
-    """Per rung: for which of the asked ids it was needed, and its lists."""
-    own = model.recommend(rows, k, allowed, exclude)
-    short = np.nonzero(own.counts < k)[0]
-    if not short.size:
-        return [(np.arange(len(rows)), own)]
-    left_out = None if exclude is None else [exclude[i] for i in short]
-    similar = _bought_together(model.interactions, rows[short], k, allowed, left_out)
-    popular = Popularity().fit(model.interactions).recommend(rows[short], k, allowed, left_out)
-    return [(np.arange(len(rows)), own), (short, similar), (short, popular)]
-
-
-def _bought_together(
-    held: Interactions, rows: npt.NDArray[np.int64], k: int, allowed: Mask | None, exclude: Any
-) -> Ranked:
-    strengths = (held.history(rows).taste() @ held.neighbours).tocsr()
-    blocked = None if exclude is None else marked(exclude, held.shape[1])
-    return rank(only(strengths, allowed), k, held.place, blocked)
-
-
-def _first_of_each_item(rungs: list[tuple[npt.NDArray[np.int64], Ranked]], items: int, k: int) -> _Entries:
-    """Reads the rungs from the top, leaves out what was there already, and stops at `k`."""
-    parts = []
-    for step, (of, lists) in enumerate(rungs):
-        row, position = np.nonzero(lists.items >= 0)
-        item = lists.items[row, position].astype(np.int64)
-        parts.append((of[row], item, position, lists.strength[row, position], np.full(len(row), step)))
-    columns: list[npt.NDArray[Any]] = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    asked, item, position, strength, rung = columns
-    order = np.lexsort((position, rung, asked))
-    _, first = np.unique((asked * items + item)[order], return_index=True)
-    order = order[np.sort(first)]
-    asked = asked[order]
-    place = np.arange(len(asked)) - np.searchsorted(asked, asked)
-    keep = place < k
-    order = order[keep]
-    return _Entries(asked[keep], item[order], place[keep], strength[order], rung[order])
-
-
 def _sources(
-    model: Recommender, held: Interactions, rows: npt.NDArray[np.int64], entries: _Entries
+    model: Recommender, held: Interactions, rows: npt.NDArray[np.int64], entries: Entries
 ) -> npt.NDArray[np.str_]:
     bought = held.entries(rows[entries.asked], entries.item) >= 0
     per_rung = np.array([model.sources, Recommender.sources, Popularity.sources])

@@ -9,7 +9,7 @@ from models import recommenders
 from warehouse.recommender_settings import WEIGHED, RecommendSettings, WeightSettings
 from warehouse.settings import parse_settings
 
-BESIDE = {"k", "horizon", "models", "weights"}
+BESIDE = {"k", "horizon", "models", "weights", "rules"}
 
 
 def test_every_setting_is_one_of_the_recommender() -> None:

@@ -1,0 +1,57 @@
+"""The rules of suggestions of a workspace: compiled for what is published, and what each of them took away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from models.recommenders.catalogue import Catalogue
+from models.recommenders.recommender import Mask, Recommender
+from models.recommenders.rule_effects import effects
+from models.recommenders.rules import Rules
+from models.recommenders.takers import Takers
+from warehouse.suggestion_rules import RuleSettings
+
+
+def compiled(said: RuleSettings | None, takers: Takers, items: pa.Table | None, for_sale: Mask | None) -> Rules | None:
+    """The rules for the sales that `takers` hold and the versions of items known then; None where nothing is said."""
+    if said is None or not list(said.said()):
+        return None
+    return Rules(said, takers.held, Catalogue.of(takers.held, items), for_sale, takers.chance)
+
+
+def taken(model: Recommender, rules: Rules, users: Iterable[str | None], k: int) -> list[dict[str, Any]]:
+    """Of each rule, as plain values: what it says, and how many of the suggestions without it it removed or moved.
+
+    `users` are those who get suggestions; None is one whose history is not looked at. `unmet` are words of a rule
+    that fit no item that was ever sold.
+    """
+    rows = rules.held.user_rows(pa.array(list(users), pa.string()))
+    says = rules.said.model_dump(mode="json")
+    unmet = dict(rules.unmet())
+    return [
+        {"rule": each.rule, "says": says[each.rule], "shown": each.shown, "removed": each.removed,
+         "moved": each.moved, "unmet": unmet.get(each.rule, [])}
+        for each in effects(model, np.asarray(rows), k, rules)
+    ]  # fmt: skip
+
+
+def told(model: Recommender, rules: Rules, users: Iterable[str | None], k: int) -> dict[str, list[Any]]:
+    """What a release says of rules: `taken`, and `ruled_out`, the items that are for sale and may not be offered."""
+    out = ~rules.allowed if rules.for_sale is None else rules.for_sale & ~rules.allowed
+    return {
+        "taken": taken(model, rules, users, k),
+        "ruled_out": rules.held.item_ids.filter(pa.array(out)).to_pylist(),
+    }
+
+
+def lines(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    """One sentence for each row of `taken`."""
+    return [
+        f"rule {row['rule']}: of {row['shown']:,} suggestions without it {row['removed']:,} removed, "
+        f"{row['moved']:,} moved" + (f"; never sold: {', '.join(row['unmet'])}" if row["unmet"] else "")
+        for row in found
+    ]
