@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
             Path | None, typer.Option(help="A .csv, .xlsx, .parquet or .jsonl file for all of them.")
         ] = None,
     ) -> None:
-        """Whom a product suits: customers by the probability that they buy it, with the reason of each."""
+        """Whom a product suits, how probably they buy it, and why."""
         shell = session(context)
         wanted = _wanted(item, category, brand, attribute)
         release, found = matching.match(shell.workspace(), wanted, n, rule)

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         k: Annotated[int, typer.Option("-k", "--k", min=1, max=100, help="How many.")] = 10,
     ) -> None:
-        """What to offer a customer, or what completes a basket, with the reason of each suggestion."""
+        """What to offer a customer, what completes a basket, and why."""
         shell = session(context)
         if user is None and not bought:
             raise UsageError("It is about a customer, a basket, or both.", hint="Give an id, --with ITEM, or both.")
