@@ -29,5 +29,5 @@ def test_a_process_is_measured_with_its_end(tmp_path: Path) -> None:
 
     cost = measured([sys.executable, "-c", "print(7); held = bytes(50_000_000); raise SystemExit(3)"], tmp_path / "log")
     assert (cost.code, (tmp_path / "log").read_text()) == (3, "7\n")
-    assert 50 < cost.megabytes < 500
+    assert cost.megabytes > 50  # no upper limit: it begins with the memory of the process that starts it
     assert 0 < cost.cpu_seconds < 60
