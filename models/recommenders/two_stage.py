@@ -198,7 +198,7 @@ class TwoStage(Recommender):
 
     def _parameters(self) -> dict[str, npt.NDArray[Any]]:
         found = {"trees": np.frombuffer(self._text.encode(), np.uint8)}
-        for model in self._first:
+        for model in self._first if self._text else ():  # without trees nobody asks them
             found |= {f"{model.name}_{what}": array for what, array in model._parameters().items()}
         return found
 
