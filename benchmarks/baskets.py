@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from features.outcomes import interactions
 from features.source import StoreSource
 from models import recommenders
-from models.recommenders.baskets import Baskets
+from models.recommenders.baskets import Completer
 from models.recommenders.cutting import cut_before
 from models.recommenders.history import Rows
 from models.recommenders.interactions import Interactions
@@ -60,7 +60,7 @@ def main() -> None:
     past, (users, items) = cut_before(held, cuts, ends, first)
     given, wanted = halves(users, items)
     print(f"{len(given)} baskets")
-    baskets = Baskets(past)
+    baskets = Completer(past)
     told("common visits", [np.array([c.item for c in baskets.complete(each, K)]) for each in given], wanted)
     strengths = (past.session(given).taste(0) @ past.neighbours).tocsr()
     told("common customers", list(rank(strengths, K, past.place, marked(given, past.shape[1])).items), wanted)

@@ -30,7 +30,7 @@ from features.own import NOTHING, Own
 from features.rules import Field
 from features.source import FramesSource, versions
 from models.propensity import PropensityModel
-from models.recommenders.baskets import Baskets
+from models.recommenders.baskets import Completer
 from models.recommenders.interactions import Interactions
 from models.recommenders.plain_arrays import read_arrays, write_arrays
 from models.recommenders.purchase_probability import PurchaseProbability
@@ -150,9 +150,9 @@ class Release:
         return Takers(Interactions.from_arrays(arrays), PurchaseProbability.from_arrays(arrays))
 
     @cached_property
-    def baskets(self) -> Baskets:
+    def baskets(self) -> Completer:
         """Completes baskets, from the same sales; made when first asked for, and then held."""
-        return Baskets(self.takers.held)
+        return Completer(self.takers.held)
 
     @cached_property
     def item_names(self) -> Mapping[str, str]:

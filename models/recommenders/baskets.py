@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
+from models.recommenders.basket_features import Baskets
 from models.recommenders.history import Rows
 from models.recommenders.interactions import Interactions
 from models.recommenders.neighbours import co_purchase
@@ -28,7 +29,7 @@ class Completion:
     anchor: int
 
 
-class Baskets:
+class Completer:
     """Completes baskets from the sales of some interactions; a visit is a customer's day.
 
     Strength: Σ over the basket of the cosine of common visits (`neighbours.co_purchase`, so at least two of them).
@@ -42,10 +43,10 @@ class Baskets:
     def companions(self) -> Any:
         """(items, items) csr_matrix: per item at most 50 that are bought on one visit with it, by cosine."""
         everybody = self.held.everybody()
-        entry = everybody.day_entries
-        back = everybody.each_ago.astype(np.int64)
-        _, visit = np.unique(everybody.rows[entry] * (back.max(initial=0) + 1) + back, return_inverse=True)
-        shape = (int(visit.max(initial=-1)) + 1, self.held.shape[1])
+        entry, numbered = everybody.day_entries, Baskets.of(everybody)
+        ends = np.cumsum(numbered.total).astype(np.int64)
+        visit = ends[everybody.rows[entry]] - 1 - numbered.of_day
+        shape = (int(numbered.total.sum()), self.held.shape[1])
         pattern = csr_matrix((np.ones(len(visit)), (visit, self.held.indices[entry])), shape=shape)
         return co_purchase(pattern, self.held.place)
 
