@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
         seed: Annotated[int, typer.Option(min=0, help="Draws the shop: the same seed makes the same shop.")] = 7,
         port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the service.")] = 3000,
     ) -> None:
-        """The whole way on a made-up shop, in about a minute.
+        """The whole way on a made-up shop, in a minute or two.
 
         It makes the shop, checks it, builds features, trains, scores, builds audiences and serves: until Ctrl-C or
         SIGTERM on a terminal; with SERVE=0, or without a terminal, until its example requests are answered.

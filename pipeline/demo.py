@@ -45,7 +45,7 @@ QUICK = {"max_cutoffs": 2, "rounds": 40, "max_rows": 4000, "bootstrap_draws": 20
 _TARGETS = ("repurchase", "churn", "second_order", "win_back")
 _SECTIONS = (
     "".join(f"[targets.{name}]  # quick: 30 and 90 days are the default\nhorizons = [30]\n\n" for name in _TARGETS)
-    + "[training]  # quick, so that the demo ends in about a minute; the defaults are 12, 400, 100000 and 1000\n"
+    + "[training]  # quick, so that the demo ends in a minute or two; the defaults are 12, 400, 100000 and 1000\n"
 )
 _CLIPPED = 300
 
@@ -148,7 +148,7 @@ def _loading_time(now: datetime, shop: ShopReport) -> datetime:
 
 def _adapted(settings: Path, shop: ShopReport) -> None:
     """What the owner of this shop would write by hand: its currency, what is no product, and a training that is quick
-    enough for the demo to end within a minute.
+    enough for the demo to end within two minutes.
     """
     text = settings.read_text(encoding="utf-8")
     text = re.sub(r'(?m)^currency = ".*?"', f'currency = "{shop.currency}"', text, count=1)
