@@ -47,6 +47,10 @@ _SECTIONS = (
     "".join(f"[targets.{name}]  # quick: 30 and 90 days are the default\nhorizons = [30]\n\n" for name in _TARGETS)
     + "[training]  # quick, so that the demo ends in a minute or two; the defaults are 12, 400, 100000 and 1000\n"
 )
+_RECOMMEND = (
+    "[recommend]  # quick: of the defaults two_stage is left out, which is better and takes some minutes here\n"
+)
+QUICK_MODELS = ("popularity", "personal_frequency", "gp_topfreq", "als", "bm25")
 _CLIPPED = 300
 
 
@@ -154,7 +158,8 @@ def _adapted(settings: Path, shop: ShopReport) -> None:
     text = re.sub(r'(?m)^currency = ".*?"', f'currency = "{shop.currency}"', text, count=1)
     text = re.sub(r"(?m)^# assumed: currency .*\n", "", text, count=1)
     text = re.sub(r"(?m)^#\[training\].*\n", _SECTIONS, text, count=1)
-    for key, value in {"non_products": shop.non_products, **QUICK}.items():
+    text = re.sub(r"(?m)^#\[recommend\].*\n", _RECOMMEND, text, count=1)
+    for key, value in {"non_products": shop.non_products, **QUICK, "models": QUICK_MODELS}.items():
         shown = re.compile(rf"(?m)^#{key} = .*?  +# (?:\(an example\) )?")
         text = f"{key} = {json.dumps(value)}  # ".join(shown.split(text, maxsplit=1))
     write_text(settings, text)

@@ -126,7 +126,7 @@ def _write(
             *([due.NONE] if due_items is None and "orders" in source.tables else []),
         ],
         fields=[*fields(f for f in FEATURES if f.is_segment and f.name in features.schema.names).values()],
-        cards=known,
+        cards={**known, **suggestions.card(workspace)},
         notes=_seasons(known, as_of),
         suggestion_rules=suggested.rules,
         previous=current_release(workspace.releases),

@@ -34,7 +34,7 @@ from training.recommender_runs import Inputs, train
 from training.rule_costs import with_costs
 from warehouse.errors import RepriseError
 from warehouse.files import write_text
-from warehouse.progress import Progress
+from warehouse.progress import Progress, silent
 from warehouse.streamed import Streamed
 from warehouse.workspace import Workspace
 
@@ -57,9 +57,9 @@ class Suggested:
     rules: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
-def choose(workspace: Workspace, source: Source, asked: Inputs) -> TrainedRecommender:
+def choose(workspace: Workspace, source: Source, asked: Inputs, progress: Progress = silent) -> TrainedRecommender:
     """Judges the recommenders on closed windows and writes down which one serves."""
-    trained = with_costs(source, asked, train(source, asked))
+    trained = with_costs(source, asked, train(source, asked, progress))
     _remember(workspace, trained, asked.as_of)
     return trained
 
@@ -94,6 +94,12 @@ def chosen(workspace: Workspace) -> dict[str, Any] | None:
     except ValueError as error:
         raise RepriseError(f"{path} is damaged.", hint="Delete it and run `reprise train recommend`.") from error
     return found
+
+
+def card(workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """The card of the recommender that serves under `recommend`; empty where none was chosen, or it has no card."""
+    choice = chosen(workspace)
+    return {"recommend": choice["card"]} if choice and choice.get("card") else {}
 
 
 def _chosen_path(workspace: Workspace) -> Any:

@@ -16,6 +16,7 @@ from training.cards import PROTOCOLS
 from training.outbox import Outbox
 from training.propensity import Trained
 from training.registry import Registry
+from training.snapshots import some
 from training.tracking import Tracker, prepare
 from training.trainer import TrainingReport, champions
 from warehouse.errors import RepriseError
@@ -164,7 +165,7 @@ def _recommender(loaded: Loaded, tracker: Tracker) -> Row:
         trained = suggestions.nothing(loaded.workspace, loaded.as_of)
     else:
         inputs = asked(loaded)
-        trained = suggestions.choose(loaded.workspace, loaded.source, inputs)
+        trained = suggestions.choose(loaded.workspace, loaded.source, inputs, loaded.trainer.progress)
         recommender_runs.log(tracker, trained, inputs)
     costs = {"rules": trained.card["rules"]} if "rules" in trained.card else {}
     return {"model": RECOMMEND, "serves": trained.name, "why": trained.why, "metrics": trained.metrics, **costs}
@@ -180,13 +181,22 @@ def asked(loaded: Loaded) -> recommender_runs.Inputs:
         first_day,
         until,
         settings.recommend.horizon,
-        settings.recommend.models,
+        _competing(loaded),
         settings.training.bootstrap_draws,
         settings.training.seed,
         settings.recommend.fits(),
         settings.training.max_customers,
         settings.recommend.rules.model_dump(mode="json", exclude_defaults=True) if settings.recommend.rules else {},
     )
+
+
+def _competing(loaded: Loaded) -> tuple[str, ...]:
+    """The recommenders that are asked for. Trees that order a hundred candidates of each of very many customers take
+    most of a night, so that they are named by whoever wants them there."""
+    recommend, most = loaded.workspace.settings.recommend, loaded.workspace.settings.training.max_customers
+    if "models" in recommend.model_fields_set or some(loaded.source, most) is loaded.source:
+        return recommend.models
+    return tuple(name for name in recommend.models if name != "two_stage")
 
 
 def _path(workspace: Workspace) -> Any:

@@ -165,6 +165,7 @@ def release_info(release: Release) -> dict[str, Any]:
         "users": len(release.scores),
         "models": models,
         "recommender": release.recommender,
+        "sources": release.cards.get("recommend", {}).get("sources", []),
         "time_zone": release.settings.time_zone,
         "currency": release.settings.currency,
         "previous": release.previous,

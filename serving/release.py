@@ -65,8 +65,8 @@ class ReleaseContents:
     `tables` are in store schema as known at `as_of`; `populations` are the tables features take from the whole
     population; `own` are the features of the workspace's own, whose tables are among `tables`. `recommender` is (name,
     arrays).
-    `cards` are keyed `target_30d`. `previous` names the release before this one; `accepted_drift` says what was
-    surprising beside it, and why it was published all the same; `notes` are sentences to know before use;
+    `cards` are keyed `target_30d` or `recommend`. `previous` names the release before this one; `accepted_drift` says
+    what was surprising beside it, and why it was published all the same; `notes` are sentences to know before use;
     `suggestion_rules`: `taken`, what each rule of suggestions took away; `ruled_out`, the items that none may offer.
     """
 

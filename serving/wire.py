@@ -270,10 +270,18 @@ class Absent(_Strict):
     needs: str
 
 
+class Source(_Strict):
+    source: str
+    shown: int
+    bought: int
+    rate: float
+
+
 class ReleaseInfo(_Answer):
     users: int
     models: list[ServedModel]
     recommender: str | None
+    sources: list[Source] = Field(description="Of the first ten suggestions those bought in the judged window.")
     time_zone: str
     currency: str
     previous: str | None

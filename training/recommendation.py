@@ -26,6 +26,7 @@ from training.evaluation.recommendation import (
     judge_lists,
     read_test_items,
 )
+from training.evaluation.sources import by_source
 
 BENCHMARK = "gp_topfreq"
 CONTAINED = "personal_frequency"  # its lists are those of the benchmark without their ends: it cannot win
@@ -56,11 +57,13 @@ def fit_of(source: Source) -> Fit:
 
 @dataclass(frozen=True)
 class Judged:
-    """One recommender on one window: its measures with intervals, and the per-customer vectors behind them."""
+    """One recommender on one window: its measures with intervals, the per-customer vectors behind them, and how often
+    what it suggests is bought by where it comes from (`by_source`)."""
 
     name: str
     row: dict[str, Any]
     vectors: dict[str, Floats]
+    sources: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -188,10 +191,12 @@ def judge_all(
 ) -> list[Judged]:
     """As `evaluate_recommenders`, with the measures of each judged customer."""
     test = read_test_items(interactions, purchases, MOST_JUDGED, seed)
-    lists = {
-        name: fit(recommenders.create(name, (fits or {}).get(name)), interactions).recommend(test.user_rows, max(ks))
-        for name in names or recommenders.names()
-    }
+    lists: dict[str, Ranked] = {}
+    sources: dict[str, list[dict[str, Any]]] = {}
+    for name in names or recommenders.names():
+        model = fit(recommenders.create(name, (fits or {}).get(name)), interactions)
+        lists[name] = model.recommend(test.user_rows, max(ks))
+        sources[name] = by_source(model, test, lists[name], purchases)
     vectors = {name: _measures(interactions, test, shown, ks) for name, shown in lists.items()}
     drawn = bootstrap_means([values for held in vectors.values() for values in held.values()], draws, seed)
     per_model = np.split(drawn, len(lists), axis=1)
@@ -200,6 +205,7 @@ def judge_all(
             name,
             _row(name, test, vectors[name], draws_of_it) | _coverages(interactions, lists[name], ks),
             vectors[name],
+            sources[name],
         )
         for name, draws_of_it in zip(lists, per_model, strict=True)
     ]
@@ -291,6 +297,7 @@ def _card(
         "items": items,
         "windows": {role: windows[role].isoformat() for role in results},
         "why": why,
+        "sources": next((each.sources for each in results.get("judge", []) if each.name == model.name), []),
         "notes": [
             "Judged on the whole catalogue; Recall@k counts all items the customer bought in the window.",
             "What was judged is the recipe; it was then refitted on all sales before as_of.",

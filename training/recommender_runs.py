@@ -11,18 +11,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from itertools import count
 from typing import Any
 
 import numpy as np
 
 from features.outcomes import interactions, purchases
 from features.source import Source
+from models.recommenders.interactions import Interactions
 from models.recommenders.recommender import Recommender
-from training.recommendation import TrainedRecommender, fit_of, train_recommender
+from training.recommendation import BENCHMARK, Fit, TrainedRecommender, fit_of, train_recommender
 from training.records import CARD, INPUTS
 from training.snapshots import some
 from training.tracking import Record, Tracker
 from warehouse.errors import NotReadyError
+from warehouse.progress import Progress, silent
 
 EXPERIMENT = MODEL_NAME = "recommend"
 RECIPE = "recommender.json"
@@ -61,7 +64,7 @@ class Inputs:
         return cls(**{**document, **dates, "models": tuple(document["models"])})
 
 
-def train(source: Source, asked: Inputs) -> TrainedRecommender:
+def train(source: Source, asked: Inputs, progress: Progress = silent) -> TrainedRecommender:
     """Judges and chooses on the rows known at `as_of`, of some customers where they are many, and fits on all."""
     some_of_it = some(source, asked.max_customers) if asked.max_customers else source
     return train_recommender(
@@ -75,9 +78,20 @@ def train(source: Source, asked: Inputs) -> TrainedRecommender:
         asked.bootstrap_draws,
         asked.seed,
         asked.fits,
-        fit_of(source),
+        _counted(fit_of(source), 2 * len({*asked.models, BENCHMARK}) + 1, progress),
         lambda cutoff: interactions(source, cutoff),
     )
+
+
+def _counted(fit: Fit, total: int, progress: Progress) -> Fit:
+    """The same, which says how many recommenders were fitted of those that will be."""
+    done = count()
+
+    def fitted(model: Recommender, held: Interactions) -> Recommender:
+        progress(f"fitting {model.name}", next(done), total)
+        return fit(model, held)
+
+    return fitted
 
 
 def digest(model: Recommender) -> str:
@@ -145,6 +159,8 @@ def markdown(trained: TrainedRecommender) -> str:
     for role in card["windows"]:
         if rows := [row for row in trained.metrics if row["role"] == role]:
             lines += [f"## On the window to {role}: {rows[0]['n']:,} customers", "", *_table(rows), ""]
+    if sources := card.get("sources"):
+        lines += ["## Of the first ten suggestions, bought in the judged window", "", *_sources(sources), ""]
     if costs := card.get("rules"):
         lines += ["## What the rules cost on the judged window", "", *_costs(costs), ""]
     return "\n".join([*lines, "## To know", "", *(f"- {note}" for note in card["notes"])]) + "\n"
@@ -154,6 +170,11 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
     shown = [name for name in SHOWN if name in rows[0]]
     lines = ["| | " + " | ".join(shown) + " |", "|---|" + "---|" * len(shown)]
     return lines + [f"| {row['name']} | " + " | ".join(_cell(row, name) for name in shown) + " |" for row in rows]
+
+
+def _sources(rows: list[dict[str, Any]]) -> list[str]:
+    lines = ["| where it comes from | suggested | bought | share |", "|---|---|---|---|"]
+    return lines + [f"| {r['source']} | {r['shown']:,} | {r['bought']:,} | {r['rate']:.4f} |" for r in rows]
 
 
 def _costs(rows: list[dict[str, Any]]) -> list[str]:

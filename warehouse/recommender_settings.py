@@ -127,7 +127,7 @@ class RecommendSettings(Section):
     k: int = Field(default=20, ge=1, le=100, description="Suggestions kept for each customer.")
     horizon: Days = Field(default=30, description="Days of purchases by which recommenders are judged.")
     models: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
-        default=("popularity", "personal_frequency", "gp_topfreq", "als", "bm25"),
+        default=("popularity", "personal_frequency", "gp_topfreq", "als", "bm25", "two_stage"),
         description="Recommenders that compete; the best serves.",
     )
     weights: WeightSettings | None = Field(

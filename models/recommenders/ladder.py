@@ -38,14 +38,37 @@ def climb(
     exclude: Sequence[npt.ArrayLike] | None = None,
 ) -> Entries:
     """At most `k` items for each user row (−1: nobody known), an item once, from the highest rung that has it."""
-    return _first_of_each_item(_rungs(model, rows, k, allowed, exclude), model.interactions.shape[1], k)
+    return below(model, model.recommend(rows, k, allowed, exclude), rows, k, allowed, exclude)
+
+
+def below(
+    model: Recommender,
+    own: Ranked,
+    rows: Rows,
+    k: int,
+    allowed: Mask | None = None,
+    exclude: Sequence[npt.ArrayLike] | None = None,
+) -> Entries:
+    """As `climb`, from the model's own lists of these user rows down."""
+    return _first_of_each_item(_rungs(model, own, rows, k, allowed, exclude), model.interactions.shape[1], k)
+
+
+def sources(model: Recommender, rows: Rows, entries: Entries) -> npt.NDArray[np.str_]:
+    """Where each entry comes from: `personal` (bought before), `similar`, `popular`; `rows` are those asked for."""
+    bought = model.interactions.entries(rows[entries.asked], entries.item) >= 0
+    per_rung = np.array([model.sources, Recommender.sources, Popularity.sources])
+    return np.asarray(np.where(bought, per_rung[entries.rung, 0], per_rung[entries.rung, 1]))
 
 
 def _rungs(
-    model: Recommender, rows: Rows, k: int, allowed: Mask | None, exclude: Sequence[npt.ArrayLike] | None
+    model: Recommender,
+    own: Ranked,
+    rows: Rows,
+    k: int,
+    allowed: Mask | None,
+    exclude: Sequence[npt.ArrayLike] | None,
 ) -> list[tuple[Rows, Ranked]]:
     """Per rung: for which of the asked ids it was needed, and its lists."""
-    own = model.recommend(rows, k, allowed, exclude)
     short = np.nonzero(own.counts < k)[0]
     if not short.size:
         return [(np.arange(len(rows)), own)]

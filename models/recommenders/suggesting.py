@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from models.recommenders import ladder
 from models.recommenders.interactions import Interactions
-from models.recommenders.ladder import Entries, climb
-from models.recommenders.popularity import Popularity
 from models.recommenders.recommender import Mask, Recommender
 from models.recommenders.rules import Rules, listed
 
@@ -59,8 +58,8 @@ def suggest(
     rows = held.user_rows(names)
     if strangers is not None:
         rows = np.where(strangers, -1, rows)
-    entries = climb(model, rows, k, allowed, exclude) if rules is None else listed(model, rows, k, rules)
-    sources = _sources(model, held, rows, entries)
+    entries = ladder.climb(model, rows, k, allowed, exclude) if rules is None else listed(model, rows, k, rules)
+    sources = ladder.sources(model, rows, entries)
     return pa.table(
         [
             names.take(pa.array(entries.asked)),
@@ -72,14 +71,6 @@ def suggest(
         ],
         schema=SCHEMA,
     )
-
-
-def _sources(
-    model: Recommender, held: Interactions, rows: npt.NDArray[np.int64], entries: Entries
-) -> npt.NDArray[np.str_]:
-    bought = held.entries(rows[entries.asked], entries.item) >= 0
-    per_rung = np.array([model.sources, Recommender.sources, Popularity.sources])
-    return np.asarray(np.where(bought, per_rung[entries.rung, 0], per_rung[entries.rung, 1]))
 
 
 def reasons(

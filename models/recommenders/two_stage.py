@@ -23,8 +23,8 @@ from warehouse.errors import DataProblemError, UsageError
 
 _CUSTOMERS_AT_ONCE = 500
 _OF_TREES = ("trees", "leaves", "learning_rate", "objective")
-_FEWEST = 50
-"""Purchases to learn from, below which there are no trees."""
+_FEWEST = 500
+"""Pairs of customer and item bought in the past windows, some eight for each column, below which there are no trees."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class TwoStage(Recommender):
         listed: int = 40,
         horizon: int = 30,
         windows: int = 4,
-        trees: int = 300,
+        trees: int = 150,
         leaves: int = 8,
         learning_rate: float = 0.05,
         customers: int = 4000,
-        rows: int = 600_000,
+        rows: int = 300_000,
         objective: str = "lambdarank",
         fits: str = "",
         seed: int = 7,
@@ -100,9 +100,9 @@ class TwoStage(Recommender):
         super().fit(interactions)
         for name in self._candidates:
             self._create(name)  # a name that nobody has is told before anything is fitted
-        parts = list(self._windows())
-        self._learnt_from = _together(parts) if parts else None
-        self._first = self._fitted(interactions) if parts else []
+        enough = sum(len(bought[0]) for _, bought in self._windows()) >= _FEWEST
+        self._learnt_from = _together([self._learnt(*window) for window in self._windows()]) if enough else None
+        self._first = self._fitted(interactions) if enough else []
         return self._grow()
 
     def varied(self, **settings: Any) -> Self:
@@ -113,9 +113,7 @@ class TwoStage(Recommender):
         return other._grow()
 
     def _grow(self) -> Self:
-        every = self._learnt_from
-        enough = every is not None and int(every.bought.sum()) >= _FEWEST
-        self._text = self._grown(every) if every is not None and enough else ""
+        self._text = self._grown(self._learnt_from) if self._learnt_from else ""
         self._hold()
         return self
 
@@ -130,8 +128,8 @@ class TwoStage(Recommender):
     def _fitted(self, held: Interactions) -> list[Recommender]:
         return [self._create(name).fit(held) for name in self._candidates]
 
-    def _windows(self) -> Iterator[_Learnt]:
-        """The past windows, latest first, as far as there is anything before them."""
+    def _windows(self) -> Iterator[tuple[Interactions, tuple[Rows, Rows]]]:
+        """The past windows, latest first, as far as there is anything before them: that, and what was bought then."""
         held = self.interactions
         ends = np.full(held.shape[0], held.as_of_day)
         for back in range(1, self.windows + 1):
@@ -139,7 +137,7 @@ class TwoStage(Recommender):
             as_of_day = held.as_of_day if self.horizon == 0 else held.as_of_day - back * self.horizon
             before, bought = cut_before(held, cuts, ends, as_of_day)
             if len(bought[0]):
-                yield self._learnt(before, bought)
+                yield before, bought
             ends = cuts
 
     def _learnt(self, held: Interactions, bought: tuple[Rows, Rows]) -> _Learnt:
@@ -191,6 +189,9 @@ class TwoStage(Recommender):
         parts = [csr_matrix((0, history.pattern.shape[1]))]
         for start in range(0, n, _CUSTOMERS_AT_ONCE):
             part = history.part(start, min(start + _CUSTOMERS_AT_ONCE, n))
+            if not part.pattern.nnz:  # nobody known among them
+                parts.append(csr_matrix(part.pattern.shape))
+                continue
             X, cells = self._pairs(part, self._first, self._items)
             values = 1 / (1 + np.exp(-raw_scores(self._trees, X)))
             parts.append(csr_matrix((values, cells), shape=part.pattern.shape))

@@ -102,12 +102,12 @@ def test_it_does_not_propose_to_itself() -> None:
 
 
 def test_settings_of_the_candidates_reach_them_and_variants_share_what_was_learnt() -> None:
-    held = Interactions.from_table(days_table(refills(30, 200, 5)), AS_OF)
+    held = Interactions.from_table(days_table(refills(70, 200, 5)), AS_OF)
     fits = '{"tifu_knn": {"neighbours": 3}}'
-    model = TwoStage("tifu_knn,popularity", horizon=20, trees=3, rows=900, fits=fits).fit(held)
+    model = TwoStage("tifu_knn,popularity", horizon=20, trees=3, rows=2100, fits=fits).fit(held)
     assert model._first[0].settings()["neighbours"] == 3
     assert model._learnt_from is not None
-    assert model._learnt_from.bought.sum() <= len(model._learnt_from.bought) <= 900
+    assert model._learnt_from.bought.sum() <= len(model._learnt_from.bought) <= 2100
     other = model.varied(objective="binary")
     assert other._learnt_from is model._learnt_from
     assert (model.objective, other.objective) == ("lambdarank", "binary")
@@ -116,8 +116,16 @@ def test_settings_of_the_candidates_reach_them_and_variants_share_what_was_learn
     assert anew._text == other._text
 
 
+def test_who_has_no_history_is_offered_nothing_alone_or_among_others() -> None:
+    held = Interactions.from_table(days_table(refills(70, 200, 5)), AS_OF)
+    model = TwoStage("popularity", horizon=20, trees=3).fit(held)
+    assert model._text
+    assert model.recommend([-1], 5).counts.tolist() == [0]
+    assert model.recommend([-1, 0], 5).counts.tolist() == [0, 5]
+
+
 def test_columns_have_names_and_the_future_none() -> None:
-    every = refills(30, 200, 5)
+    every = refills(70, 200, 5)
     model = TwoStage(horizon=20, trees=5).fit(Interactions.from_table(days_table(every), AS_OF))
     X, _ = model._pairs(model.interactions.history(np.arange(9)), model._first, model._items)
     assert X.shape[1] == len(names(model.candidates.split(",")))

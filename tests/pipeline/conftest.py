@@ -20,6 +20,8 @@ repurchase.horizons = [30]
 churn.horizons = [30]
 second_order.horizons = [30]
 win_back.horizons = [30]
+[recommend]
+models = ["popularity", "personal_frequency", "gp_topfreq", "als", "bm25"]
 [training]
 max_cutoffs = 2
 max_rows = 1000

@@ -82,9 +82,7 @@ def before(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
     root = tmp_path_factory.mktemp("erased") / "w"
     init_workspace(root, files=files, tz="Asia/Shanghai", policies={"orders": {"on_problem": "quarantine"}})
     settings = root / "reprise.toml"
-    settings.write_text(
-        settings.read_text(encoding="utf-8") + QUICK + '[recommend]\nmodels = ["gp_topfreq", "als"]\n', encoding="utf-8"
-    )
+    settings.write_text(settings.read_text(encoding="utf-8") + QUICK, encoding="utf-8")
     w = ["-w", str(root)]
     for day in (FIRST, SECOND):
         assert call([*w, "run", "--as-of", str(day)]) == 0

@@ -23,7 +23,6 @@ from warehouse.starting import init_workspace
 from warehouse.workspace import Workspace
 
 LOADED = datetime(2026, 11, 1)
-RECOMMENDERS = '[recommend]\nmodels = ["popularity", "gp_topfreq"]\n'
 AS_OF = date(2026, 8, 20)
 
 
@@ -33,7 +32,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     shop = make_shop(root / "shop", users=400, seed=5, days=170)
     init_workspace(root / "w", files={"orders": shop.files["orders"], "users": shop.files["users"]}, tz=shop.time_zone)
     settings = root / "w" / "reprise.toml"
-    settings.write_text(settings.read_text(encoding="utf-8") + QUICK + RECOMMENDERS, encoding="utf-8")
+    settings.write_text(settings.read_text(encoding="utf-8") + QUICK, encoding="utf-8")
     return Workspace.open(root / "w")
 
 

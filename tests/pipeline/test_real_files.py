@@ -12,7 +12,9 @@ from serving import answers
 from warehouse.workspace import Workspace
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-QUICK = "\n[training]\nmax_cutoffs = 2\nrounds = 20\nbootstrap_draws = 100\n"
+QUICK = (
+    '\n[recommend]\nmodels = ["gp_topfreq", "bm25"]\n[training]\nmax_cutoffs = 2\nrounds = 20\nbootstrap_draws = 100\n'
+)
 
 
 def prepared(root: Path, file: str, *options: str) -> Path:

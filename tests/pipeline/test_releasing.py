@@ -23,6 +23,8 @@ from warehouse.starting import init_workspace
 from warehouse.workspace import Workspace
 
 QUICK = """
+[recommend]
+models = ["popularity", "personal_frequency", "gp_topfreq", "als", "bm25"]
 [training]
 max_cutoffs = 2
 max_rows = 2000
