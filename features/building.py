@@ -24,7 +24,7 @@ from features.engines import Engine, duckdb_engine
 from features.own_features import refuse_repeated
 from features.periods import calendar
 from features.planning import Plan, plan_for, typed
-from features.population import count_tables
+from features.population import count_named
 from features.seasons import festival_days
 from features.sorting import sorted_by
 from features.source import (
@@ -112,15 +112,13 @@ def _built(plan: Plan, source: Source, as_of: date, progress: Progress) -> Itera
     progress("features", 0, len(parts))
     with ExitStack() as stack:
         free: SimpleQueue[Engine] = SimpleQueue()
-        population: dict[str, pa.Table] | None = None
+        population = count_named(source, as_of, plan.populations)
         for _ in range(workers):
             # A second thread inside a connection costs half as much again and saves nothing on parts of this size.
             engine = stack.enter_context(duckdb_engine(source, threads=1))
             engine.give("festival_days", festival_days())
             engine.give("calendar", calendar())
             register_items(engine, source, as_of)
-            if population is None:
-                population = count_tables(engine, source, as_of, plan.populations)
             for name, table in population.items():
                 engine.give(name, table)
             free.put(engine)

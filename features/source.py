@@ -39,7 +39,7 @@ RfmSplit = Literal["median", "score"]
 PEOPLE = ("orders", "events", "users", "contacts", "tags")
 """The tables about people that features read; each is cut into parts by person."""
 
-PART_ROWS = 600_000
+PART_ROWS = 400_000
 """Buckets are joined to parts of about this many order and event rows: small parts cost time, large ones memory."""
 
 

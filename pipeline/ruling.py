@@ -16,11 +16,13 @@ from models.recommenders.takers import Takers
 from warehouse.suggestion_rules import RuleSettings
 
 
-def compiled(said: RuleSettings | None, takers: Takers, items: pa.Table | None, for_sale: Mask | None) -> Rules | None:
+def compiled(
+    said: RuleSettings | None, takers: Takers, items: pa.Table | None, for_sale: Mask | None, horizon_days: int
+) -> Rules | None:
     """The rules for the sales that `takers` hold and the versions of items known then; None where nothing is said."""
     if said is None or not list(said.said()):
         return None
-    return Rules(said, takers.held, Catalogue.of(takers.held, items), for_sale, takers.chance)
+    return Rules(said, takers.held, Catalogue.of(takers.held, items), for_sale, takers.chance, horizon_days)
 
 
 def taken(model: Recommender, rules: Rules, users: Iterable[str | None], k: int) -> list[dict[str, Any]]:

@@ -130,7 +130,7 @@ def suggest_all(
     names, refused = _names(items), refused_profiling(source, as_of)
     version = f"{choice['name']}-{as_of:%Y%m%d}"
     told = workspace.settings.recommend
-    rules = ruling.compiled(told.rules, takers, items, allowed)
+    rules = ruling.compiled(told.rules, takers, items, allowed, told.horizon)
     known = (None if user in refused else user for user in users.to_pylist())
     ruled = ruling.told(model, rules, known, told.k) if rules else {}
     allowed = rules.allowed if rules else allowed

@@ -29,4 +29,7 @@ class Caps:
 def speaks_of_customers(release: Release) -> bool:
     """Whether a rule hangs on what a customer has bought."""
     said = release.settings.recommend.rules
-    return said is not None and (said.within_price_band, said.not_bought_within_days) != (None, None)
+    if said is None:
+        return False
+    again = said.repeats != "allow" or bool(said.durable_categories)
+    return again or (said.within_price_band, said.not_bought_within_days) != (None, None)

@@ -48,7 +48,7 @@ def with_costs(source: Source, asked: Inputs, trained: TrainedRecommender) -> Tr
     test = read_test_items(held, bought, MOST_JUDGED, asked.seed)
     model = fit_of(source)(recommenders.create(trained.name, asked.fits.get(trained.name)), held)
     items = versions(source, "items", day) if "items" in source.tables else None
-    rules = Rules(said, held, Catalogue.of(held, items))
+    rules = Rules(said, held, Catalogue.of(held, items), horizon_days=asked.horizon)
     if rules.how.weighs:
         probability = PurchaseProbability.fit(held, asked.horizon, asked.seed)
         rules = replace(rules, chance=Takers(held, probability).chance)

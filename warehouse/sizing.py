@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ROWS_OF_A_BUCKET = 400_000
+ROWS_OF_A_BUCKET = 200_000
 """Rows of one table in a bucket up to which nothing is spilled and features stay within some hundred MB."""
 FEWEST = 16
 MOST = 1024

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -28,6 +28,10 @@ class RuleSettings(Section):
     not_bought_within_days: int | None = Field(
         default=None, ge=1, le=3650, description="What the customer bought in the last n days rests."
     )
+    repeats: Literal["allow", "learnt", "never"] = Field(
+        default="allow", description="May what was bought be offered again? learnt: unless it is needed once only."
+    )
+    durable_categories: Names = Field(default=(), description="Needed once: never offered to whoever has it.")
     per_category: int | None = Field(default=None, ge=1, description="At most so many of a category in a list.")
     per_brand: int | None = Field(default=None, ge=1, description="At most so many of a brand in a list.")
     pin: Names = Field(default=(), description="Items put first, in this order, for whom they are allowed.")

@@ -14,6 +14,7 @@ from models.recommenders.catalogue import Catalogue
 from models.recommenders.history import Floats, Rows, stretches
 from models.recommenders.interactions import Interactions
 from models.recommenders.ladder import POPULAR, Entries, climb
+from models.recommenders.rebuying import durable
 from models.recommenders.recommender import Mask, Recommender
 from warehouse.suggestion_rules import RuleSettings
 
@@ -29,13 +30,17 @@ Chance = Callable[[Rows, Rows], Floats]
 
 @dataclass(frozen=True)
 class Rules:
-    """What `said` means for the items of `held`, of which those `for_sale` may be offered at all."""
+    """What `said` means for the items of `held`, of which those `for_sale` may be offered at all.
+
+    Within `horizon_days` it is told from the past whether what was bought is bought again.
+    """
 
     said: RuleSettings
     held: Interactions
     catalogue: Catalogue
     for_sale: Mask | None = None
     chance: Chance | None = None
+    horizon_days: int = 30
 
     def alone(self) -> Iterator[tuple[str, Rules]]:
         """Each rule that is said, without the others."""
@@ -83,12 +88,23 @@ class Rules:
             ago = self.held.as_of_day - self.held.measures["last_day"][entries]
             late = ago <= self.said.not_bought_within_days
             barred[owner[late], self.held.indices[entries[late]]] = True
+        once = self._once[self.held.indices[entries]]
+        barred[owner[once], self.held.indices[entries[once]]] = True
         if self.said.within_price_band is not None:
             usual = self._usual_prices(len(user_rows), owner, entries)
             limit = np.round(usual * self.said.within_price_band, _PRICE_DIGITS)
             # What is not known to be cheap enough is not shown to those who have a limit.
             barred |= ~np.isnan(limit) & ~(self.catalogue.price <= limit)
         return barred
+
+    @cached_property
+    def _once(self) -> Mask:
+        """(items,): what is not offered to whoever has it."""
+        said, category = self.said, self.catalogue.category
+        if said.repeats == "never":
+            return np.ones(self.held.shape[1], bool)
+        once = category.among(said.durable_categories)
+        return once | durable(self.held, category, self.horizon_days) if said.repeats == "learnt" else once
 
     def _usual_prices(self, n: int, owner: Rows, entries: Rows) -> Floats:
         """(n, items): the median price per unit of what the customer bought of the item's category, else of all that

@@ -28,9 +28,9 @@ def test_a_bucket_holds_what_fits_and_there_are_no_more_than_needed(rows: int) -
 
 
 def test_few_rows_are_parted_as_by_default() -> None:
-    assert sizing.buckets_for(6_400_000) == Settings().buckets == 16
-    assert sizing.buckets_for(6_400_001) == 32
-    assert sizing.buckets_for(50_000_000) == 128
+    assert sizing.buckets_for(3_200_000) == Settings().buckets == 16
+    assert sizing.buckets_for(3_200_001) == 32
+    assert sizing.buckets_for(50_000_000) == 256
     assert sizing.buckets_for(10**12) == Settings.model_fields["buckets"].metadata[1].le
 
 
