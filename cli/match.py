@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
         category: Annotated[str | None, typer.Option(help="Or all items of a category.")] = None,
         brand: Annotated[str | None, typer.Option(help="Or of a brand.")] = None,
         attribute: Annotated[str | None, typer.Option(help="Or of another attribute of items: NAME=VALUE.")] = None,
+        like: Annotated[str | None, typer.Option(help="Or customers who buy like this one.")] = None,
         n: Annotated[int, typer.Option("-n", "--n", min=1, help="How many customers at most.")] = 1000,
         rule: Annotated[str | None, typer.Option(help="Only among those for whom this rule is true.")] = None,
         out: Annotated[
@@ -31,6 +32,17 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Whom a product suits, how probably they buy it, and why."""
         shell = session(context)
+        if like is not None:
+            _refuse_more(item, category, brand, attribute, rule, out)
+            answered = matching.alike(shell.workspace(), like, n)
+            peers = [
+                (each["rank"], each["user_id"], f"{each['likeness']:.3f}", each["reason"])
+                for each in answered["users"][:SHOWN]
+            ]
+            if not answered["known"]:
+                shell.err.print(f"{like} has bought nothing, or refused profiling; nobody is compared.", markup=False)
+            shell.table(answered, ("rank", "customer", "likeness", "reason"), peers)
+            return
         wanted = _wanted(item, category, brand, attribute)
         release, found = matching.match(shell.workspace(), wanted, n, rule)
         if out is not None:
@@ -45,6 +57,14 @@ def register(app: typer.Typer) -> None:
         ]
         within = f"buys within {found.horizon_days} days" if found.horizon_days else "probability"
         shell.table(answer(release, wanted, found), ("rank", "customer", within, "source", "reason"), rows)
+
+
+def _refuse_more(*others: object) -> None:
+    if any(others):
+        raise UsageError(
+            "Customers like a customer are found among all, and shown.",
+            hint="Give --like and -n alone; --json gives as many as -n says.",
+        )
 
 
 def _nobody_yet(wanted: Wanted, found: Found) -> str:

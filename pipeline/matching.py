@@ -11,6 +11,7 @@ from audiences.exports import export_table, write_manifest
 from features import rules
 from pipeline.lists import current
 from serving import customers
+from serving.peers import similar_users
 from serving.release import Release
 from serving.takers import Found, Wanted, answer, takers
 from warehouse.workspace import Workspace
@@ -20,6 +21,11 @@ def match(workspace: Workspace, wanted: Wanted, n: int, rule: str | None) -> tup
     """At most `n` customers for what is wanted, among those for whom a rule is true."""
     release = current(workspace)
     return release, takers(release, wanted, n, None if rule is None else _chosen(release, rule))
+
+
+def alike(workspace: Workspace, user_id: str, n: int) -> dict[str, Any]:
+    """At most `n` customers who buy like one, by the current release."""
+    return similar_users(current(workspace), user_id, n)
 
 
 def write(release: Release, wanted: Wanted, found: Found, rule: str | None, out: Path) -> dict[str, Any]:

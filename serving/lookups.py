@@ -79,6 +79,11 @@ class Lookups:
         item_id, n = path_id(request, "item_id"), count(asked, "n", MAX_TAKERS)
         return StrictJSON(await run_in_threadpool(questions.item_takers, self.holder.release, item_id, n))
 
+    async def peers(self, request: Request) -> Response:
+        asked = query(request.query_params, ("n",))
+        user_id, n = path_id(request, "user_id"), count(asked, "n", MAX_TAKERS)
+        return StrictJSON(await run_in_threadpool(questions.similar_users, self.holder.release, user_id, n))
+
     async def release(self, request: Request) -> Response:
         query(request.query_params, ())
         return StrictJSON(answers.release_info(self.holder.release) | {"degraded": self.holder.degraded})
@@ -117,6 +122,7 @@ class Lookups:
             _get("/v1/users/{user_id:path}/scores", self.scores),
             _get("/v1/users/{user_id:path}/suggestions", self.suggestions),
             _get("/v1/users/{user_id:path}/due", self.due),
+            _get("/v1/users/{user_id:path}/similar", self.peers),
             _get("/v1/users/{user_id:path}", self.user),
             _get("/v1/items/{item_id:path}/similar", self.similar),
             _get("/v1/items/{item_id:path}/users", self.takers),

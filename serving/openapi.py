@@ -19,6 +19,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     wire.UserProfile,
     wire.SimilarItems,
     wire.ItemTakers,
+    wire.SimilarUsers,
     wire.BasketSuggestions,
     wire.ReleaseInfo,
     wire.ScoreRequest,
@@ -96,6 +97,9 @@ def document() -> dict[str, Any]:
             },
             "/v1/users/{user_id}/due": {
                 "get": _operation("user_due", "When a user's items are due", wire.UserDue, [_path("user_id")])
+            },
+            "/v1/users/{user_id}/similar": {
+                "get": _operation("similar_users", "Who buys like a user", wire.SimilarUsers, [_path("user_id"), _N])
             },
             "/v1/users/{user_id}": {
                 "get": _operation("user_profile", "What is known of one user", wire.UserProfile, [_path("user_id")])

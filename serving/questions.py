@@ -13,7 +13,7 @@ import pyarrow as pa
 from audiences.expecting import Scored, expected_target, named_by, none_because
 from audiences.suppression import Withheld
 from features import rules
-from serving import answers, fallbacks, takers
+from serving import answers, fallbacks, peers, takers
 from serving import customers as served
 from serving.consents import ConsentsBeside
 from serving.problems import ProblemError
@@ -65,6 +65,14 @@ def item_takers(release: Release, item_id: str, n: int) -> dict[str, Any]:
     try:
         wanted = takers.Wanted((item_id,))
         return takers.answer(release, wanted, takers.takers(release, wanted, n))
+    except RepriseError as error:
+        raise as_problem(error) from error
+
+
+def similar_users(release: Release, user_id: str, n: int) -> dict[str, Any]:
+    """At most `n` customers who buy like one, most alike first."""
+    try:
+        return peers.similar_users(release, user_id, n)
     except RepriseError as error:
         raise as_problem(error) from error
 

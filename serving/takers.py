@@ -94,8 +94,8 @@ def _found(
     release: Release, asking: Takers, row: int, floors: Sequence[Chance], n: int, among: Collection[str] | None
 ) -> Found:
     held = asking.held
-    may = ~_among(held, _refused(release))
-    asked = np.ones(held.shape[0], bool) if among is None else _among(held, among)
+    may = ~flagged(held, refused(release))
+    asked = np.ones(held.shape[0], bool) if among is None else flagged(held, among)
     found = asking.of(row, n, may & asked, floors)
     items = np.full(len(found.user_rows), row)
     sources = np.where(held.entries(found.user_rows, items) >= 0, "personal", "similar")
@@ -189,14 +189,15 @@ def _is_attribute(field: pa.Field) -> bool:
     return (text or pa.types.is_list(field.type)) and field.name not in ("item_id", "entity_id")
 
 
-def _refused(release: Release) -> frozenset[str]:
+def refused(release: Release) -> frozenset[str]:
+    """Who has refused profiling."""
     people = customers.attributes(release)
     if people is None:
         return frozenset()
     return frozenset(people["entity_id"].filter(pa.array(unprofiled(people))).to_pylist())
 
 
-def _among(held: Interactions, ids: Collection[str]) -> npt.NDArray[np.bool_]:
+def flagged(held: Interactions, ids: Collection[str]) -> npt.NDArray[np.bool_]:
     """Which users are among the ids."""
     rows = held.user_rows(pa.array(list(ids), pa.string()))
     found = np.zeros(held.shape[0], bool)

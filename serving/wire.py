@@ -233,6 +233,22 @@ class ItemTakers(_Answer):
     users: list[Taker]
 
 
+class Peer(_Strict):
+    """A customer who buys like another."""
+
+    rank: int = Field(ge=1)
+    user_id: str
+    likeness: float = Field(ge=0, le=1, description="Cosine of what both buy, rare items counting more.")
+    reason: str
+
+
+class SimilarUsers(_Answer):
+    user_id: str
+    known: bool = Field(description="False: nothing was bought, or profiling was refused.")
+    withheld_no_profiling: int = Field(ge=0, description="Customers who refused profiling and are not compared.")
+    users: list[Peer]
+
+
 class Audience(_Answer):
     rule: str = Field(description="The rule in canonical form.")
     count: int = Field(ge=0, description="Users the rule is true for, after suppression.")

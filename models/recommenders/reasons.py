@@ -13,6 +13,7 @@ _WORDS = {
         "same_visit": "Often bought together with {item}",
         "similar_customers": "Customers with similar purchases buy this",
         "popular": "Popular: {count} {buyers_word} so far",
+        "both_buy": "Both buy {item}",
     },
     "zh": {
         "bought_before": "曾在 {count} 天购买过，最近一次在 {days} 天前",
@@ -20,6 +21,7 @@ _WORDS = {
         "same_visit": "常与 {item} 一起购买",
         "similar_customers": "购买习惯相似的顾客也买",
         "popular": "热门：累计 {count} 人购买",
+        "both_buy": "都购买 {item}",
     },
 }
 

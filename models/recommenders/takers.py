@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from models.recommenders.history import Floats, Rows
 from models.recommenders.interactions import Interactions
 from models.recommenders.pair_features import Items
+from models.recommenders.peers import Peers
 from models.recommenders.purchase_probability import Evidence, Pairs, PurchaseProbability
 from models.recommenders.recommender import Mask
 
@@ -40,6 +42,11 @@ class Takers:
         self.probability = probability
         self._evidence = Evidence(held)
         self._items = Items(held)
+
+    @cached_property
+    def peers(self) -> Peers:
+        """Finds customers like a customer; made when first asked for."""
+        return Peers(self.held)
 
     def of(self, item_row: int, n: int, among: Mask | None = None, floors: Sequence[Chance] = ()) -> Taken:
         """At most `n` customers for an item; `among` (users,) says who may be named.

@@ -100,3 +100,21 @@ def test_what_cannot_be_asked(opened: Release, contents: ReleaseContents, tmp_pa
         takers(open_release(tmp_path / "r8", canary=False), Wanted(("item2",)), 5)
     for query in ("n=0", "n=10001", "n=x", "k=5", "n=5&n=6"):
         assert served.get(f"/v1/items/item2/users?{query}").status_code == 422
+
+
+def test_who_buys_alike_over_http_and_who_refused_is_not_compared(served: Any, opened: Release) -> None:
+    people = attributes(opened)
+    assert people is not None
+    consent = dict(zip(people["entity_id"].to_pylist(), people["consent_profiling"].to_pylist(), strict=True))
+    held = opened.takers.held
+    buyers = held.user_ids.to_pylist()
+    somebody = next(user for user in buyers if consent.get(user) is not False)
+    told = wire.SimilarUsers.model_validate_json(served.get(f"/v1/users/{somebody}/similar?n=10000").content)
+    named = [user.user_id for user in told.users]
+    assert told.known and named and somebody not in named
+    assert all(consent.get(user) is not False for user in named)
+    assert told.users[0].reason.startswith("Both buy ")
+    refused = next(user for user in buyers if consent.get(user) is False)
+    for nobody in (refused, "a stranger"):
+        told = wire.SimilarUsers.model_validate_json(served.get(f"/v1/users/{nobody}/similar").content)
+        assert (told.known, told.users) == (False, [])
