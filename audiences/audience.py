@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from audiences.assignment import CONTROL, TREATMENT, assign_arms
 from audiences.consents import aligned
+from audiences.drawing import Drawing
 from audiences.expecting import Scored, expected_target, named_by, none_because
 from audiences.exports.writing import Mode, export_table, write_table
 from audiences.publishing import Changed, publish, recover, refuse_other_settings, refuse_shrunk_list
@@ -31,7 +32,6 @@ from audiences.suppression import (
     unprofiled,
     withheld,
 )
-from audiences.survey import SURVEY, Draw
 from features import rules
 from warehouse.errors import DataProblemError, RepriseError, UsageError
 from warehouse.files import sha256, sweep, write_text
@@ -98,7 +98,7 @@ def build_audience(
     scores: Sequence[Scored] = (),
     fresh: Callable[[], pa.Table] | None = None,
     known_at: datetime | None = None,
-    draw: Draw | None = None,
+    draw: Drawing | None = None,
     connection: duckdb.DuckDBPyConnection | None = None,
 ) -> AudienceReport:
     """Writes `audiences/<name>/<as_of>/` with audience.csv, audience.parquet and manifest.json, whole or not at all.
@@ -108,7 +108,7 @@ def build_audience(
     gives the consent columns as they are at that moment (entity_id and flags); with it and the list, suppression is
     applied again just before the folder is published; `known_at` is when they were last loaded. `fields` are the
     catalogue's fields, to judge the rule more closely than by the frame's types. `scores` are the targets whose scores
-    the frame holds, in declared order. `draw` makes it a survey: some, by chance, are in it. `out` is one more
+    the frame holds, in declared order. `draw` narrows it (a survey, an offer). `out` is one more
     copy, its type by its suffix. `connection` is a locked engine nobody else is using, for callers that build many.
 
     Run again with nothing changed it writes nothing; with other rows (a new release, a new opt-out) it writes
@@ -159,7 +159,7 @@ class Work:
     scores: tuple[Scored, ...]
     fresh: Callable[[], pa.Table] | None
     known_at: datetime | None
-    draw: Draw | None = None
+    draw: Drawing | None = None
 
     @property
     def salt(self) -> str:
@@ -168,7 +168,7 @@ class Work:
     @property
     def by_scores(self) -> bool:
         """Whether scores decide who belongs to it."""
-        return named_by(rules.fields_of(self.rule), self.scores) is not None
+        return bool(self.draw and self.draw.by_scores) or named_by(rules.fields_of(self.rule), self.scores) is not None
 
     def declared(self) -> dict[str, Any]:
         """What makes this audience this audience; a change of it under the same name and date is refused."""
@@ -179,7 +179,7 @@ class Work:
             "salt": self.salt,
             "channel": self.settings.channel,
             "target": self.settings.target,
-        } | ({SURVEY: self.draw.declared()} if self.draw else {})
+        } | ({self.draw.kind: dict(self.draw.declared())} if self.draw else {})
 
 
 def fill(work: Work, folder: Path) -> dict[str, Any]:
@@ -292,6 +292,7 @@ def _table(work: Work, chosen: _Chosen) -> pa.Table:
     """
     rows = chosen.rows
     columns = {"user_id": rows.column("entity_id").cast(pa.string()), "arm": pa.array(chosen.arms, pa.string())}
+    columns |= work.draw.columns(columns["user_id"]) if work.draw else {}
     shown = _declared_target(work) or named_by(rules.fields_of(work.rule), work.scores)
     wanted = [*rules.fields_of(work.rule), *(shown.columns if shown else ())]
     of_scores = {name for scored in work.scores for name in scored.columns}

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from audiences.audience import Work, fill
 from audiences.expecting import Scored
+from audiences.offered import OFFER
 from audiences.publishing import MANIFEST
 from audiences.survey import SURVEY
 from features import rules
@@ -59,6 +60,8 @@ def read_past(workspace: Workspace, name: str, as_of: date) -> Past:
         declared = told["declared"]
         if SURVEY in declared:
             raise UsageError(f"{name} of {as_of} is a survey, and who had been asked by then is not kept.")
+        if OFFER in declared:
+            raise UsageError(f"{name} of {as_of} is the list of an offer, and was given out together with others.")
         asked = {key: declared[key] for key in ("rule", "control_share", "salt", "channel", "target")}
         known_at = told["suppression"].get("known_at")
         return Past(

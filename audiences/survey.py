@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,8 @@ class Draw:
     size: int
     not_asked_in: int
     asked: frozenset[str]
+    kind: ClassVar[str] = SURVEY
+    by_scores: ClassVar[bool] = False
 
     def declared(self) -> dict[str, int]:
         return {"size": self.size, "not_asked_in_days": self.not_asked_in}
@@ -54,6 +57,10 @@ class Draw:
         """How many of `left` were asked lately, and how many may be asked."""
         rested = int(self.rested(ids, left).sum())
         return {"left_out_asked": int(left.sum()) - rested, "may_be_asked": rested}
+
+    def columns(self, ids: pa.ChunkedArray) -> dict[str, pa.Array]:
+        """None further."""
+        return {}
 
 
 def asked_lately(store: Store, name: str, as_of: date, days: int) -> frozenset[str]:

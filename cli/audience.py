@@ -1,4 +1,4 @@
-"""`reprise audience build | survey | rebuild`."""
+"""`reprise audience build | offers | survey | rebuild`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from cli.session import now, session
-from pipeline import lists, rebuilding, surveying
-from warehouse.errors import DataProblemError
+from pipeline import lists, offering, rebuilding, surveying
+from warehouse.errors import DataProblemError, UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +40,39 @@ def register(app: typer.Typer) -> None:
         shell.answer(report.as_dict(), report.lines())
         if report.failed:
             raise typer.Exit(DataProblemError.exit_code)
+
+    @audience.command("offers")
+    def offers(
+        context: typer.Context,
+        name: Annotated[str, typer.Argument(help="A name; each offer's list is NAME-ITEM.")],
+        offers: Annotated[
+            Path | None, typer.Option(help="A CSV file: item_id, at_most, and perhaps at_least and value.")
+        ] = None,
+        item: Annotated[list[str] | None, typer.Option(help="Or an item; may be repeated.")] = None,
+        size: Annotated[int | None, typer.Option("-n", "--size", min=1, help="Of each --item at most so many.")] = None,
+        each: Annotated[int, typer.Option(min=1, help="At most so many offers for a customer.")] = 1,
+        rule: Annotated[str, typer.Option(help="Who may get one.")] = offering.EVERYBODY,
+        habit_weight: Annotated[
+            float, typer.Option(min=0, max=1, help="What a purchase by habit counts: 1 like any, 0 nothing.")
+        ] = 1.0,
+        without_habits: Annotated[
+            bool, typer.Option("--without-habits", help="Offer nothing to who buys it anyway, by habit.")
+        ] = False,
+        control: Annotated[float, typer.Option(min=0, max=0.99, help="Share held back as control.")] = 0.1,
+        channel: Annotated[
+            Literal["sms", "email", "push"] | None, typer.Option(help="Whose consent must have been given.")
+        ] = None,
+        raw: Annotated[bool, typer.Option(help="CSV for machines: ids and numbers exactly as they are.")] = False,
+        replace: Annotated[bool, typer.Option(help="Write lists anew although the terms have changed.")] = False,
+    ) -> None:
+        """Give many offers out at once, so many of each, one (or k) for a customer."""
+        shell = session(context)
+        if (offers is None) == (not item) or (item and size is None):
+            raise UsageError("What is offered?", hint="Give --offers FILE, or --item (several times) and -n.")
+        terms = offering.read_terms(offers) if offers else tuple(offering.Terms(one, size or 0) for one in item or ())
+        asked = offering.Asked(name, terms, rule, each, habit_weight, without_habits, control, channel)
+        given = offering.give_out(shell.workspace(), asked, now(), shell.progress, replace=replace, raw=raw)
+        shell.table(given.payload(), offering.COLUMNS, given.rows(), notes=given.notes())
 
     @audience.command("survey")
     def survey(

@@ -62,7 +62,7 @@ def interactions(source: Source, as_of: date) -> pa.Table:
 
     Columns: `user_id`, `item_id`, `day` (number of the local day), `quantity`, `amount`.
     """
-    parts = _of_sales(source, "interactions", as_of, None)
+    parts = of_sales(source, "interactions", as_of, None)
     by = [(name, "ascending") for name in ("user_id", "item_id", "day")]
     return pa.concat_tables(parts).sort_by(by).combine_chunks()
 
@@ -70,11 +70,11 @@ def interactions(source: Source, as_of: date) -> pa.Table:
 def purchases(source: Source, as_of: date, horizon: int, known: date | None = None) -> pa.Table:
     """Distinct pairs `user_id`, `item_id` of sales in the local days `[as_of, as_of + horizon)`, sorted by both;
     of those recorded before `known`, or all."""
-    parts = _of_sales(source, "purchases", as_of, as_of + timedelta(days=horizon), known)
+    parts = of_sales(source, "purchases", as_of, as_of + timedelta(days=horizon), known)
     return pa.concat_tables(parts).sort_by([("user_id", "ascending"), ("item_id", "ascending")]).combine_chunks()
 
 
-def _of_sales(
+def of_sales(
     source: Source, name: str, as_of: date, last: date | None, known: date | None = None
 ) -> Iterator[pa.Table]:
     """Rows of a statement over the sales before `as_of`, or over those from `as_of` until before `last`."""

@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.catalogue import Feature
+from insights.discoveries import FALSE_DISCOVERIES, interval_level, q_values
 from insights.notes import Language
 from insights.rates import LEVEL, Rate, log_ratio, ratio
 
-FALSE_DISCOVERIES = 0.05
 FEWEST = 10
 """Values of a category that fewer customers have than this are not compared."""
 FEWEST_EXPECTED = 5
@@ -289,11 +289,6 @@ def p_value(one: Rate, other: Rate) -> float:
 
 def _corrected(compared: Sequence[Difference]) -> tuple[float, list[Difference]]:
     """The level of the intervals, and the comparisons with q: the false discoveries there are if it counts as found."""
-    if not compared:
-        return LEVEL, []
-    from scipy.stats import false_discovery_control
-
-    q = false_discovery_control([each.p for each in compared], method="bh")
-    found = int((q <= FALSE_DISCOVERIES).sum())
-    level = 1.0 - FALSE_DISCOVERIES * max(found, 1) / len(compared)
+    q = q_values([each.p for each in compared])
+    level = interval_level(int((q <= FALSE_DISCOVERIES).sum()), len(compared)) if compared else LEVEL
     return level, [replace(each, q=float(value), level=level) for each, value in zip(compared, q, strict=True)]

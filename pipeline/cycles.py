@@ -120,7 +120,7 @@ def cycles_of(
 ) -> Cycles:
     """When things are bought again, from what happened before `as_of`; `until`: how far it is known who came back."""
     counts = interval_counts(source, as_of, until, by, progress)
-    names = _names(source, as_of) if by == "item" else {}
+    names = item_names(source, as_of) if by == "item" else {}
     found = []
     for start, stop in _spans(counts["thing"]):
         name = counts["thing"][start].as_py()
@@ -157,7 +157,8 @@ def _percent(share: float) -> str:
     return f"{share:.0%}".removesuffix("%")
 
 
-def _names(source: Source, as_of: date) -> dict[str, str]:
+def item_names(source: Source, as_of: date) -> dict[str, str]:
+    """Names of the items that have one, as known at `as_of`."""
     if "items" not in source.tables:
         return {}
     items = versions(source, "items", as_of)

@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from audiences import consents
 from audiences.audience import AudienceReport, build_audience
+from audiences.drawing import Drawing
 from audiences.exports import export_table, export_to_database, wide_scores, wide_suggestions, write_manifest
 from audiences.exports.databases import KEYS, DatabaseReport
 from audiences.exports.writing import Mode
-from audiences.survey import Draw
 from features import rules
 from serving import answers, customers
 from serving.holder import key_from_environment
@@ -294,7 +294,7 @@ def build_from(
     *,
     replace: bool,
     mode: Mode,
-    draw: Draw | None = None,
+    draw: Drawing | None = None,
 ) -> AudienceReport:
     """An audience of the customers of a release, with the consents of the store as it is."""
     fields = customers.fields(opened)

@@ -6,6 +6,7 @@ import re
 import shlex
 import sqlite3
 from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
 
 import adbc_driver_postgresql.dbapi as postgresql
@@ -120,6 +121,32 @@ def test_cycles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
     make_shop(tmp_path / "shop", users=2000, seed=7)
     monkeypatch.chdir(tmp_path)
     follow("cycles.md", tmp_path, capfd)
+
+
+def tea_shop(path: Path) -> None:
+    """Orders of independent items, but for cups, which follow teapots and come with more beans."""
+    lines = ["user_id,ordered_at,order_id,item_id,quantity,amount"]
+    for n in range(900):
+        held = {
+            "teapot": n % 4 == 0,
+            "cup": (n % 4 == 0 and n % 3 > 0) or n % 23 == 0,
+            "beans": n % 11 < 5,
+            "filters": n % 7 < 3,
+            "mug": n % 5 == 0,
+            "napkins": n % 13 < 5,
+        }
+        bags = 3 if n % 4 == 0 and n % 3 > 0 else 1
+        for item in (item for item, there in held.items() if there):
+            units = bags if item == "beans" else 1
+            day = date(2024, 1, 1) + timedelta(days=n // 10)
+            lines.append(f"u{n % 299:03d},{day},o{n},{item},{units},{5 * units}")
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def test_bundles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    tea_shop(tmp_path / "orders.csv")
+    monkeypatch.chdir(tmp_path)
+    follow("bundles.md", tmp_path, capfd)
 
 
 def test_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

@@ -87,6 +87,9 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
     assert (cycles["by"], cycles["things"]) == ("item", len(cycles["cycles"]))
     assert asked("cycles", "--item", cycles["cycles"][0]["thing"])["cycles"][0]["curve"]
     assert asked("cycles", "--next", "--within", "14")["pairs_tried"] >= 0
+    together = asked("bundles", "--top", "3", "--out", str(place / "bundles.csv"))
+    assert together["found_in"]["pairs_tried"]["tried"] > 0
+    assert together["out"]["rows"] >= len(together["pairs"])
     due = asked("cycles", "due", "--status", "all")
     listed = asked("cycles", "due", "--status", "all", "--out", str(place / "due.csv"))
     assert listed["rows"] == due["rows"] == len(due["items"]) > 0
@@ -159,6 +162,9 @@ ERRORS = [
     (["match", "-w", "shop-workspace"], 2),
     (["match", "--item", "x", "--brand", "y", "-w", "shop-workspace"], 2),
     (["match", "--attribute", "colour=red", "-w", "shop-workspace"], 2),
+    (["bundles", "-w", "empty"], 4),
+    (["bundles", "--item", "nothing", "-w", "shop-workspace"], 2),
+    (["bundles", "--judge-days", "5000", "-w", "shop-workspace"], 2),
     (["explain", "somebody", "-w", "empty"], 4),
     (["explain", "somebody", "-w", "empty", "--language", "fr"], 2),
     (["export", "scores", "--out", "x.csv", "-w", "empty"], 4),

@@ -93,6 +93,7 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
         run("families", name, acts)
     run("profile", "last_uses")
     run("outcomes", "interactions")
+    run("outcomes", "order_items")
     for grain in ("month", "week"):
         values = Counting(src, as_of, grain).values | acts
         for name in ordered("periods"):
