@@ -22,8 +22,9 @@ def register(app: typer.Typer) -> None:
         unknown_too: Annotated[
             bool, typer.Option(help="Also ids that are nowhere yet: later loads set them aside.")
         ] = False,
+        seller: Annotated[bool, typer.Option("--seller", help="The ids are of sellers, the customers.")] = False,
     ) -> None:
-        """Erase users from all a workspace holds, and keep them out.
+        """Erase users, or sellers, from all a workspace holds, and keep them out.
 
         They go from the store, releases, lists and caches, and later loads set their rows aside. Your own files are
         never changed. Without --yes nothing is.
@@ -31,6 +32,13 @@ def register(app: typer.Typer) -> None:
         shell = session(context)
         asked = [*(users or []), *(erasing.read_ids(file) if file else [])]
         report = erasing.erase(
-            shell.workspace(), asked, reason, now(), yes=yes, unknown_too=unknown_too, progress=shell.progress
+            shell.workspace(),
+            asked,
+            reason,
+            now(),
+            yes=yes,
+            unknown_too=unknown_too,
+            of="seller" if seller else "user",
+            progress=shell.progress,
         )
         shell.answer(report.as_dict(), report.lines())

@@ -135,7 +135,7 @@ def markdown() -> str:
     lines = [
         "# Features",
         "",
-        "Made by `python -m features.catalogue`; edit `features/families.py`, not this page.",
+        "Made by `python -m features.catalogue`; edit `features/families`, not this page.",
         "",
         "One row per customer as of a date. A window of n days is the n calendar days of the business zone that end",
         "where that date begins. Protected features stay out of models unless `training.use_protected` is set.",

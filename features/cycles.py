@@ -119,7 +119,7 @@ def successions(
         chosen = customers.total().sort_by(order).slice(0, MOST_THINGS)
         engine.give("chosen_things", chosen.select(["thing"]))
         for _ in _bought(engine, source, as_of, by, values, progress):
-            for name in ("starts", "follows", "buyer_days"):
+            for name in ("buyer_days", "day_followers", "starts", "follows"):
                 _keep(engine, name, as_of, values)
             for name, sums in found.items():
                 sums.add(files[name].table(engine, as_of, values))

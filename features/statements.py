@@ -149,12 +149,7 @@ class LastSelect:
 
 def last_select(code: str) -> LastSelect:
     """Cuts a statement at the list of its last select."""
-    depth, outer = 0, []
-    for character in code:
-        depth -= character == ")"
-        outer.append(character if depth == 0 else " ")
-        depth += character == "("
-    flat = "".join(outer)
+    flat = _outside_brackets(code)
     start = flat.rfind("select") + len("select")
     found = _FROM.search(flat, start)
     end = found.start() if found else len(flat)
@@ -163,7 +158,20 @@ def last_select(code: str) -> LastSelect:
     return LastSelect(code[:start], items, code[end:])
 
 
+def _outside_brackets(code: str) -> str:
+    """The text with blanks for what stands in brackets."""
+    depth, outer = 0, []
+    for character in code:
+        depth -= character == ")"
+        outer.append(character if depth == 0 else " ")
+        depth += character == "("
+    return "".join(outer)
+
+
 def _narrowed_select(code: str, wanted: frozenset[str]) -> str:
+    if "union all" in _outside_brackets(code):
+        # The branches must go on having the same columns.
+        return code
     last = last_select(code)
     kept = [item for item, name in zip(last.items, last.names, strict=True) if name in wanted]
     return last.before + ",".join(kept) + last.after

@@ -1,4 +1,4 @@
-"""The erasure of users from everything a workspace holds, while the current release goes on serving.
+"""The erasure of users, or sellers, from everything a workspace holds, while the current release goes on serving.
 
 The tombstones come first, so that whatever is interrupted keeps them out, and the same command run again goes on.
 """
@@ -23,7 +23,7 @@ from serving.publication import current_release
 from training import judgements
 from training.registry import JUDGED
 from warehouse import erasing as stores
-from warehouse.erasures import Erasure, Tombstones
+from warehouse.erasures import Erasure, Person, Tombstones
 from warehouse.errors import DataProblemError, RepriseError, UsageError
 from warehouse.files import sweep
 from warehouse.progress import Progress, silent
@@ -33,8 +33,12 @@ from warehouse.workspace import Workspace
 
 @dataclass(frozen=True)
 class Plan:
-    """What an erasure takes away: counts by place, and what it does not touch. It holds no id."""
+    """What an erasure takes away: counts by place, and what it does not touch. It holds no id.
 
+    `of`: whether `users` counts users or, where sellers are the customers, sellers.
+    """
+
+    of: Person
     users: int
     unknown: int
     before: int
@@ -79,7 +83,8 @@ class ErasureReport:
         return {"done": self.done, "at": self.at, "reason": self.reason, "hashes": list(self.hashes)} | vars(self.plan)
 
     def lines(self) -> list[str]:
-        people = "1 user" if self.plan.users == 1 else f"{self.plan.users:,} users"
+        of = self.plan.of
+        people = f"1 {of}" if self.plan.users == 1 else f"{self.plan.users:,} {of}s"
         if self.done:
             kept_out = "later loads set their rows aside"
             return [f"erased {people} ({self.reason})", *(f"  {line}" for line in self.plan.lines()), kept_out]
@@ -95,49 +100,59 @@ def erase(
     *,
     yes: bool,
     unknown_too: bool = False,
+    of: Person = "user",
     progress: Progress = silent,
 ) -> ErasureReport:
     """Erases users from the store, releases, lists, snapshots and rejected rows; without `yes` only says what would go.
 
-    `at` is naive UTC. `UsageError` where the reason names one of them; `DataProblemError` for ids that are nowhere,
+    `of = "seller"`: the ids are of sellers, who are the customers of the workspace. `at` is naive UTC. `UsageError`
+    where the reason names one of them, or sellers are not the customers; `DataProblemError` for ids that are nowhere,
     unless `unknown_too`, which keeps their rows out of later loads.
     """
     asked = frozenset(users)
     if not asked:
         raise UsageError("Whom to erase is not said.", hint="Name users, or a file of them with --file.")
     if any(one in reason for one in asked):
-        raise UsageError("The reason names one of the users.", hint="It is kept; write it without the id.")
+        raise UsageError(f"The reason names one of the {of}s.", hint="It is kept; write it without the id.")
+    entity = workspace.settings.entity
+    if of == "seller" != entity:
+        hint = 'Erase them in the workspace with entity = "seller"; here they are an attribute of what users bought.'
+        raise UsageError(f"The customers of this workspace are {entity}s, so no sellers can be erased.", hint=hint)
     with ExitStack() as held:
         for name in ("run", "models"):
             held.enter_context(workspace.lock(name))
         store, stones, key = Store(workspace), Tombstones(workspace.root), key_from_environment()
         stores.check_settings(store)
-        found = stores.find(store, asked)
-        before = frozenset(one for one in asked if stones.hash_of("user", one) in stones.hashes("user"))
+        found = stores.find(store, asked, of)
+        before = frozenset(one for one in asked if stones.hash_of(of, one) in stones.hashes(of))
         unknown = asked - found.users - before
         if unknown and not unknown_too:
+            sellers = " Ids of sellers: --seller." if of == "user" and entity == "seller" else ""
             raise DataProblemError(
                 f"{len(unknown):,} of {len(asked):,} ids are in no table, so nobody was erased; the first is "
                 f"{min(unknown)!r}.",
-                hint="Ids are kept exactly (007 is not 7). To keep such ids out of later loads too, add --unknown-too.",
+                hint="Ids are kept exactly (007 is not 7). To keep such ids out of later loads too, add --unknown-too."
+                + sellers,
             )
-        gone = _gone(workspace, asked, found.devices)
-        plan = _plan(workspace, found, gone, len(asked), len(unknown), len(before), key)
+        gone = _gone(entity, of, asked, found.devices)
+        plan = _plan(workspace, found, gone, of, len(asked), len(unknown), len(before), key)
         if not yes:
             return ErasureReport(plan, reason, False)
         return _done(workspace, store, stones, asked, found, gone, plan, reason, at, key, progress)
 
 
-def _gone(workspace: Workspace, users: frozenset[str], devices: Collection[str]) -> releases.Gone:
+def _gone(entity: str, of: Person, asked: frozenset[str], devices: Collection[str]) -> releases.Gone:
     """Whom releases forget: their rows are those of users, devices or sellers."""
-    entity = workspace.settings.entity
-    return releases.Gone(users, {"user": users, "device": frozenset(devices)}.get(entity, frozenset()))
+    if entity == of:
+        return releases.Gone(asked if of == "user" else frozenset(), asked)
+    return releases.Gone(asked, frozenset(devices) if entity == "device" else frozenset())
 
 
 def _plan(
     workspace: Workspace,
     found: stores.Found,
     gone: releases.Gone,
+    of: Person,
     users: int,
     unknown: int,
     before: int,
@@ -157,8 +172,9 @@ def _plan(
         for folder in lists.audience_folders(workspace)
         if (count := lists.held(folder, gone.entities))
     }
-    exports = list(lists.lists_of(workspace, gone.users, _inputs(workspace)))
+    exports = list(lists.lists_of(workspace, gone.users | gone.entities, _inputs(workspace)))
     return Plan(
+        of,
         users,
         unknown,
         before,
@@ -169,7 +185,7 @@ def _plan(
         counts,
         tuple(unreadable),
         audiences,
-        tuple(str(path.relative_to(workspace.root)) for path, ours in exports if ours),
+        tuple(str(path.relative_to(workspace.root)) for path, ours in exports if ours and gone.entities),
         tuple(str(path.relative_to(workspace.root)) for path, ours in exports if not ours),
     )
 
@@ -196,12 +212,13 @@ def _done(
     progress: Progress,
 ) -> ErasureReport:
     when = at.isoformat(timespec="seconds")
-    hashes = tuple(sorted(stones.hash_of("user", one) for one in users))
+    hashes = tuple(sorted(stones.hash_of(plan.of, one) for one in users))
     devices = tuple(sorted(stones.hash_of("device", one) for one in found.devices))
     acts = tuple(sorted(stones.hash_of("act", one) for one in found.acts))
-    stones.add(Erasure(when, reason, hashes, devices, acts))
+    by_seller = plan.of == "seller"
+    stones.add(Erasure(when, reason, () if by_seller else hashes, devices, acts, hashes if by_seller else ()))
     data = store.fingerprint()
-    stores.erase(store, users, found.devices, progress)
+    stores.erase(store, users, found.devices, progress, plan.of)
     shutil.rmtree(workspace.snapshots, ignore_errors=True)
     for folder in (workspace.root, workspace.releases, workspace.models):
         if folder.is_dir():
@@ -218,7 +235,7 @@ def _done(
             if lists.held(folder, gone.entities):
                 lists.without(folder, gone.entities)
     for export in plan.exports:
-        lists.rewrite(workspace.root / export, gone.users)
+        lists.rewrite(workspace.root / export, gone.entities)
     journal.renew(workspace, data, Store(workspace).fingerprint())
     removed = {**{f"store/{table}": count for table, count in plan.rows.items()},
                **{f"releases/{name}": count for name, count in plan.releases.items()},

@@ -69,7 +69,6 @@ ENTRIES = (
     Entry("order_count_365d", "order_count_365d", "近一年订单数"),
     Entry("amount_365d", "amount_365d", "近一年消费金额"),
     Entry("historic_clv", "amount_lifetime", "累计消费金额"),
-    Entry("predicted_clv", "predicted_clv", "预测终身价值", inferred=True),
 )
 REFUSED = "profiling_refused"
 """The column that says who refused profiling, where there is a table of users."""

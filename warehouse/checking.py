@@ -19,6 +19,7 @@ import pyarrow as pa
 from warehouse.batches import LINE, Batch, Ragged
 from warehouse.contracts import EXTRA, Contract, of_sellers
 from warehouse.engine import connect
+from warehouse.erasures import Person
 from warehouse.errors import Problem
 from warehouse.judging import SOURCE_LINE, Judgement
 from warehouse.rulebook import KEY
@@ -51,6 +52,17 @@ def entity_column(contract: Contract, settings: Settings) -> str | None:
     """The column by whose values the rows of a table belong together."""
     chosen = {"user": "user_id", "seller": "seller_id", "device": "device_id"}[settings.entity]
     return chosen if contract.entity and chosen in contract.names else contract.entity
+
+
+def id_column(contract: Contract, settings: Settings, of: Person) -> str | None:
+    """The column that holds ids of users, or of sellers where these are the customers; None where there is none.
+
+    There `user_id` holds ids of sellers in tables that name no seller beside it.
+    """
+    sellers = entity_column(contract, settings) if settings.entity == "seller" else None
+    if of == "seller":
+        return sellers
+    return "user_id" if "user_id" in contract.names and sellers != "user_id" else None
 
 
 class Checker:

@@ -1,4 +1,4 @@
-"""The store without some users: every table that holds them is written anew, and no older version is left.
+"""The store without some users or sellers: every table that holds them is written anew, and no older version is left.
 
 What comes out is what loading their files would give if the erased had never been in them.
 """
@@ -14,9 +14,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from warehouse.checking import id_column
 from warehouse.contracts import CONTRACTS
 from warehouse.engine import connect
-from warehouse.erasures import act_texts
+from warehouse.erasures import Person, act_texts
 from warehouse.errors import NotReadyError
 from warehouse.files import sweep
 from warehouse.layout import file_schema, listed
@@ -38,7 +39,7 @@ _USERS, _DEVICES, _ACTS, _KEYS = "erased_users", "erased_devices", "erased_acts"
 
 @dataclass(frozen=True)
 class Found:
-    """What the store holds of some users: rows by table, devices only they used, how many devices others use too."""
+    """What the store holds of users (or sellers): rows by table, devices only they used, how many others use too."""
 
     users: frozenset[str]
     devices: tuple[str, ...]
@@ -49,31 +50,38 @@ class Found:
     """By what their acts of nobody on devices of others, too, are known again (`erasures.act_texts`)."""
 
 
-def find(store: Store, users: Collection[str]) -> Found:
-    """Looks for the users in every table; `users` of the answer are those that are there."""
+def find(store: Store, users: Collection[str], of: Person = "user") -> Found:
+    """Looks for users, or sellers, in every table; `users` of the answer are those that are there."""
+    ids = _ids(store, of)
     with connect([store.workspace.store], memory_limit=store.workspace.settings.memory_limit) as connection:
         _register(connection, users, ())
-        tables = _personal(store)
-        asked = [f"select distinct user_id as id from {_all(store, t)} where user_id in (select id from {_USERS})"
-                 for t in tables]  # fmt: skip
+        asked = [f"select distinct {one} as id from {_all(store, t)} where {one} in (select id from {_USERS})"
+                 for t, one in ids.items()]  # fmt: skip
         there = {row[0] for row in connection.execute(" union ".join(asked)).fetchall()} if asked else set()
-        devices, shared = _devices(connection, store)
+        devices, shared = _devices(connection, store, ids) if of == "user" else ([], 0)
         connection.executemany(f"insert into {_DEVICES} values (?)", [[one] for one in devices]) if devices else None
         _register_acts(connection, store)
         rows = {}
-        for table in tables:
-            count = connection.execute(f"select count(*) from {_all(store, table)} where {_gone(table)}").fetchall()
+        for table in ids:
+            gone = _gone(table, ids[table])
+            count = connection.execute(f"select count(*) from {_all(store, table)} where {gone}").fetchall()
             rows[table] = int(count[0][0])
         mentions = 0
-        if "users" in tables:
+        if of == "user" and "users" in ids:
             sql = f"select count(*) from {_all(store, 'users')} where referred_by in (select id from {_USERS}) and not "
-            mentions = int(connection.execute(f"{sql}({_gone('users')})").fetchall()[0][0])
+            mentions = int(connection.execute(f"{sql}({_gone('users', ids['users'])})").fetchall()[0][0])
         acts = _acts(connection)
     return Found(frozenset(there), tuple(devices), shared, {t: n for t, n in rows.items() if n}, mentions, acts)
 
 
-def erase(store: Store, users: Collection[str], devices: Collection[str], progress: Progress = silent) -> None:
-    """Writes every table that holds the users anew and removes what older versions and rejected rows hold of them.
+def erase(
+    store: Store,
+    users: Collection[str],
+    devices: Collection[str],
+    progress: Progress = silent,
+    of: Person = "user",
+) -> None:
+    """Writes every table that holds the users (or sellers) anew; older versions and rejected rows go.
 
     `NotReadyError` where the settings of such a table have changed since it was loaded: its rows might be looked for
     in the wrong place.
@@ -85,21 +93,23 @@ def erase(store: Store, users: Collection[str], devices: Collection[str], progre
     with workspace.lock("store"):
         sweep(root)
         current = read_pointer(root)
-        tables = _personal(store)
+        ids = _ids(store, of)
+        mentions = MENTIONS if of == "user" else {}
         with (
             tempfile.TemporaryDirectory(prefix=".writing-", dir=root) as scratch,
             connect([root], memory_limit=settings.memory_limit) as connection,
         ):
-            for number, table in enumerate(tables):
-                progress(f"{table}: erasing", number, len(tables))
+            for number, (table, one) in enumerate(ids.items()):
+                progress(f"{table}: erasing", number, len(ids))
                 _register(connection, users, devices, _theirs(settings, table))
                 _register_acts(connection, store)
-                every = _all(store, table)
-                touched = f"{_gone(table)}{f' or {_named(table)}' if table in MENTIONS else ''}"
-                connection.execute(f"create or replace table {_KEYS} as select {KEY} from {every} where {_gone(table)}")
+                every, gone, mention = _all(store, table), _gone(table, one), mentions.get(table)
+                touched = f"{gone} or {_named(table)}" if mention else gone
+                connection.execute(f"create or replace table {_KEYS} as select {KEY} from {every} where {gone}")
                 if not connection.execute(f"select 1 from {every} where {touched} limit 1").fetchall():
                     continue
-                current[table] = _rewritten(store, table, connection, Path(scratch), progress)
+                without = Without(f"not ({gone})", mention, f"{KEY} not in (select {KEY} from {_KEYS})", _USERS)
+                current[table] = _rewritten(store, table, without, connection, Path(scratch), progress)
         # Twice, so that the versions before are named nowhere any more.
         swap_pointer(root, current)
         swap_pointer(root, current)
@@ -132,14 +142,18 @@ def _theirs(settings: Settings, table: str) -> str:
 
 
 def _rewritten(
-    store: Store, table: str, connection: duckdb.DuckDBPyConnection, scratch: Path, progress: Progress
+    store: Store,
+    table: str,
+    without: Without,
+    connection: duckdb.DuckDBPyConnection,
+    scratch: Path,
+    progress: Progress,
 ) -> str:
     base, settings = store.manifest(table), store.workspace.settings
     root = store.workspace.store
     version = next_version(root / table)
     folder = scratch / table
     folder.mkdir()
-    without = Without(f"not ({_gone(table)})", MENTIONS.get(table), f"{KEY} not in (select {KEY} from {_KEYS})", _USERS)
     name = next(name for name in settings.tables if name == table)
     job = Job(name, base, root / table / base.version, (), base.settings, (), without)
     staged = Staged(folder)
@@ -162,10 +176,16 @@ def _all(store: Store, table: str) -> str:
     return listed(folder / name for name in sorted(manifest.contents))
 
 
-def _gone(table: str) -> str:
-    """The condition under which a row is one of the erased."""
-    users = f"coalesce(user_id in (select id from {_USERS}), false)"
-    if "device_id" not in CONTRACTS[table].names:
+def _ids(store: Store, of: Person) -> dict[str, str]:
+    """By table the column that holds ids of users, or of sellers."""
+    settings = store.workspace.settings
+    return {t: one for t in _personal(store) if (one := id_column(CONTRACTS[t], settings, of)) is not None}
+
+
+def _gone(table: str, ids: str) -> str:
+    """The condition under which a row is one of the erased, whose ids are in the column `ids`."""
+    users = f"coalesce({ids} in (select id from {_USERS}), false)"
+    if ids != "user_id" or "device_id" not in CONTRACTS[table].names:
         return users
     of_nobody = f"coalesce(device_id in (select id from {_DEVICES}), false) or {KEY} in (select {KEY} from {_ACTS})"
     return f"({users} or (user_id is null and ({of_nobody})))"
@@ -209,12 +229,12 @@ def _acts(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
     return frozenset(one for each in texts for one in each.to_pylist())
 
 
-def _devices(connection: duckdb.DuckDBPyConnection, store: Store) -> tuple[list[str], int]:
+def _devices(connection: duckdb.DuckDBPyConnection, store: Store, ids: Collection[str]) -> tuple[list[str], int]:
     """The devices of the users that nobody else has used, and how many others have used too."""
     used = []
-    if store.has("events"):
+    if "events" in ids:
         used.append(f"select user_id, device_id from {_all(store, 'events')} where user_id is not null")
-    if store.has("identities"):
+    if "identities" in ids:
         kinds = ", ".join(f"'{kind}'" for kind in DEVICE_KINDS)
         used.append(f"select user_id, value from {_all(store, 'identities')} where lower(kind) in ({kinds})")
     if not used:

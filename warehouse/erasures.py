@@ -30,8 +30,12 @@ ERASED = "erased"
 """The policy under which rows of erased users are counted among those set aside."""
 _FORMAT = 1
 _DIGEST_BYTES = 16
+_HASHES = ("users", "devices", "acts", "sellers")
 _UNSEEN = r"[\s\x{0}-\x{1f}\x{7f}-\x{a0}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}\x{3000}\x{feff}]"
-Kind = Literal["user", "device", "act"]
+Person = Literal["user", "seller"]
+"""Who can be erased: users, and sellers where these are the customers."""
+PEOPLE: tuple[Person, ...] = ("user", "seller")
+Kind = Literal[Person, "device", "act"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Erasure:
     users: tuple[str, ...]
     devices: tuple[str, ...] = ()
     acts: tuple[str, ...] = ()
+    sellers: tuple[str, ...] = ()
     removed: Mapping[str, int] = field(default_factory=dict)
     finished: str | None = None
 
@@ -71,7 +76,7 @@ class Tombstones:
             if told["format"] != _FORMAT:
                 raise ValueError("another format")
             erasures = tuple(
-                Erasure(**{**each, **{name: tuple(each.get(name, ())) for name in ("users", "devices", "acts")}})
+                Erasure(**{**each, **{name: tuple(each.get(name, ())) for name in _HASHES}})
                 for each in told["erasures"]
             )
             return bytes.fromhex(told["salt"]), erasures
@@ -95,7 +100,7 @@ class Tombstones:
         return hashlib.blake2b(f"{kind}:{plain}".encode(), key=self._salt, digest_size=_DIGEST_BYTES).hexdigest()
 
     def hashes(self, kind: Kind) -> frozenset[str]:
-        """Those of all erased users, of the devices that were only theirs, or of their acts on others' devices."""
+        """Those of all erased users or sellers, of devices that were only theirs, or of acts on others' devices."""
         return frozenset(one for each in self.erasures for one in getattr(each, f"{kind}s"))
 
     def hit(self, kind: Kind, texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
@@ -137,12 +142,17 @@ class Tombstones:
         write_text(self._path, json.dumps(told, ensure_ascii=False, indent=1) + "\n")
 
     def without(
-        self, rows: pa.Table, user: str | None, device: str | None, mentions: Iterable[str] = ()
+        self,
+        rows: pa.Table,
+        user: str | None,
+        device: str | None,
+        mentions: Iterable[str] = (),
+        seller: str | None = None,
     ) -> tuple[pa.Table, int]:
         """Rows of text as if the erased had never been in the file, and how many rows that took away.
 
-        `user` and `device` name the file's columns of ids, where it has them; `mentions` those that name another user,
-        such as who referred this one: they are emptied.
+        `user`, `device` and `seller` name the file's columns of ids, where it has them; `mentions` those that name
+        another user, such as who referred this one: they are emptied.
         """
         gone = np.zeros(rows.num_rows, dtype=bool)
         nobody = np.ones(rows.num_rows, dtype=bool)
@@ -153,6 +163,8 @@ class Tombstones:
             )
         if device is not None:
             gone |= nobody & self.hit("device", rows.column(device))
+        if seller is not None:
+            gone |= self.hit("seller", rows.column(seller))
         kept = rows.filter(pa.array(~gone)) if gone.any() else rows
         for name in mentions:
             hit = self.hit("user", kept.column(name))

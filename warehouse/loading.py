@@ -19,9 +19,9 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from warehouse.batches import LINE, Batch
-from warehouse.checking import Checked, Checker, merged
+from warehouse.checking import Checked, Checker, id_column, merged
 from warehouse.contracts import CONTRACTS
-from warehouse.erasures import ERASED, Tombstones
+from warehouse.erasures import ERASED, PEOPLE, Tombstones
 from warehouse.errors import DataProblemError, Problem
 from warehouse.files import atomic_file, told
 from warehouse.layout import EVENT_IDS, FILE, file_schema
@@ -257,13 +257,15 @@ def _stage_file(
 
 def _without_erased(checker: Checker, batch: Batch, erased: Tombstones) -> tuple[Batch, int]:
     """The batch as if the erased had never been in the file, and how many rows were theirs."""
+    user, seller = (id_column(checker.contract, checker.settings, of) for of in PEOPLE)
     here = {
         ours: checker.theirs(ours)
-        for ours in ("user_id", "device_id", "referred_by")
+        for ours in (user, seller, "device_id", "referred_by")
         if ours in checker.contract.names and checker.theirs(ours) in batch.rows.column_names
     }
     mentions = [here["referred_by"]] if "referred_by" in here else []
-    rows, gone = erased.without(batch.rows, here.get("user_id"), here.get("device_id"), mentions)
+    device, bought, sold = (here.get(ours or "") for ours in ("device_id", user, seller))
+    rows, gone = erased.without(batch.rows, bought, device, mentions, sold)
     return replace(batch, rows=rows), gone
 
 

@@ -32,6 +32,9 @@ from features.rules.parsing import point
 TAGS = "tags"
 """The field that `has tag` asks: a list of texts, or texts joined by `|`."""
 
+_NOT_MADE = {"predicted_clv": "no model says what customers will spend. What they have spent is amount_lifetime"}
+"""Fields that people look for and no release has, with what is missing."""
+
 _ORDERED = ("<", "<=", ">", ">=", "between")
 _PROBABILITY = re.compile(r"(^|_)probability(_|$)")
 _KIND_WORDS = {"number": "a number", "text": "a text", "flag": "yes or no", "date": "a date", "tags": "a list of tags"}
@@ -133,6 +136,8 @@ def _problems(rule: Rule, fields: Mapping[str, Field]) -> Iterator[tuple[Span, s
 
 
 def _unknown(name: str, fields: Mapping[str, Field]) -> str:
+    if name in _NOT_MADE:
+        return f'There is no field "{name}": {_NOT_MADE[name]}.'
     lowered = {field.lower(): field for field in fields}
     close = difflib.get_close_matches(name.lower(), list(lowered), n=3, cutoff=0.6)
     begun = [field for field in lowered if field.startswith(f"{name.lower()}_") and field not in close]

@@ -112,8 +112,8 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
     cycles = {"until": day_number(as_of), "within": 30}
     for by in ("item", "category"):
         run("cycles", f"{by}_days", cycles, keep="bought_days")
-        for name in ("intervals", "clock_pairs", "starts", "follows", "buyer_days"):
-            if name == "starts":
+        for name in ("intervals", "clock_pairs", "buyer_days", "day_followers", "starts", "follows"):
+            if name == "day_followers":
                 run("cycles", "thing_customers")
                 engine.give("chosen_things", pa.table({"thing": [f"i{n}" for n in range(9)] + ["c0", "c1", "c2"]}))
             run("cycles", name, cycles, keep=name)

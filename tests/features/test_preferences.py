@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -92,8 +93,54 @@ def test_days_hours_bands_categories_and_brands() -> None:
     told = [ann[f"preferred_{name}"] for name in ("weekday", "hour_band", "price_band", "category", "brand")]
     assert told == ["monday", "afternoon", "highest", "tea", "b"]
     assert ann["preferred_category_share"] == pytest.approx(1.0)
-    # One order with three items of a brand counts once for it: two brands, twice in all, whose own order tells nothing.
-    assert found["bob"]["preferred_brand_confidence"] == pytest.approx(2 / 1002)
+    # One order is one, whatever is in it: three quarters of brand b, one of a. Only of Ann are there orders to compare,
+    # all alike: orders vary within no customer, so k is at its lower end.
+    assert found["bob"]["preferred_brand"] == "b"
+    assert found["bob"]["preferred_brand_share"] == pytest.approx((3 / 4 + 0.1 * 7 / 8) / 1.1, abs=1e-5)
+    assert found["bob"]["preferred_brand_confidence"] == pytest.approx(1 / 1.1, abs=1e-5)
+
+
+KINDS = [{"item_id": name, "category": name, "recorded_at": datetime(2023, 1, 1)} for name in ("tea", "coffee", "cake")]
+
+
+def basket(user: str, days_ago: int, *items: str) -> list[dict[str, Any]]:
+    return [order(user, days_ago, item=item) for item in items]
+
+
+def test_an_order_is_one_split_over_its_lines() -> None:
+    """Ann's orders are ¾ tea, ¼ coffee, and all tea; Bob's all coffee, and half and half. Everybody's: tea (⅞ + ¼) / 2.
+    Two orders agree with probability ¾ and ½: a = ⅝; of two customers b = (9/16)² + (7/16)² = 65/128; one with itself
+    ((⅝ + 1) / 2 and (1 + ½) / 2) s = 25/32. k = (s - a) / (a - b) = (20/128) / (15/128) = 4/3."""
+    lines = [*basket("ann", 1, "tea", "tea", "tea", "coffee"), *basket("ann", 2, "tea", "tea")]
+    lines += [*basket("bob", 1, "coffee"), *basket("bob", 2, "coffee", "tea")]
+    found = of_everybody(source(orders=lines, items=KINDS))
+    told = {who: (row["preferred_category"], row["preferred_category_share"]) for who, row in found.items()}
+    assert told == {"ann": ("tea", pytest.approx(0.75, abs=1e-5)), "bob": ("coffee", pytest.approx(0.625, abs=1e-5))}
+    assert found["ann"]["preferred_category_confidence"] == pytest.approx(0.6, abs=1e-5)
+
+
+def test_what_is_in_every_large_basket_is_not_what_its_buyers_prefer() -> None:
+    """Everybody puts a cake into every order of many teas (or coffees): none prefers cake."""
+    lines = [line for n in (1, 2, 3) for line in basket("ann", n, "cake", *["tea"] * 5)]
+    lines += [line for n in (1, 2, 3) for line in basket("bob", n, "cake", *["coffee"] * 5)]
+    found = of_everybody(source(orders=lines, items=KINDS))
+    assert [found[who]["preferred_category"] for who in ("ann", "bob")] == ["tea", "coffee"]
+
+
+def test_shares_add_up_and_do_not_count_the_lines() -> None:
+    """Everybody's shares of a kind of preference are 1 in all, and lines in two pieces tell the same."""
+    draw = Random(3)
+    lines = [
+        line
+        for days_ago in range(1, 121)
+        for line in basket(draw.choice("abc"), days_ago, *draw.choices(["tea", "coffee", "cake"], k=draw.randint(1, 7)))
+    ]
+    src = source(orders=lines, items=KINDS)
+    wholes: dict[str, float] = {}
+    for row in src.population_tables(AS_OF)["habit_priors"].to_pylist():
+        wholes[row["dimension"]] = wholes.get(row["dimension"], 0) + float(row["share"])
+    assert wholes == pytest.approx(dict.fromkeys(("category", "price_band", "weekday", "hour_band"), 1), abs=1e-5)
+    assert of_everybody(source(orders=[*lines, *lines], items=KINDS)) == of_everybody(src)
 
 
 def test_a_value_that_nobody_had_is_told_by_a_population_that_does_not_know_it() -> None:

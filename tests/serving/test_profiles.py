@@ -23,6 +23,7 @@ CUSTOMERS = pa.table(
         "discount_sensitivity": [0.1, 0.2, 0.3, 0.4],
         "due_item_count": [1.0, 2.0, 0.0, 0.0],
         "amount_365d": [10.0, 20.0, 30.0, 40.0],
+        "amount_lifetime": [15.0, 25.0, 35.0, 45.0],
     }
 )
 INFERRED = {entry.name for entry in profiles.ENTRIES if entry.inferred}
@@ -41,6 +42,7 @@ def test_by_hand() -> None:
     assert column(made, "due_item_count") == [1.0, None, 0.0, 0.0]
     assert column(made, "lifecycle_group") == ["new", "active", "lapsed", "new"]
     assert column(made, "amount_365d") == [10.0, 20.0, 30.0, 40.0]
+    assert column(made, "historic_clv") == [15.0, 25.0, 35.0, 45.0]
     assert column(made, "last_purchase_on")[1] == date(2024, 5, 30)
     assert column(made, "nickname") == ["Ann", "Bob", "Cyd", None]
 

@@ -7,6 +7,6 @@ select
     max(case when dimension = 'page' then value end) as preferred_page,
     max(case when dimension = 'page' then share end) as preferred_page_share,
     max(case when dimension = 'page' then confidence end) as preferred_page_confidence
-from act_preferred
+from preferred
 where dimension in ('app_feature', 'page')
 group by entity_id

@@ -9,6 +9,6 @@ select
     max(case when dimension = 'brand' then share end) as preferred_brand_share,
     max(case when dimension = 'brand' then amount_share end) as preferred_brand_amount_share,
     max(case when dimension = 'brand' then confidence end) as preferred_brand_confidence
-from order_preferred
+from preferred
 where dimension in ('category', 'brand')
 group by entity_id

@@ -17,6 +17,6 @@ select
     max(case when dimension = 'hour_band' then share end) as preferred_hour_band_share,
     max(case when dimension = 'hour_band' then amount_share end) as preferred_hour_band_amount_share,
     max(case when dimension = 'hour_band' then confidence end) as preferred_hour_band_confidence
-from order_preferred
+from preferred
 where dimension in ('price_band', 'channel', 'weekday', 'hour_band')
 group by entity_id

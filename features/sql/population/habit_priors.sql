@@ -6,6 +6,7 @@ with sums as (
         sum(share) as share,
         sum(amount_share) as amount_share,
         sum(agreement) as agreement,
+        sum(own_agreement) as own_agreement,
         sum(customers) as customers,
         sum(repeating) as repeating
     from habit_sums
@@ -16,6 +17,7 @@ wholes as (
     select
         dimension,
         sum(agreement) as agreement,
+        sum(own_agreement) as own_agreement,
         sum(customers) as customers,
         sum(repeating) as repeating
     from sums
@@ -32,13 +34,14 @@ shares as (
     inner join wholes on sums.dimension = wholes.dimension
 ),
 
--- Two draws of one customer agree with probability a, of two customers with probability b = sum of squared shares; where
--- shares differ between customers as a Dirichlet's (or, of days, a Beta's) with strength k, a = b + (s - b) / (k + 1), s
--- being the sum of the shares, so that k = (s - a) / (a - b).
+-- Two orders of one customer agree with probability a, of two customers with probability b = sum of squared shares, an order
+-- with itself with probability s (1 where it is all of one value). Where the shares of an order vary by s - a about those
+-- of its customer, and those of customers by a - b about everybody's, k = (s - a) / (a - b) orders weigh as much as
+-- everybody's habit (Buehlmann's credibility; for orders of one value, the strength of a Dirichlet; for days, of Betas).
 measured as (
     select
         shares.dimension,
-        cast(sum(shares.share) as double) as s,
+        cast(max(wholes.own_agreement) as double) / nullif(max(wholes.repeating), 0) as s,
         cast(sum(cast(shares.share * shares.share as decimal(18, 12))) as double) as b,
         cast(max(wholes.agreement) as double) / nullif(max(wholes.repeating), 0) as a
     from shares

@@ -43,7 +43,8 @@ select
     met.entity_id,
     met.dimension,
     met.value,
-    cast(count(*) as int) as times,
+    cast(count(*) as decimal(18, 6)) as times,
+    cast(count(*) as decimal(28, 12)) as squares,
     cast(max(active.all_times) as int) as all_times
 from met
 inner join active on met.entity_id = active.entity_id

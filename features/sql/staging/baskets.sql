@@ -1,6 +1,7 @@
 -- one row per order sold before :as_of; lines without an order_id make one order a day
 select
     entity_id,
+    order_key,
     min(day) as day,
     min(day * 24 + hour) - 24 * min(day) as hour,
     max(day) as last_day,

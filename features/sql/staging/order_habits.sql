@@ -30,6 +30,7 @@ bought as (
 placed as (
     select
         baskets.entity_id,
+        baskets.order_key,
         baskets.amount,
         baskets.channel,
         case (baskets.day + 3) % 7
@@ -52,62 +53,98 @@ placed as (
     where baskets.day >= windows.first_day
 ),
 
--- an order counts once for each category, brand and price band in it
 met as (
     select
         entity_id,
+        order_key,
         'category' as dimension,
         category as value,
+        count(*) as line_count,
         sum(amount) as amount
     from bought
+    where category is not null
     group by entity_id, order_key, category
     union all
     select
         entity_id,
+        order_key,
         'brand' as dimension,
         brand as value,
+        count(*) as line_count,
         sum(amount) as amount
     from bought
+    where brand is not null
     group by entity_id, order_key, brand
     union all
     select
         entity_id,
+        order_key,
         'price_band' as dimension,
         price_band as value,
+        count(*) as line_count,
         sum(amount) as amount
     from bought
+    where price_band is not null
     group by entity_id, order_key, price_band
     union all
     select
         entity_id,
+        order_key,
         'channel' as dimension,
         channel as value,
+        1 as line_count,
         amount
     from placed
+    where channel is not null
     union all
     select
         entity_id,
+        order_key,
         'weekday' as dimension,
         weekday as value,
+        1 as line_count,
         amount
     from placed
+    where weekday is not null
     union all
     select
         entity_id,
+        order_key,
         'hour_band' as dimension,
         hour_band as value,
+        1 as line_count,
         amount
     from placed
+    where hour_band is not null
+),
+
+-- An order is one, split over its lines: else who puts twenty things into a basket would prefer what is in most baskets.
+-- Rounded, so that sums are exact and the order of rows does not change them.
+parts as (
+    select
+        entity_id,
+        dimension,
+        value,
+        cast(
+            rounded(
+                cast(line_count as double) / sum(line_count) over (partition by entity_id, dimension, order_key), 6
+            ) as decimal(9, 6)
+        ) as part,
+        amount
+    from met
 )
 
 select
     entity_id,
     dimension,
     value,
-    cast(count(*) as int) as times,
+    cast(sum(part) as decimal(18, 6)) as times,
+    cast(sum(cast(part * part as decimal(18, 12))) as decimal(28, 12)) as squares,
     cast(sum(amount) as decimal(18, 4)) as amount,
-    cast(sum(cast(count(*) as int)) over (partition by entity_id, dimension) as int) as all_times,
+    cast(
+        rounded(cast(sum(cast(sum(part) as decimal(18, 6))) over (partition by entity_id, dimension) as double), 0)
+        as int
+    ) as all_times,
     cast(sum(cast(sum(amount) as decimal(18, 4))) over (partition by entity_id, dimension) as decimal(18, 4)) as all_amount
-from met
-where value is not null
+from parts
 group by entity_id, dimension, value

@@ -13,10 +13,13 @@ shrunk as (
         habits.entity_id,
         habits.dimension,
         habits.value,
-        habits.times + coalesce(cast(priors.strength as double) * cast(priors.share as double), 0) as times,
-        habits.all_times,
-        strengths.strength
-    from act_habits as habits
+        cast(habits.times as double)
+        + coalesce(cast(priors.strength as double) * cast(priors.share as double), 0) as times,
+        habits.all_times * habits.amount_share
+        + coalesce(cast(priors.strength as double) * cast(priors.amount_share as double), 0) as amount_times,
+        habits.all_times + strengths.strength as all_times,
+        habits.all_times as own_times
+    from habits
     inner join strengths on habits.dimension = strengths.dimension
     left join habit_priors as priors on habits.dimension = priors.dimension and habits.value = priors.value
 ),
@@ -26,8 +29,9 @@ ranked as (
         entity_id,
         dimension,
         value,
-        times / (all_times + strength) as share,
-        all_times / (all_times + strength) as confidence,
+        times / all_times as share,
+        amount_times / all_times as amount_share,
+        own_times / all_times as confidence,
         row_number() over (partition by entity_id, dimension order by rounded(times, 6) desc, value) as place
     from shrunk
 )
@@ -37,6 +41,7 @@ select
     dimension,
     value,
     share,
+    amount_share,
     confidence
 from ranked
 where place = 1
