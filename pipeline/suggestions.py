@@ -22,7 +22,7 @@ from models.recommenders.ladder import climb
 from models.recommenders.purchase_probability import PurchaseProbability
 from models.recommenders.reasons import sentences
 from models.recommenders.rules import Rules, listed
-from models.recommenders.suggesting import suggest
+from models.recommenders.suggesting import REASON, suggest
 from models.recommenders.takers import Takers
 from pipeline import ruling
 from serving.fallbacks import suggestion_ids
@@ -200,7 +200,7 @@ def _published(
 
 def _sentences(found: pa.Table, names: Mapping[str, str], language: str) -> pa.Array:
     """The reason of every row in words; equal reasons are put into words once."""
-    told = found.select(["reason", "reason_item_id", "reason_count", "reason_days"])
+    told = found.select(REASON)
     key = pc.binary_join_element_wise(
         *(column.cast(pa.string()) for column in told.columns), "\x1f", null_handling="replace", null_replacement=""
     ).combine_chunks()
