@@ -23,6 +23,7 @@ from serving.publication import current_release
 from training import judgements
 from training.registry import JUDGED
 from warehouse import erasing as stores
+from warehouse import posted
 from warehouse.erasures import Erasure, Tombstones
 from warehouse.errors import DataProblemError, RepriseError, UsageError
 from warehouse.files import sweep
@@ -114,7 +115,7 @@ def erase(
         stores.check_settings(store)
         found = stores.find(store, asked)
         before = frozenset(one for one in asked if stones.hash_of("user", one) in stones.hashes("user"))
-        unknown = asked - found.users - before
+        unknown = asked - found.users - before - posted.named(workspace.root)
         if unknown and not unknown_too:
             raise DataProblemError(
                 f"{len(unknown):,} of {len(asked):,} ids are in no table, so nobody was erased; the first is "
@@ -201,6 +202,7 @@ def _done(
     acts = tuple(sorted(stones.hash_of("act", one) for one in found.acts))
     stones.add(Erasure(when, reason, hashes, devices, acts))
     data = store.fingerprint()
+    shown = posted.forget(workspace.root, users)
     stores.erase(store, users, found.devices, progress)
     shutil.rmtree(workspace.snapshots, ignore_errors=True)
     for folder in (workspace.root, workspace.releases, workspace.models):
@@ -222,7 +224,7 @@ def _done(
     journal.renew(workspace, data, Store(workspace).fingerprint())
     removed = {**{f"store/{table}": count for table, count in plan.rows.items()},
                **{f"releases/{name}": count for name, count in plan.releases.items()},
-               "audiences": sum(plan.audiences.values()), "exports": len(plan.exports)}  # fmt: skip
+               "audiences": sum(plan.audiences.values()), "exports": len(plan.exports), "posted": shown}  # fmt: skip
     stones.finish(removed, when)
     return ErasureReport(plan, reason, True, when, hashes)
 
