@@ -23,8 +23,8 @@ EPILOG = (
 )
 COMMANDS = (
     "init", "check", "growth", "segments", "cycles", "plan-target", "run", "features", "train", "tune", "compare",
-    "backtest", "models", "score", "export", "recommend", "match", "explain", "profile", "audience", "report", "erase",
-    "serve", "doctor", "benchmark", "demo",
+    "backtest", "models", "score", "export", "recommend", "match", "exposures", "explain", "profile", "audience",
+    "report", "erase", "serve", "doctor", "benchmark", "demo",
 )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from warehouse.contracts import EXPOSURES
-from warehouse.files import atomic_file, told
+from warehouse.files import atomic_file, sweep, told
 from warehouse.settings import TableSettings
 from warehouse.workspace import Workspace
 
@@ -93,6 +93,7 @@ def named(root: Path) -> frozenset[str]:
 def forget(root: Path, users: Collection[str]) -> int:
     """Removes the rows of these users, those not sealed yet too; how many they were. A file of nobody else goes."""
     seal(root)
+    sweep(root / FOLDER)
     place, gone = EXPOSURES.names.index("user_id"), 0
     for path in _sealed(root):
         rows = _rows(path)
