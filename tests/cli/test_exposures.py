@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from cli.main import call
 from features.shown import learnt_from
 from features.source import StoreSource
-from pipeline.lists import current
-from serving import answers, exposures
-from serving.wire import ExposuresRequest
+from pipeline.suggestions import suggest_all
+from serving.fallbacks import suggestion_id
+from serving.schemas import SUGGESTIONS
+from warehouse import posted
+from warehouse.progress import silent
 from warehouse.store import Store
+from warehouse.streamed import write_parquet
 from warehouse.workspace import Workspace
 
 PEOPLE = {"ann": "tea cup", "bob": "tea cup", "cyd": "tea", "dan": "cup pot", "eve": "pot tea"}
@@ -29,35 +33,47 @@ def said(capfd: pytest.CaptureFixture[str], *arguments: str) -> Any:
     return json.loads(capfd.readouterr().out)
 
 
+def published(workspace: Workspace) -> pa.Table:
+    """The suggestions of a release "r1" as of 2024-06-15, and nothing else of it."""
+    store = Store(workspace)
+    store.load_new(datetime(2024, 7, 1))
+    workspace.models.mkdir()
+    (workspace.models / "recommend.json").write_text('{"name": "gp_topfreq", "absent": null}')
+    source = StoreSource.counted_as_set(store)
+    users = pa.chunked_array([sorted(PEOPLE)])
+    made = suggest_all(workspace, source, date(2024, 6, 15), "r1", users, silent).suggestions
+    assert made is not None
+    (workspace.releases / "r1").mkdir(parents=True)
+    write_parquet(made, workspace.releases / "r1" / "suggestions.parquet", SUGGESTIONS)
+    return made.held()
+
+
 def test_what_was_shown_comes_back_by_source_and_model(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     orders = tmp_path / "orders.csv"
     orders.write_text("\n".join(["user_id,ordered_at,item_id,amount", *SALES, *LATER]) + "\n")
     shop = str(tmp_path / "shop")
     said(capfd, "init", shop, "--orders", str(orders), "--tz", "UTC", "--yes")
-    said(capfd, "-w", shop, "run", "--as-of", "2024-06-15")
     workspace = Workspace.open(shop)
-    release = current(workspace)
+    lists = published(workspace)
     rows = [
-        {"suggestion_id": item["suggestion_id"], "user_id": user, "item_id": item["item_id"],
-         "shown_at": "2024-06-20T10:00:00Z", "position": item["rank"]}
-        for user in (*PEOPLE, "a stranger")
-        for item in answers.user_suggestions(release, user, 3, ())["items"]
-    ]  # fmt: skip
-    rows[0]["clicked_at"] = "2024-06-20T10:01:00Z"
-    rows.append({**rows[0], "suggestion_id": "made up", "shown_at": "2024-06-20T12:00:00Z"})
-    kept = exposures.keep(release, Path(shop), ExposuresRequest.model_validate({"exposures": rows}))
-    assert kept["kept"] == len(rows) == 19
+        (row["suggestion_id"], row["user_id"], row["item_id"], "2024-06-20T10:00:00Z", str(row["rank"]), "")
+        for row in lists.to_pylist()
+    ]
+    own = len(rows)
+    rows[0] = (*rows[0][:5], "2024-06-20T10:01:00Z")
+    popular = (suggestion_id("r1", "a stranger", "tea"), "a stranger", "tea", "2024-06-20T10:00:00Z", "1", "")
+    posted.append(workspace.root, [*rows, popular, ("made up", *rows[0][1:3], "2024-06-20T12:00:00Z", "1", "")])
 
     told = said(capfd, "-w", shop, "exposures", "--as-of", "2024-06-26", "--days", "3", "--against", "popularity")
     found = {(each["by"], each["value"]): each for each in told["rates"]}
-    assert found["all", None]["clicks"]["n"] == 19
-    assert found["all", None]["purchases"] | {"low": 0, "high": 0, "by_user": 0} == {
-        "hits": 1, "n": 19, "share": 1 / 19, "low": 0, "high": 0, "by_user": 0,
-    }  # fmt: skip
-    assert found["model", release.recommender]["clicks"]["n"] == 18
+    assert (found["all", None]["clicks"]["hits"], found["all", None]["clicks"]["n"]) == (1, own + 2)
+    assert (found["all", None]["purchases"]["hits"], found["all", None]["purchases"]["n"]) == (1, own + 2)
+    assert found["model", "gp_topfreq-20240615"]["clicks"]["n"] == own + 1
     assert found["model", "unknown"]["clicks"]["n"] == 1
-    assert found["source", "popular_or_basket"]["clicks"]["n"] == 3
-    assert found["position", 1]["clicks"]["hits"] == 2 - 1
+    assert found["source", "popular_or_basket"]["clicks"]["n"] == 1
+    assert found["source", "personal"]["purchases"]["hits"] == 0
+    assert found["source", "popular"]["purchases"]["hits"] == 1
+    assert found["position", 1]["clicks"]["hits"] == 1
     assert told["position_bias"]["known"] is False
     assert told["against"]["popularity"]["refused"].startswith("how often each place")
     echo = told["learnt_from_shown"]
