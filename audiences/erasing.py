@@ -65,6 +65,7 @@ def lists_of(workspace: Workspace, users: Collection[str], inputs: Collection[Pa
     `inputs` are the user's own files (resolved), which are not looked at.
     """
     own = {workspace.store, workspace.snapshots, workspace.models, workspace.releases, workspace.audiences}
+    own |= {workspace.exposures}
     for path in sorted(workspace.root.rglob("*")):
         if path.suffix not in _SUFFIXES or not path.is_file() or path.resolve() in inputs or own & set(path.parents):
             continue

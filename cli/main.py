@@ -23,7 +23,8 @@ EPILOG = (
 )
 COMMANDS = (
     "init", "check", "growth", "segments", "cycles", "bundles", "plan-target", "run", "features", "train", "tune",
-    "compare", "backtest", "models", "score", "export", "recommend", "match", "explain", "profile", "audience",
+    "compare", "backtest", "models", "score", "export", "recommend", "match", "exposures", "explain", "profile",
+    "audience",
     "report", "erase", "serve", "doctor", "benchmark", "demo",
 )  # fmt: skip
 

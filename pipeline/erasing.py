@@ -23,6 +23,7 @@ from serving.publication import current_release
 from training import judgements
 from training.registry import JUDGED
 from warehouse import erasing as stores
+from warehouse import posted
 from warehouse.erasures import Erasure, Person, Tombstones
 from warehouse.errors import DataProblemError, RepriseError, UsageError
 from warehouse.files import sweep
@@ -125,7 +126,8 @@ def erase(
         stores.check_settings(store)
         found = stores.find(store, asked, of)
         before = frozenset(one for one in asked if stones.hash_of(of, one) in stones.hashes(of))
-        unknown = asked - found.users - before
+        posted_too = posted.named(workspace.root) if of == "user" else frozenset()
+        unknown = asked - found.users - before - posted_too
         if unknown and not unknown_too:
             sellers = " Ids of sellers: --seller." if of == "user" and entity == "seller" else ""
             raise DataProblemError(
@@ -218,6 +220,7 @@ def _done(
     by_seller = plan.of == "seller"
     stones.add(Erasure(when, reason, () if by_seller else hashes, devices, acts, hashes if by_seller else ()))
     data = store.fingerprint()
+    shown = 0 if by_seller else posted.forget(workspace.root, users)
     stores.erase(store, users, found.devices, progress, plan.of)
     shutil.rmtree(workspace.snapshots, ignore_errors=True)
     for folder in (workspace.root, workspace.releases, workspace.models):
@@ -239,7 +242,7 @@ def _done(
     journal.renew(workspace, data, Store(workspace).fingerprint())
     removed = {**{f"store/{table}": count for table, count in plan.rows.items()},
                **{f"releases/{name}": count for name, count in plan.releases.items()},
-               "audiences": sum(plan.audiences.values()), "exports": len(plan.exports)}  # fmt: skip
+               "audiences": sum(plan.audiences.values()), "exports": len(plan.exports), "posted": shown}  # fmt: skip
     stones.finish(removed, when)
     return ErasureReport(plan, reason, True, when, hashes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audiences.suppression import unprofiled
-from features.outcomes import interactions
+from features.shown import learnt_from
 from features.source import Source, versions
 from models import recommenders
 from models.recommenders.interactions import Interactions
@@ -22,13 +22,14 @@ from models.recommenders.ladder import climb
 from models.recommenders.purchase_probability import PurchaseProbability
 from models.recommenders.reasons import sentences
 from models.recommenders.rules import Rules, listed
-from models.recommenders.suggesting import suggest
+from models.recommenders.suggesting import REASON, suggest
 from models.recommenders.takers import Takers
 from pipeline import ruling
 from serving.fallbacks import suggestion_ids
 from serving.schemas import POPULAR, SIMILAR_ITEMS, SUGGESTIONS
 from serving.shelf import not_for_sale
 from serving.wire import MAX_EXCLUDED, MAX_K
+from training.echo import echoed
 from training.recommendation import TrainedRecommender, fit_of, with_items
 from training.recommender_runs import Inputs, train
 from training.rule_costs import with_costs
@@ -60,6 +61,8 @@ class Suggested:
 def choose(workspace: Workspace, source: Source, asked: Inputs, progress: Progress = silent) -> TrainedRecommender:
     """Judges the recommenders on closed windows and writes down which one serves."""
     trained = with_costs(source, asked, train(source, asked, progress))
+    echo = echoed(source, asked.as_of, workspace.settings.recommend)
+    trained = replace(trained, card={**trained.card, "shown": echo.payload()}) if echo else trained
     _remember(workspace, trained, asked.as_of)
     return trained
 
@@ -119,7 +122,8 @@ def suggest_all(
         return Suggested(
             absent=absent or {"what": "suggestions", "why": "no recommender was chosen", "needs": "training"}
         )
-    held = Interactions.from_table(with_items(interactions(source, as_of)), as_of)
+    left_out = workspace.settings.recommend.left_out_days
+    held = Interactions.from_table(with_items(learnt_from(source, as_of, left_out)), as_of)
     fits = workspace.settings.recommend.fits()
     model = fit_of(source)(recommenders.create(choice["name"], fits.get(choice["name"])), held)
     probability = PurchaseProbability.fit(held, workspace.settings.recommend.horizon)
@@ -200,7 +204,7 @@ def _published(
 
 def _sentences(found: pa.Table, names: Mapping[str, str], language: str) -> pa.Array:
     """The reason of every row in words; equal reasons are put into words once."""
-    told = found.select(["reason", "reason_item_id", "reason_count", "reason_days"])
+    told = found.select(REASON)
     key = pc.binary_join_element_wise(
         *(column.cast(pa.string()) for column in told.columns), "\x1f", null_handling="replace", null_replacement=""
     ).combine_chunks()

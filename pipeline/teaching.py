@@ -187,6 +187,7 @@ def asked(loaded: Loaded) -> recommender_runs.Inputs:
         settings.recommend.fits(),
         settings.training.max_customers,
         settings.recommend.rules.model_dump(mode="json", exclude_defaults=True) if settings.recommend.rules else {},
+        settings.recommend.left_out_days,
     )
 
 

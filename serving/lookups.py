@@ -16,14 +16,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from serving import answers, metrics, openapi, pages, questions
+from serving import answers, exposures, metrics, openapi, pages, questions
 from serving.access import Tokens
 from serving.guard import Guard
 from serving.holder import Holder
 from serving.problems import ProblemError, handle_problem
-from serving.wire import MAX_EXCLUDED, MAX_ID, MAX_K, MAX_TAKERS, AudienceRequest, ScoreRequest, is_id
+from serving.wire import MAX_EXCLUDED, MAX_ID, MAX_K, MAX_TAKERS, AudienceRequest, ExposuresRequest, ScoreRequest, is_id
 
-BODIES: dict[str, type[BaseModel]] = {"/v1/score": ScoreRequest, "/v1/audience": AudienceRequest}
+BODIES: dict[str, type[BaseModel]] = {
+    "/v1/score": ScoreRequest,
+    "/v1/audience": AudienceRequest,
+    "/v1/exposures": ExposuresRequest,
+}
 DEFAULT_K = 10
 LISTS = ("exclude", "context_items")
 """The parameters that are lists of ids."""
@@ -96,6 +100,12 @@ class Lookups:
         asked = AudienceRequest.model_validate_json(await request.body())
         return StrictJSON(await run_in_threadpool(questions.audience, self.holder.release, asked, self.holder.consents))
 
+    async def exposures(self, request: Request) -> Response:
+        query(request.query_params, ())
+        asked = ExposuresRequest.model_validate_json(await request.body())
+        root = self.holder.releases.parent
+        return StrictJSON(await run_in_threadpool(exposures.keep, self.holder.release, root, asked))
+
     async def metrics(self, request: Request) -> Response:
         held = self.holder.release.id if self.holder.ready else None
         return PlainTextResponse(metrics.exposition(held), media_type="text/plain; version=0.0.4")
@@ -117,7 +127,7 @@ class Lookups:
         return PlainTextResponse("\n")
 
     def routes(self) -> list[Route]:
-        """Routes that answer without a body. Ids may hold slashes, so they match as paths."""
+        """Routes that BentoML does not have of its own. Ids may hold slashes, so they match as paths."""
         return [
             _get("/v1/users/{user_id:path}/scores", self.scores),
             _get("/v1/users/{user_id:path}/suggestions", self.suggestions),
@@ -127,6 +137,7 @@ class Lookups:
             _get("/v1/items/{item_id:path}/similar", self.similar),
             _get("/v1/items/{item_id:path}/users", self.takers),
             _get("/v1/suggestions", self.basket),
+            Route("/v1/exposures", self.exposures, methods=["POST"]),
             _get("/v1/release", self.release),
             _get("/v1/openapi.json", self.openapi),
             _get("/metrics", self.metrics),

@@ -14,7 +14,7 @@ _ROUTES = (
     (re.compile(r"^/v1/items/.*/similar$"), "similar_items"),
     (re.compile(r"^/v1/items/.*/users$"), "item_users"),
     (re.compile(r"^/v1/suggestions$"), "basket_suggestions"),
-    (re.compile(r"^/v1/(score|audience|release|openapi\.json)$"), r"\1"),
+    (re.compile(r"^/v1/(score|audience|exposures|release|openapi\.json)$"), r"\1"),
     (re.compile(r"^/(livez|readyz|healthz|metrics|docs)?$"), r"\1"),
 )
 _METHODS = frozenset({"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -26,6 +26,8 @@ _MODELS: tuple[type[BaseModel], ...] = (
     wire.LineScores,
     wire.AudienceRequest,
     wire.Audience,
+    wire.ExposuresRequest,
+    wire.KeptExposures,
     wire.Problem,
 )
 _PROBLEMS = {
@@ -114,6 +116,11 @@ def document() -> dict[str, Any]:
             "/v1/score": {"post": _operation("score", "Scores of raw lines", wire.LineScores, body=wire.ScoreRequest)},
             "/v1/audience": {
                 "post": _operation("audience", "The size of an audience", wire.Audience, body=wire.AudienceRequest)
+            },
+            "/v1/exposures": {
+                "post": _operation(
+                    "exposures", "What was shown, and clicked", wire.KeptExposures, body=wire.ExposuresRequest
+                )
             },
         },
         "components": {

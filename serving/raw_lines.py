@@ -104,7 +104,7 @@ def _judge(release: Release, table: Given, lines: Sequence[Line], loaded_at: dat
     policy = _policy(release.settings.tables[table])
     # An engine takes longer to start than these few lines to judge.
     checker = Checker(CONTRACTS[table], policy, release.settings, loaded_at, table, shared())
-    raw = _texts(lines)
+    raw = texts(lines)
     problems = checker.missing(raw.column_names) or (checked := checker.check(raw)).problems
     if problems:
         raise DataProblemError(f"The {table} of the request break the contract.", problems)
@@ -119,7 +119,7 @@ def _policy(told: TableSettings) -> TableSettings:
     return told.model_copy(update=plain)
 
 
-def _texts(lines: Sequence[Line]) -> pa.Table:
+def texts(lines: Sequence[Line]) -> pa.Table:
     """A text column for every name that any of the lines gives a value."""
     names = {name: None for line in lines for name, value in line.items() if value is not None}
     return pa.table({name: pa.array([_text(line.get(name)) for line in lines], pa.string()) for name in names})

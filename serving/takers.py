@@ -99,7 +99,7 @@ def _found(
     found = asking.of(row, n, may & asked, floors)
     items = np.full(len(found.user_rows), row)
     sources = np.where(held.entries(found.user_rows, items) >= 0, "personal", "similar")
-    told = reasons(held, found.user_rows, items, sources)
+    told = reasons(held, found.user_rows, items, asking.evidence(found, row))
     table = pa.table(
         [
             pa.array(np.arange(1, len(items) + 1), pa.int32()),

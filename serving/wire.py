@@ -19,6 +19,7 @@ MAX_K = 100
 MAX_TAKERS = 10_000
 MAX_EXCLUDED = 1_000
 MAX_ID = 128
+MAX_POSITION = 10_000
 _CONTROL = "[^\\x00-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]"
 ID_PATTERN = rf"^{_CONTROL}+$"
 _PART = f"{_CONTROL[:-1]},]{{0,{MAX_ID}}}"
@@ -52,7 +53,8 @@ Day: TypeAlias = Annotated[
     AfterValidator(_is_day),
 ]
 
-_TYPES: dict[str, Any] = {"id": Id, "text": Text, "time": Annotated[str, Field(min_length=10, max_length=40)]}
+Time: TypeAlias = Annotated[str, Field(min_length=10, max_length=40)]
+_TYPES: dict[str, Any] = {"id": Id, "text": Text, "time": Time}
 
 
 def _line(contract: Contract, required: tuple[str, ...]) -> type[_Strict]:
@@ -95,6 +97,23 @@ class AudienceRequest(_Strict):
     )
     horizon_days: int | None = Field(None, ge=1, le=3650, description="The target's first horizon if absent.")
     channel: Literal["sms", "email", "push"] | None = Field(None, description="Whose consent must say yes.")
+
+
+class Exposure(_Strict):
+    """One suggestion that was shown: a row of the table of exposures. Times are ISO 8601."""
+
+    suggestion_id: Id = Field(description="As the suggestion said.")
+    user_id: Id = Field(description="To whom; somebody unknown, too.")
+    item_id: Id
+    shown_at: Time
+    position: int | None = Field(None, ge=1, le=MAX_POSITION, description="The place where it was shown, 1 the first.")
+    clicked_at: Time | None = Field(None, description="Absent: not clicked yet. Post it again once it was.")
+
+
+class ExposuresRequest(_Strict):
+    """What was shown, and clicked. A suggestion shown at one moment is one exposure, however often it is posted."""
+
+    exposures: list[Exposure] = Field(min_length=1, max_length=MAX_LINES)
 
 
 class Score(_Strict):
@@ -269,6 +288,11 @@ class Audience(_Answer):
     consents_as_of: str = Field(
         description="When those consents were known, UTC.", json_schema_extra={"format": "date-time"}
     )
+
+
+class KeptExposures(_Answer):
+    kept: int = Field(ge=0, description="Rows that are on the disk; the next load takes them.")
+    left_out: int = Field(ge=0, description="Rows of users who were erased.")
 
 
 class ServedModel(_Strict):

@@ -196,3 +196,8 @@ def test_benchmarks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pyte
 def test_matching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     follow("matching.md", tmp_path, capfd)
+
+
+def test_exposures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("exposures.md", tmp_path, capfd)

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from features.outcomes import interactions, purchases
+from features.outcomes import purchases
+from features.shown import learnt_from
 from features.source import Source
 from models.recommenders.interactions import Interactions
 from models.recommenders.recommender import Recommender
@@ -37,6 +38,7 @@ class Inputs:
     """Everything a choice depends on: with the same data it gives the same recommender again.
 
     Of more than `max_customers` customers a random part is what recommenders are judged on; 0: all of them.
+    `left_out_days`: sales so soon after the item was shown are not learnt from.
     """
 
     data_fingerprint: str
@@ -50,12 +52,13 @@ class Inputs:
     fits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     max_customers: int = 0
     rules: Mapping[str, Any] = field(default_factory=dict)
+    left_out_days: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values; rules only where there are any."""
+        """As plain values; rules and days left out only where there are any."""
         dates = {name: getattr(self, name).isoformat() for name in ("as_of", "first_day", "observed_until")}
         told = asdict(self) | dates | {"models": list(self.models)}
-        return told if self.rules else {name: value for name, value in told.items() if name != "rules"}
+        return {name: value for name, value in told.items() if value or name not in ("rules", "left_out_days")}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Inputs:
@@ -68,7 +71,7 @@ def train(source: Source, asked: Inputs, progress: Progress = silent) -> Trained
     """Judges and chooses on the rows known at `as_of`, of some customers where they are many, and fits on all."""
     some_of_it = some(source, asked.max_customers) if asked.max_customers else source
     return train_recommender(
-        lambda cutoff: interactions(some_of_it, cutoff),
+        lambda cutoff: learnt_from(some_of_it, cutoff, asked.left_out_days),
         lambda cutoff: purchases(some_of_it, cutoff, asked.horizon, asked.as_of),
         asked.as_of,
         asked.observed_until,
@@ -79,7 +82,7 @@ def train(source: Source, asked: Inputs, progress: Progress = silent) -> Trained
         asked.seed,
         asked.fits,
         _counted(fit_of(source), 2 * len({*asked.models, BENCHMARK}) + 1, progress),
-        lambda cutoff: interactions(source, cutoff),
+        lambda cutoff: learnt_from(source, cutoff, asked.left_out_days),
     )
 
 
@@ -163,6 +166,8 @@ def markdown(trained: TrainedRecommender) -> str:
         lines += ["## Of the first ten suggestions, bought in the judged window", "", *_sources(sources), ""]
     if costs := card.get("rules"):
         lines += ["## What the rules cost on the judged window", "", *_costs(costs), ""]
+    if shown := card.get("shown"):
+        lines += ["## What followed being shown", "", f"- {shown['text']}", ""]
     return "\n".join([*lines, "## To know", "", *(f"- {note}" for note in card["notes"])]) + "\n"
 
 

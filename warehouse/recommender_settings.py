@@ -130,6 +130,17 @@ class RecommendSettings(Section):
         default=("popularity", "personal_frequency", "gp_topfreq", "als", "bm25", "two_stage"),
         description="Recommenders that compete; the best serves.",
     )
+    # As rules below: settings that are not said leave the names and bytes of releases as they were.
+    shown_days: Days = Field(
+        default=7,
+        exclude_if=lambda said: said == 7,
+        description="A purchase of an item within so many days after it was shown is told to have followed it.",
+    )
+    learn_from_shown: bool = Field(
+        default=True,
+        exclude_if=lambda said: said is True,
+        description="Whether recommenders learn from purchases that followed; false: from all others only.",
+    )
     weights: WeightSettings | None = Field(
         default=None, description="What an interaction is worth to als, bm25, bpr, ease and graph_filter."
     )
@@ -147,6 +158,11 @@ class RecommendSettings(Section):
     rules: RuleSettings | None = Field(
         default=None, exclude_if=lambda said: said is None, description="What may be offered, and how much of it."
     )
+
+    @property
+    def left_out_days(self) -> int:
+        """Within how many days after being shown purchases are not learnt from; 0: all are."""
+        return 0 if self.learn_from_shown else self.shown_days
 
     def fits(self) -> dict[str, dict[str, Any]]:
         """What is said of each recommender's fit: its settings by its name; the second stage fits its own the same."""

@@ -34,6 +34,7 @@ from warehouse.manifest import (
     swap_pointer,
 )
 from warehouse.merging import write_version
+from warehouse.posted import is_sealed, seal, with_posted
 from warehouse.progress import Progress, silent
 from warehouse.settings import LABEL_HORIZON
 from warehouse.settings_values import TableName
@@ -47,7 +48,7 @@ class Store:
     """The tables of a workspace. What is read stays what it was when the store was opened, until `load_new`."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+        self._workspace = with_posted(workspace)
         self._root = workspace.store
         self._versions: dict[str, str] | None = None
         self._manifests: dict[str, TableManifest] = {}
@@ -165,6 +166,8 @@ class Store:
         """
         with self._workspace.lock("store"), ExitStack() as stack:
             self._tidy()
+            seal(self._workspace.root)
+            self._workspace = with_posted(self._workspace)
             self._versions, self._manifests = read_pointer(self._root), {}
             self._root.mkdir(parents=True, exist_ok=True)
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix=".writing-", dir=self._root))
@@ -214,6 +217,7 @@ class Store:
             gone = [name for name, source in known.items() if name not in here[0] and source.sha256 not in here[1]]
             if policy.source is not None:
                 gone = [name for name in gone if not fetching.is_piece(name)]
+            gone = [name for name in gone if not is_sealed(name)]
             changed = [name for name, _, digest in found if name in known and known[name].sha256 != digest]
             job: loading.Job | None
             if base is None or base.settings != wanted or changed:

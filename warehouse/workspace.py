@@ -54,6 +54,11 @@ class Workspace:
         return self.root / "audiences"
 
     @property
+    def exposures(self) -> Path:
+        """What was posted to the service as shown (`posted`)."""
+        return self.root / "exposures"
+
+    @property
     def runs(self) -> Path:
         """The journal: what runs have been done."""
         return self.root / "runs"

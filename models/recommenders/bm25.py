@@ -10,7 +10,8 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from models.recommenders.history import History
+from models.recommenders import deletion
+from models.recommenders.history import Floats, History, Rows
 from models.recommenders.interactions import Interactions, threads_for
 from models.recommenders.plain_arrays import csr_from_arrays, csr_to_arrays
 from models.recommenders.recommender import Recommender
@@ -69,6 +70,9 @@ class BM25(Recommender):
 
     def _similarities(self, picked: Any) -> Any:
         return (picked @ self.similarity).tocsr()
+
+    def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
+        return deletion.linear(self._taste(history), self.similarity, rows, items)
 
     def _parameters(self) -> dict[str, npt.NDArray[Any]]:
         return csr_to_arrays(self.similarity, "similarity_")

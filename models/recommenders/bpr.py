@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from models.recommenders.history import History
+from models.recommenders import deletion
+from models.recommenders.history import Floats, History, Rows
 from models.recommenders.interactions import Interactions
 from models.recommenders.plain_arrays import factors_from_arrays
 from models.recommenders.ranking import counted
@@ -82,6 +83,22 @@ class BPR(Recommender):
         strengths = customers @ self.item_factors.T
         strengths[history.rows, history.pattern.indices] += self.repeat * taste.data
         return strengths
+
+    def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
+        """The mean of the factors is that of the items left; nothing is left of a single one."""
+        taste = history.taste(self.half_life_days, self.count, self.amount)
+        factors = self.item_factors[:, :-1]
+        parts = deletion.of_pairs(taste, rows)
+        of, suggested, weight = rows[parts.suggestion], items[parts.suggestion], parts.drops.data
+        likeness = np.einsum("pf,pf->p", factors[parts.item], factors[suggested])
+        total = np.asarray(taste.sum(axis=1)).ravel()
+        with_all = np.einsum("sf,sf->s", (taste @ factors)[rows], factors[items])[parts.suggestion]
+        alone = np.diff(taste.indptr)[of] == 1
+        left = np.where(alone, 1.0, total[of] - weight)
+        without = np.where(alone, -self.item_factors[suggested, -1], (with_all - weight * likeness) / left)
+        repeated = self.repeat * weight * (parts.item == suggested)
+        parts.drops.data = with_all / total[of] - without + repeated
+        return parts.drops
 
     def _similarities(self, picked: Any) -> Any:
         """Cosine of the item factors; only items that point the same way."""

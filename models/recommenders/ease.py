@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from models.recommenders.history import History
+from models.recommenders import deletion
+from models.recommenders.history import Floats, History, Rows
 from models.recommenders.interactions import Interactions
 from models.recommenders.plain_arrays import factors_from_arrays
 from models.recommenders.recommender import Recommender
@@ -66,6 +67,11 @@ class EASE(Recommender):
 
     def _strengths(self, history: History) -> Any:
         return (self._taste(history).astype(np.float32) @ self.weights).astype(np.float64)
+
+    def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
+        parts = deletion.of_pairs(self._taste(history), rows)
+        parts.drops.data *= self.weights[parts.item, items[parts.suggestion]]
+        return parts.drops
 
     def _parameters(self) -> dict[str, npt.NDArray[Any]]:
         return {"weights": self.weights}

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from models.recommenders.history import History
+from models.recommenders import deletion
+from models.recommenders.history import Floats, History, Rows
 from models.recommenders.recommender import Recommender
 
 
@@ -21,9 +22,10 @@ class GPTopFreq(Recommender):
     sources = ("personal", "popular")
 
     def _strengths(self, history: History) -> Any:
-        popularity = self.interactions.popularity
-        share = popularity / popularity.max() if popularity.size else popularity
-        strengths = np.tile(share, (history.pattern.shape[0], 1))
+        strengths = np.tile(self.interactions.popularity_share, (history.pattern.shape[0], 1))
         rows = np.repeat(np.arange(history.pattern.shape[0]), np.diff(history.pattern.indptr))
         strengths[rows, history.pattern.indices] = 1 + history.order_days
         return strengths
+
+    def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
+        return deletion.of_itself(history, rows, items, strength - self.interactions.popularity_share[items])

@@ -11,7 +11,8 @@ from scipy.linalg import solve_triangular
 from scipy.sparse import diags
 from threadpoolctl import threadpool_limits
 
-from models.recommenders.history import Floats, History
+from models.recommenders import deletion
+from models.recommenders.history import Floats, History, Rows
 from models.recommenders.interactions import Interactions
 from models.recommenders.plain_arrays import factors_from_arrays
 from models.recommenders.ranking import counted
@@ -145,6 +146,16 @@ class GraphFilter(Recommender):
             by_item += self._right @ np.ascontiguousarray((taste @ self._left).T)
         return np.ascontiguousarray(by_item.T)
 
+    def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
+        """Of the items most like each suggestion: a walk between two items is long."""
+        taste, tried = self._taste(history), deletion.nearest(self.interactions, history, rows, items, _LIKE)
+        parts = deletion.of_pairs(tried.multiply(taste[rows]).tocsr())
+        suggested = items[parts.suggestion]
+        walked = self._to_users[parts.item].multiply(self._from_users[suggested]).sum(axis=1)
+        smooth = np.einsum("pf,pf->p", self._left[parts.item], self._right[suggested])
+        parts.drops.data *= self._rest * np.asarray(walked, dtype=np.float64).ravel() + smooth
+        return parts.drops
+
     def _parameters(self) -> dict[str, npt.NDArray[Any]]:
         return {"directions": self.directions}
 
@@ -159,6 +170,7 @@ _TINY = float(np.finfo(np.float64).tiny)
 _SPARE = 32
 _ROUNDS = 8
 _CELLS = 4_000_000
+_LIKE = 5
 
 
 def strongest_directions(matrix: Any, count: int, seed: int) -> npt.NDArray[np.float64]:

@@ -74,6 +74,29 @@ class History:
             values = values * 0.5 ** (self.days_ago / half_life_days)
         return self.with_values(values * self.spend**amount if amount else values)
 
+    def taken(self, entries: Rows, indptr: Rows) -> History:
+        """Some entries, given by their places here, as the histories of len(indptr) − 1 customers."""
+        counts = np.diff(self.day_starts)[entries]
+        items = self.pattern.indices[entries]
+        shape = (len(indptr) - 1, self.pattern.shape[1])
+        return History(
+            csr_matrix((np.ones(len(entries)), items, indptr), shape=shape),
+            self.order_days[entries],
+            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            self.each_ago[stretches(self.day_starts[entries], counts)],
+            self.spend[entries],
+        )
+
+    def without(self, rows: Rows, items: Rows) -> History:
+        """A customer for each pair: who is in that row, had the item in that column never been bought."""
+        starts = self.pattern.indptr[rows].astype(np.int64)
+        lengths = self.pattern.indptr[rows + 1] - starts
+        entries = stretches(starts, lengths)
+        owner = np.repeat(np.arange(len(rows)), lengths)
+        kept = self.pattern.indices[entries] != items[owner]
+        left = np.bincount(owner[kept], minlength=len(rows))
+        return self.taken(entries[kept], np.concatenate([[0], np.cumsum(left)]))
+
     def part(self, start: int, stop: int) -> History:
         """The customers of the rows from `start` until before `stop`."""
         first, last = self.pattern.indptr[start], self.pattern.indptr[stop]

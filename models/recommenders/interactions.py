@@ -234,16 +234,7 @@ class Interactions:
             raise IndexError(f"user rows are −1 to {len(self.user_ids) - 1}, not {rows.min()} to {rows.max()}")
         lengths = np.where(rows < 0, 0, self.indptr[rows + 1] - self.indptr[rows]) if len(self.user_ids) else rows * 0
         entries = stretches(np.where(rows < 0, 0, self.indptr[rows]), lengths)
-        indptr = np.concatenate([[0], np.cumsum(lengths)])
-        pattern = csr_matrix((np.ones(len(entries)), self.indices[entries], indptr), shape=(len(rows), self.shape[1]))
-        day_counts = np.diff(self.day_starts)[entries]
-        return History(
-            pattern,
-            self._all.order_days[entries],
-            np.concatenate([[0], np.cumsum(day_counts)]).astype(np.int64),
-            self._all.each_ago[stretches(self.day_starts[entries], day_counts)],
-            self._all.spend[entries],
-        )
+        return self._all.taken(entries, np.concatenate([[0], np.cumsum(lengths)]))
 
     def session(self, item_rows: Sequence[npt.ArrayLike], weights: Sequence[npt.ArrayLike] | None = None) -> History:
         """The history of customers who are not among the users: items just taken, weighted as order days (default 1).
@@ -278,6 +269,11 @@ class Interactions:
     def popularity(self) -> Floats:
         """Per item: its distinct buyers, each counted 0.5 ** (days since their last purchase of it / 30)."""
         return popularity_in(self._all, POPULARITY_HALF_LIFE_DAYS)
+
+    @cached_property
+    def popularity_share(self) -> Floats:
+        """Per item its popularity as a share of the highest."""
+        return self.popularity / self.popularity.max() if self.popularity.size else self.popularity
 
     @cached_property
     def place(self) -> Rows:

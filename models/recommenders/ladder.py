@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.recommenders.history import Floats, Rows
+from models.recommenders.deletion import linear
+from models.recommenders.history import Floats, History, Rows
 from models.recommenders.interactions import Interactions
 from models.recommenders.popularity import Popularity
 from models.recommenders.ranking import Ranked, marked, only, rank
@@ -82,6 +83,11 @@ def _bought_together(held: Interactions, rows: Rows, k: int, allowed: Mask | Non
     strengths = (held.history(rows).taste() @ held.neighbours).tocsr()
     blocked = None if exclude is None else marked(exclude, held.shape[1])
     return rank(only(strengths, allowed), k, held.place, blocked)
+
+
+def also_bought_drops(held: Interactions, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
+    """As `Recommender.drops`, of what stands on the rung of what buyers of the same items also bought."""
+    return linear(history.taste(), held.neighbours, rows, items)
 
 
 def _first_of_each_item(rungs: list[tuple[Rows, Ranked]], items: int, k: int) -> Entries:

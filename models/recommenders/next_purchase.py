@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix, diags, vstack
 
-from models.recommenders.history import History
+from models.recommenders import deletion
+from models.recommenders.history import Floats, History, Rows
 from models.recommenders.interactions import Interactions
 from models.recommenders.plain_arrays import csr_from_arrays, csr_to_arrays
 from models.recommenders.ranking import rank
@@ -112,6 +113,9 @@ class NextPurchase(Recommender):
 
     def _strengths(self, history: History) -> Any:
         return (history.taste(self.half_life_days, self.count) @ self.excess).tocsr()
+
+    def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
+        return deletion.linear(history.taste(self.half_life_days, self.count), self.excess, rows, items)
 
     def _parameters(self) -> dict[str, npt.NDArray[Any]]:
         self.excess.sort_indices()

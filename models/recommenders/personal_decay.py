@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from models.recommenders.history import History
+from models.recommenders import deletion
+from models.recommenders.history import Floats, History, Rows
 from models.recommenders.recommender import Recommender
 
 
@@ -25,9 +26,10 @@ class PersonalDecay(Recommender):
         self.half_life_days = half_life_days
 
     def _strengths(self, history: History) -> Any:
-        popularity = self.interactions.popularity
-        share = popularity / popularity.max() if popularity.size else popularity
-        strengths = np.tile(share, (history.pattern.shape[0], 1))
+        strengths = np.tile(self.interactions.popularity_share, (history.pattern.shape[0], 1))
         frequency = history.summed(0.5 ** (history.each_ago / self.half_life_days))
         strengths[history.rows, history.pattern.indices] = 1 + np.round(frequency, 9)
         return strengths
+
+    def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
+        return deletion.of_itself(history, rows, items, strength - self.interactions.popularity_share[items])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.recommenders.history import History
+import numpy as np
+
+from models.recommenders import deletion
+from models.recommenders.history import Floats, History, Rows
 from models.recommenders.recommender import Recommender
 
 
@@ -15,3 +18,6 @@ class PersonalFrequency(Recommender):
 
     def _strengths(self, history: History) -> Any:
         return history.with_values(history.order_days.copy())
+
+    def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
+        return deletion.of_itself(history, rows, items, np.full(len(rows), np.inf))

@@ -7,8 +7,9 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_matrix
 
-from models.recommenders.history import History
+from models.recommenders.history import Floats, History, Rows
 from models.recommenders.interactions import POPULARITY_HALF_LIFE_DAYS, Interactions, popularity_in
 from models.recommenders.plain_arrays import factors_from_arrays, needed
 from models.recommenders.recommender import Recommender
@@ -38,6 +39,9 @@ class Popularity(Recommender):
 
     def _strengths(self, history: History) -> Any:
         return np.tile(self.buyers, (history.pattern.shape[0], 1))
+
+    def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
+        return csr_matrix((len(rows), history.pattern.shape[1]))
 
     def _parameters(self) -> dict[str, npt.NDArray[Any]]:
         return {"buyers": self.buyers}

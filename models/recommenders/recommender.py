@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from models.recommenders.history import History
+from models.recommenders import deletion
+from models.recommenders.history import Floats, History, Rows
 from models.recommenders.interactions import Interactions
 from models.recommenders.plain_arrays import needed
 from models.recommenders.ranking import Ranked, counted, marked, only, rank
@@ -123,6 +124,20 @@ class Recommender(ABC):
         rows = np.nonzero(np.isfinite(strength))[0]
         order = np.lexsort((rows, -strength[rows]))
         return rows[order], strength[rows][order]
+
+    def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
+        """By how much the strength of each suggestion falls were one item never bought; (n, items) csr_matrix.
+
+        Suggestion s is item row `items[s]` for row `rows[s]` (rising) of the history, with `strength[s]`. A column is
+        the item that is deleted; what is left is folded in anew, and what was learnt from everybody stays.
+        Where a model has no formula for it, what was bought is taken to fall to nothing without its own purchases, and
+        for all other suggestions three items of each customer are tried out (`deletion.shared`).
+        """
+        itself = deletion.of_itself(history, rows, items, strength)
+        others = np.diff(itself.indptr) == 0
+        likely = deletion.alike(self.interactions, history, rows, items).multiply(others[:, None]).tocsr()
+        tried = deletion.shared(likely, rows, deletion.TRIED, self.interactions.place)
+        return (itself + deletion.tried(self._strengths, tried, history, rows, items, strength)).tocsr()
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything the model is, as plain arrays without objects; `from_arrays` takes it back."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from models.recommenders import ladder
+from models.recommenders.deletion import named
 from models.recommenders.interactions import Interactions
+from models.recommenders.ladder import ALSO_BOUGHT, OWN, Entries, also_bought_drops
 from models.recommenders.recommender import Mask, Recommender
 from models.recommenders.rules import Rules, listed
 
@@ -23,12 +26,14 @@ SCHEMA = pa.schema(
         ("reason", pa.string()),
         ("reason_item_id", pa.string()),
         ("reason_count", pa.int64()),
+        ("reason_gap_days", pa.int64()),
         ("reason_days", pa.int64()),
     ]
 )
 
-REASON = SCHEMA.names[-4:]
+REASON = SCHEMA.names[-5:]
 """The columns that say why."""
+_PAIRS_AT_ONCE = 250_000
 
 
 def suggest(
@@ -49,9 +54,10 @@ def suggest(
     `rank` (from 1) is the order. With fewer than `k` allowed items the list is shorter; nothing is padded. `rules` say
     themselves what is allowed and left out, and the order.
 
-    `reason` is a code with what its sentence needs: `bought_before` (on `reason_count` days, last `reason_days` days
-    ago), `bought_together` (buyers of `reason_item_id`, which this customer has, also bought it),
-    `similar_customers`, and `popular` (`reason_count` buyers so far).
+    `reason` is found by deletion: of what the customer bought, the item without which the strength would be lowest
+    (`Recommender.drops`). A code with what its sentence needs: `bought_before`, the item itself (on `reason_count`
+    days, every `reason_gap_days` days, last `reason_days` days ago); `bought_other`, that is `reason_item_id`
+    (`reason_days` ago); `popular`, where nothing lowers it (`reason_count` buyers so far).
     """
     names = pa.array(list(ids), pa.string()) if not isinstance(ids, pa.Array) else ids.cast(pa.string())
     held = model.interactions
@@ -67,45 +73,57 @@ def suggest(
             held.item_ids.take(pa.array(entries.item)).cast(pa.string()),
             pa.array(entries.strength),
             pa.array(sources, pa.string()),
-            *reasons(held, rows[entries.asked], entries.item, sources).columns,
+            *reasons(held, rows[entries.asked], entries.item, _evidence(model, rows, entries)).columns,
         ],
         schema=SCHEMA,
     )
 
 
 def reasons(
-    held: Interactions, rows: npt.NDArray[np.int64], items: npt.NDArray[np.int64], sources: npt.NDArray[np.str_]
+    held: Interactions, rows: npt.NDArray[np.int64], items: npt.NDArray[np.int64], evidence: npt.NDArray[np.int64]
 ) -> pa.Table:
-    """Why each item is suggested to each customer: reason, reason_item_id, reason_count and reason_days (`suggest`).
+    """Why each item is suggested to each customer: the columns `REASON` (`suggest`), one row per suggestion.
 
-    `rows` are user rows, `items` item rows, `sources` the rungs they come from; one value each per suggestion.
+    `rows` are user rows, `items` item rows, `evidence` the item rows of what speaks most for each (−1: nothing).
     """
-    personal, similar, popular = (sources == name for name in ("personal", "similar", "popular"))
-    anchor = np.full(len(items), -1)
-    anchor[similar] = _anchors(held, rows[similar], items[similar])
-    count, days = np.zeros(len(items), np.int64), np.zeros(len(items), np.int64)
-    own = held.entries(rows[personal], items[personal])
-    count[personal] = held.measures["order_days"][own]
-    days[personal] = held.as_of_day - held.measures["last_day"][own]
-    count[popular] = held.buyers[items[popular]]
-    code = np.select(
-        [personal, popular, anchor >= 0], ["bought_before", "popular", "bought_together"], "similar_customers"
-    )
+    some = evidence >= 0
+    itself, other = some & (evidence == items), some & (evidence != items)
+    entry = held.entries(rows[some], evidence[some])
+    count, gap, days = (np.zeros(len(items), np.int64) for _ in range(3))
+    first, last, bought = (held.measures[name][entry] for name in ("first_day", "last_day", "order_days"))
+    count[some], days[some] = bought, held.as_of_day - last
+    gap[some] = np.rint((last - first) / np.maximum(bought - 1, 1))
+    code = np.select([itself, other], ["bought_before", "bought_other"], "popular")
     columns = [
         pa.array(code, pa.string()),
-        held.item_ids.take(pa.array(anchor, mask=anchor < 0)).cast(pa.string()),
-        pa.array(count, mask=similar),
-        pa.array(days, mask=~personal),
+        held.item_ids.take(pa.array(evidence, mask=~other)).cast(pa.string()),
+        pa.array(np.where(some, count, held.buyers[items]), mask=other),
+        pa.array(gap, mask=~itself | (count < 2)),
+        pa.array(days, mask=~some),
     ]
     return pa.table(columns, names=REASON)
 
 
-def _anchors(held: Interactions, rows: npt.NDArray[np.int64], items: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Per pair the customer's own item that shares most buyers with the suggested one; −1 where none shares any."""
-    shared = held.history(rows).pattern.multiply(held.neighbours[items]).tocsr()
-    shared.eliminate_zeros()
-    anchor = np.full(len(items), -1)
-    some = np.nonzero(np.diff(shared.indptr))[0]
-    if some.size:
-        anchor[some] = np.asarray(shared[some].argmax(axis=1)).ravel()
-    return anchor
+def _evidence(model: Recommender, rows: npt.NDArray[np.int64], entries: Entries) -> npt.NDArray[np.int64]:
+    """Per entry the item row of what speaks most for it, by the strength of the rung it stands on; −1: nothing."""
+    found = np.full(len(entries.item), -1)
+    history = model.interactions.history(rows)
+    pairs = np.diff(history.pattern.indptr)[entries.asked].cumsum()
+    for start, stop in _customers_at_once(entries.asked, pairs):
+        part = history.part(start, stop)
+        inside = slice(*np.searchsorted(entries.asked, [start, stop]))
+        for rung, drops in ((OWN, model.drops), (ALSO_BOUGHT, partial(also_bought_drops, model.interactions))):
+            mine = np.flatnonzero(entries.rung[inside] == rung) + inside.start
+            asked = (entries.asked[mine] - start, entries.item[mine], entries.strength[mine])
+            if mine.size:
+                found[mine] = named(drops(part, *asked), asked[1], asked[2])
+    return found
+
+
+def _customers_at_once(asked: npt.NDArray[np.int64], pairs: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Stretches of customers with few enough pairs of a suggestion and an item of the history to hold them all."""
+    if not len(asked):
+        return
+    part = np.maximum(pairs - 1, 0) // _PAIRS_AT_ONCE
+    starts = np.unique(asked[np.flatnonzero(np.diff(part, prepend=-1))])
+    yield from zip(starts.tolist(), [*starts[1:].tolist(), int(asked[-1]) + 1], strict=True)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from models.recommenders.deletion import linear, named
 from models.recommenders.history import Floats, Rows
 from models.recommenders.interactions import Interactions
 from models.recommenders.pair_features import Items
@@ -60,6 +61,13 @@ class Takers:
         chance = np.fmax.reduce([self.chance(rows, np.full(len(rows), item_row)), *(floor(rows) for floor in floors)])
         order = np.lexsort((rows, -strength[rows], -np.nan_to_num(chance)))[:n]
         return Taken(rows[order], strength[rows][order], chance[order])
+
+    def evidence(self, found: Taken, item_row: int) -> Rows:
+        """Of each customer who was found for an item the item row whose deletion lowers the first stage's strength
+        most."""
+        history = self.held.history(found.user_rows)
+        rows, items = np.arange(len(found.user_rows)), np.full(len(found.user_rows), item_row)
+        return named(linear(history.taste(), self._evidence.likeness, rows, items), items, found.strength)
 
     def chance(self, user_rows: Rows, item_rows: Rows) -> Floats:
         """P(each customer, −1 unknown, buys the item beside them); NaN where that is not known."""

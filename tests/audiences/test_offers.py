@@ -22,9 +22,7 @@ def oracle(worth: np.ndarray, least: np.ndarray, most: np.ndarray, each: int) ->
         sums[row, row * offers : (row + 1) * offers] = 1
     for offer in range(offers):
         sums[customers + offer, offer::offers] = 1
-    bounds = LinearConstraint(
-        sums.tocsr(), np.r_[np.zeros(customers), least], np.r_[np.full(customers, each), most]
-    )
+    bounds = LinearConstraint(sums.tocsr(), np.r_[np.zeros(customers), least], np.r_[np.full(customers, each), most])
     found = milp(-np.where(may, worth, 0).ravel(), constraints=bounds, bounds=Bounds(0, may.ravel().astype(float)))
     return -found.fun if found.status == 0 else None
 

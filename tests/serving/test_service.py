@@ -88,10 +88,14 @@ def test_get_equals_the_release(http: httpx.Client, release: Release, user: str)
     assert told["scores"] == mine or not told["known"]
 
 
-def test_both_bodies_are_understood(http: httpx.Client) -> None:
+def test_all_bodies_are_understood(http: httpx.Client, workspace: Workspace) -> None:
     scored = http.post("/v1/score", json={"as_of": "2024-06-01", "orders": [LINE]})
     assert [user.user_id for user in wire.LineScores.model_validate_json(scored.content).users] == ["u1"]
     wire.Audience.model_validate_json(http.post("/v1/audience", json={"rule": "everyone"}).content)
+    shown = {"suggestion_id": "s1", "user_id": "u1", "item_id": "i1", "shown_at": "2024-06-01T10:00:00Z"}
+    kept = http.post("/v1/exposures", json={"exposures": [shown]})
+    assert wire.KeptExposures.model_validate_json(kept.content).kept == 1
+    assert (workspace.exposures / "open.csv").read_text().count("\n") == 2
 
 
 @pytest.mark.parametrize(
@@ -110,6 +114,8 @@ def test_both_bodies_are_understood(http: httpx.Client) -> None:
         ("POST", "/v1/score", {"json": {"as_of": "2024-06-01", "orders": [{**LINE, "amount": CANARY}]}}, 422),
         ("POST", "/v1/score", {"json": {"as_of": "2024-06-01", "orders": [LINE] * 1001}}, 422),
         ("POST", "/v1/audience", {"json": {"rule": "nothing > 3"}}, 422),
+        ("POST", "/v1/exposures", {"json": {"exposures": [{"user_id": CANARY}]}}, 422),
+        ("POST", "/v1/exposures", {"json": {"exposures": []}, "headers": {"content-type": "text/csv"}}, 415),
     ],
 )
 def test_every_error_is_a_problem(http: httpx.Client, method: str, path: str, more: Any, status: int) -> None:
