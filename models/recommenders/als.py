@@ -16,6 +16,8 @@ from models.recommenders.interactions import Interactions, threads_for
 from models.recommenders.plain_arrays import factors_from_arrays
 from models.recommenders.recommender import Recommender
 
+_CELLS_AT_ONCE = 2_000_000
+
 
 class ALS(Recommender):
     """Item factors of implicit's ALS (Hu, Koren, Volinsky 2008); a customer is solved exactly from the history.
@@ -95,21 +97,30 @@ class ALS(Recommender):
     def _customers(self, history: History) -> npt.NDArray[np.float64]:
         """(n, factors): per customer (YᵀY + Yᵀ(C − I)Y + λI) x = YᵀC1, with Y the factors of the items."""
         confidence = self._confidence(history)
-        Y = self.item_factors
-        base, inverse = self._base
         customers = np.zeros((confidence.shape[0], self.factors))
-        for user in np.nonzero(np.diff(confidence.indptr))[0]:
-            entries = slice(confidence.indptr[user], confidence.indptr[user + 1])
-            items, certain = confidence.indices[entries], confidence.data[entries]
-            bought = Y[items]
-            if len(items) < self.factors:
-                # (B + YᵀDY)⁻¹Yᵀ = B⁻¹Yᵀ(I + DYB⁻¹Yᵀ)⁻¹: a system as small as the history
-                small = np.eye(len(items)) + (certain - 1)[:, None] * (bought @ inverse[items].T)
-                customers[user] = np.linalg.solve(small, certain) @ inverse[items]
-            else:
-                full = base + bought.T @ (bought * (certain - 1)[:, None])
-                customers[user] = np.linalg.solve(full, certain @ bought)
+        lengths = np.diff(confidence.indptr)
+        for length in np.unique(lengths[lengths > 0]):
+            rows = np.flatnonzero(lengths == length)
+            step = max(1, _CELLS_AT_ONCE // (max(int(length), self.factors) ** 2))
+            for start in range(0, len(rows), step):
+                some = rows[start : start + step]
+                entries = confidence.indptr[some][:, None] + np.arange(length)
+                customers[some] = self._solved(confidence.indices[entries], confidence.data[entries])
         return customers
+
+    def _solved(self, items: Rows, certain: Floats) -> Floats:
+        """(n, factors) of n customers who have as many items each: `items` and, `certain`, their confidence, (n, m)."""
+        base, inverse = self._base
+        bought = self.item_factors[items]
+        if items.shape[1] < self.factors:
+            # (B + YᵀDY)⁻¹Yᵀ = B⁻¹Yᵀ(I + DYB⁻¹Yᵀ)⁻¹: a system as small as the history
+            theirs = inverse[items]
+            small = np.eye(items.shape[1]) + (certain - 1)[:, :, None] * (bought @ theirs.swapaxes(1, 2))
+            found = theirs.swapaxes(1, 2) @ np.linalg.solve(small, certain[:, :, None])
+        else:
+            full = base + bought.swapaxes(1, 2) @ (bought * (certain - 1)[:, :, None])
+            found = np.linalg.solve(full, bought.swapaxes(1, 2) @ certain[:, :, None])
+        return np.asarray(found[:, :, 0], dtype=np.float64)
 
     def _strengths(self, history: History) -> Any:
         return self._customers(history) @ self.item_factors.T  # 0 for an empty history, for which all is as good
