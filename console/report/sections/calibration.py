@@ -64,8 +64,8 @@ def _drawn(facts: Facts, known: list[Card]) -> dict[str, object]:
     return figure(
         [promised, *curves],
         height=460,
-        xaxis=axis(facts.say("predicted probability", "预测概率"), share=True, range=[0, most]),
-        yaxis=axis(facts.say("share that did it", "实际占比"), share=True, range=[0, most]),
+        xaxis=axis(facts.say("predicted probability", "预测概率"), share=True, range=[0, 1.02 * most]),
+        yaxis=axis(facts.say("share that did it", "实际占比"), share=True, range=[0, 1.02 * most]),
     )
 
 

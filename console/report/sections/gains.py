@@ -62,7 +62,7 @@ def _drawn(facts: Facts, known: list[Card]) -> dict[str, object]:
     return figure(
         [chance, *curves],
         height=460,
-        xaxis=axis(facts.say("share of customers contacted", "联系的顾客占比"), share=True, range=[0, 1]),
+        xaxis=axis(facts.say("share of customers contacted", "联系的顾客占比"), share=True, range=[0, 1.02]),
         yaxis=axis(facts.say("share of those who act", "覆盖的行动者占比"), share=True, range=[0, 1.02]),
     )
 

@@ -139,12 +139,12 @@ def _answer(
     if not apart:
         top = int(np.argmax(everybody))
         return facts.say(
-            f"Most prefer {labels[top]} ({percent(everybody[top])}).",
-            f"最多人偏好{labels[top]}（{percent(everybody[top])}）。",
+            f"Most prefer “{labels[top]}” ({percent(everybody[top])}).",
+            f"最多人偏好“{labels[top]}”（{percent(everybody[top])}）。",
         )
     _, g, v = max(apart)
     return facts.say(
-        f"Furthest from everybody stands “{rows[g]}”: {percent(cells[g][v])} of them prefer {labels[v]}, of all "
+        f"Furthest from everybody stands “{rows[g]}”: {percent(cells[g][v])} of them prefer “{labels[v]}”, of all "
         f"{percent(everybody[v])}.",
-        f"与全体差别最大的是“{rows[g]}”：其中{percent(cells[g][v])}偏好{labels[v]}，全体为{percent(everybody[v])}。",
+        f"与全体差别最大的是“{rows[g]}”：其中{percent(cells[g][v])}偏好“{labels[v]}”，全体为{percent(everybody[v])}。",
     )
