@@ -51,7 +51,7 @@ def followed(sales: pa.Table, shown: pa.Table, days: int) -> npt.NDArray[np.bool
     sold, seen = _numbered(sales, shown)
     last = np.searchsorted(np.sort(seen), sold, side="right") - 1
     before = np.append(np.sort(seen), 0)[last]
-    return (last >= 0) & (sold - before < days)
+    return np.asarray((last >= 0) & (sold - before < days), dtype=np.bool_)
 
 
 def bought_within(shown: pa.Table, sales: pa.Table, days: int) -> npt.NDArray[np.bool_]:
@@ -59,7 +59,7 @@ def bought_within(shown: pa.Table, sales: pa.Table, days: int) -> npt.NDArray[np
     sold, seen = _numbered(sales, shown)
     following = np.searchsorted(np.sort(sold), seen)
     after = np.append(np.sort(sold), np.iinfo(np.int64).max)[following]
-    return after - seen < days
+    return np.asarray(after - seen < days, dtype=np.bool_)
 
 
 def learnt_from(source: Source, as_of: date, leave_out_days: int) -> pa.Table:
