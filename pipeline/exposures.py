@@ -155,7 +155,8 @@ class _Origins:
 def _origins(workspace: Workspace, told: pa.Table) -> _Origins:
     """By `suggestion_id`, which is a hash of release, user and item: found in the lists of the releases that are kept,
     or made anew for what was answered beside them."""
-    n, dates = told.num_rows, []
+    n = told.num_rows
+    dates: list[date] = []
     source, model = np.full(n, UNKNOWN, object), np.full(n, UNKNOWN, object)
     release = np.full(n, -1)
     ids = told["suggestion_id"].combine_chunks()
