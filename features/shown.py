@@ -59,7 +59,7 @@ def bought_within(shown: pa.Table, sales: pa.Table, days: int) -> npt.NDArray[np
     sold, seen = _numbered(sales, shown)
     following = np.searchsorted(np.sort(sold), seen)
     after = np.append(np.sort(sold), np.iinfo(np.int64).max)[following]
-    return after - seen < days
+    return np.asarray(after - seen < days, dtype=np.bool_)
 
 
 def learnt_from(source: Source, as_of: date, leave_out_days: int) -> pa.Table:
