@@ -93,11 +93,11 @@ class _Mending:
         self.count[offer] += len(rows) if take else -len(rows)
 
     def drop(self) -> None:
-        """Takes an offer that too many chose from those who would choose another one almost as gladly."""
+        """Takes an offer that too many chose from those who like another one with places almost as much."""
         left = self.offering.worth - self.prices
         for offer in np.flatnonzero(self.count > self.offering.most):
             rows = np.flatnonzero(self.held[:, offer])
-            others = np.where(self.held[rows], -np.inf, left[rows])
+            others = np.where(self.held[rows] | (self.count >= self.offering.most), -np.inf, left[rows])
             regret = left[rows, offer] - np.maximum(others.max(axis=1), 0)
             too_many = self.count[offer] - self.offering.most[offer]
             self.move(rows[np.argsort(regret, kind="stable")[:too_many]], int(offer), False)

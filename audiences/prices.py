@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 _SAMPLE, _SEED = 20_000, 7
-_STEPS, _STEPS_ON_ALL = 300, 25
+_STEPS, _STEPS_ON_ALL = 300, 60
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def prices(offering: Offering) -> tuple[Floats, float]:
     if customers > _SAMPLE:
         rows = np.sort(np.random.default_rng(_SEED).choice(customers, _SAMPLE, replace=False))
         found = _stepped(offering.some(rows), found, scale, _STEPS)[0]
-        return _stepped(offering, found, scale / 20, _STEPS_ON_ALL)
+        return _stepped(offering, found, scale / 5, _STEPS_ON_ALL)
     return _stepped(offering, found, scale, _STEPS)
 
 

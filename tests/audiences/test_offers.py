@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -114,3 +117,12 @@ def test_a_larger_one_is_close_to_its_bound() -> None:
     sizes = found.given.sum(axis=0)
     assert ((least <= sizes) & (sizes <= most)).all()
     assert found.gap <= 0.005
+
+
+def test_the_example_of_the_page() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "offers.md").read_text(encoding="utf-8")
+    code, claims = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    names: dict[str, object] = {}
+    exec(code, names)
+    for claim in claims.splitlines():
+        exec(f"assert {claim}", names)

@@ -83,6 +83,9 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
     listed = asked("match", "--item", offered[0]["item_id"], "--rule", "order_count_lifetime >= 2", "-n", "3",
                    "--out", str(place / "who.csv"))  # fmt: skip
     assert (listed["rows"], listed["rule"]) == (3, "order_count_lifetime >= 2")
+    given = asked("audience", "offers", "spring", "--item", offered[0]["item_id"], "-n", "20")
+    assert given["gap"] == 0
+    assert given["offers"][0]["treatment"] + given["offers"][0]["control"] == given["offers"][0]["given"] <= 20
     cycles = asked("cycles", "--top", "1000")
     assert (cycles["by"], cycles["things"]) == ("item", len(cycles["cycles"]))
     assert asked("cycles", "--item", cycles["cycles"][0]["thing"])["cycles"][0]["curve"]
@@ -163,6 +166,10 @@ ERRORS = [
     (["match", "--item", "x", "--brand", "y", "-w", "shop-workspace"], 2),
     (["match", "--attribute", "colour=red", "-w", "shop-workspace"], 2),
     (["bundles", "-w", "empty"], 4),
+    (["audience", "offers", "some", "-w", "shop-workspace"], 2),
+    (["audience", "offers", "some", "--item", "nothing", "-n", "3", "-w", "shop-workspace"], 2),
+    (["audience", "offers", "some", "--item", "nothing", "-n", "3", "-w", "empty"], 4),
+    (["audience", "offers", "some", "--offers", "orders.csv", "-w", "shop-workspace"], 3),
     (["bundles", "--item", "nothing", "-w", "shop-workspace"], 2),
     (["bundles", "--judge-days", "5000", "-w", "shop-workspace"], 2),
     (["explain", "somebody", "-w", "empty"], 4),
