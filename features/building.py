@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from features.attributes import known
 from features.catalogue import FEATURES, Feature
-from features.engines import Engine, duckdb_engine
+from features.engines import SHARE, Engine, duckdb_engine
 from features.own_features import refuse_repeated
 from features.periods import calendar
 from features.planning import Plan, plan_for, typed
@@ -115,7 +115,7 @@ def _built(plan: Plan, source: Source, as_of: date, progress: Progress) -> Itera
         population = count_named(source, as_of, plan.populations)
         for _ in range(workers):
             # A second thread inside a connection costs half as much again and saves nothing on parts of this size.
-            engine = stack.enter_context(duckdb_engine(source, threads=1))
+            engine = stack.enter_context(duckdb_engine(source, threads=1, share=SHARE))
             engine.give("festival_days", festival_days())
             engine.give("calendar", calendar())
             register_items(engine, source, as_of)

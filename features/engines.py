@@ -28,6 +28,11 @@ PARAMETER = re.compile(r":([a-z_][a-z0-9_]*)")
 Values = Mapping[str, object]
 """Values of a statement by the names that it writes as `:name`."""
 
+SHARE = 0.3
+"""Of the memory limit, for each engine that counts features: beyond it works on disk."""
+_LEAST = 250
+"""Megabytes below which no share goes."""
+
 
 class Engine(Protocol):
     """Holds tables under names and runs statements over them; used by one piece of work at a time."""
@@ -65,22 +70,24 @@ class Engine(Protocol):
 
 
 @contextmanager
-def engine_of(source: Source) -> Iterator[Engine]:
-    """The engine that counts the rows of a source."""
+def engine_of(source: Source, share: float = 1) -> Iterator[Engine]:
+    """The engine that counts the rows of a source, where it is of this machine with a share of its memory limit."""
     if source.spark is not None:
         from features.on_spark import spark_engine
 
         with spark_engine(source.spark) as engine:
             yield engine
     else:
-        with duckdb_engine(source) as engine:
+        with duckdb_engine(source, share=share) as engine:
             yield engine
 
 
 @contextmanager
-def duckdb_engine(source: Source, threads: int = 2) -> Iterator[DuckDBEngine]:
-    """A DuckDB that reads the files of a source, whatever else counts them."""
-    with connect(source.folders, memory_limit=source.memory_limit, threads=threads) as connection:
+def duckdb_engine(source: Source, threads: int = 2, share: float = 1) -> Iterator[DuckDBEngine]:
+    """A DuckDB that reads the files of a source, whatever else counts them, with a share of its memory limit."""
+    megabytes = int(source.memory_limit[:-2]) * (1000 if source.memory_limit.endswith("GB") else 1)
+    limit = max(share * megabytes, min(megabytes, _LEAST))
+    with connect(source.folders, memory_limit=f"{limit:.0f}MB", threads=threads) as connection:
         yield DuckDBEngine(connection)
 
 

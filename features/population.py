@@ -13,7 +13,7 @@ from datetime import date
 import pyarrow as pa
 
 from features.catalogue import available
-from features.engines import Engine, Values, engine_of
+from features.engines import SHARE, Engine, Values, engine_of
 from features.seasons import festival_days
 from features.source import PEOPLE, Source, chosen_staging, register_acts, register_items, register_visible
 from features.statements import POPULATION, Statement, staging_for, statements
@@ -44,7 +44,7 @@ def count_named(source: Source, as_of: date, names: Sequence[str]) -> dict[str, 
     """The same of those named, on an engine of their own: what counting took of memory is given back at its end."""
     if not names:
         return {}
-    with engine_of(source) as engine:
+    with engine_of(source, SHARE) as engine:
         engine.give("festival_days", festival_days())
         register_items(engine, source, as_of)
         return count_tables(engine, source, as_of, names)
