@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
         ] = False,
         seller: Annotated[bool, typer.Option("--seller", help="The ids are of sellers, the customers.")] = False,
     ) -> None:
-        """Erase users, or sellers, from all a workspace holds, and keep them out.
+        """Erase users or sellers from a workspace, and keep them out.
 
         They go from the store, releases, lists and caches, and later loads set their rows aside. Your own files are
         never changed. Without --yes nothing is.

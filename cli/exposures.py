@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         as_of: Annotated[str | None, typer.Option(help="The cutoff; else the day after the last row.")] = None,
     ) -> None:
-        """What was shown and what came of it: clicks and purchases by place, source and model."""
+        """What came of what was shown: clicks and purchases."""
         from pipeline.exposures import exposed
 
         shell = session(context)

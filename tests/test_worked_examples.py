@@ -175,6 +175,7 @@ def test_rules_that_are_not_run_can_be_asked() -> None:
         for kind, text in blocks(page.name)
         if kind == "bash"
         for line in text.splitlines()
+        if line.startswith("reprise ")
     ]
     known = fields(FEATURES) | {name: rules.Field(name, "number") for name in ("due_item_count",)}
     asked = [

@@ -50,8 +50,8 @@ class Card:
 def cards(facts: Facts) -> list[Card]:
     """The judged models, each once: what is one minus another has no card of its own. `AbsentError` where none is."""
     if facts.release is None:
-        why = facts.say("nothing has been published up to this date", "到该日期为止没有发布版本")
-        raise AbsentError(why, facts.say("a release: `reprise run`", "发布版本：`reprise run`"))
+        why = facts.say("no release up to this date can be read", "到该日期为止没有可读取的发布版本")
+        raise AbsentError(why, facts.say("a release of this version: `reprise run`", "本版本的发布：`reprise run`"))
     found = list(_each(facts))
     if not found:
         why = facts.say("the models that serve have no card", "线上模型没有模型卡")

@@ -14,6 +14,7 @@ from models.recommenders import deletion
 from models.recommenders.history import Floats, History, Rows
 from models.recommenders.interactions import Interactions, threads_for
 from models.recommenders.plain_arrays import factors_from_arrays
+from models.recommenders.ranking import Exact
 from models.recommenders.recommender import Recommender
 
 _CELLS_AT_ONCE = 2_000_000
@@ -99,31 +100,40 @@ class ALS(Recommender):
         confidence = self._confidence(history)
         customers = np.zeros((confidence.shape[0], self.factors))
         lengths = np.diff(confidence.indptr)
-        for length in np.unique(lengths[lengths > 0]):
-            rows = np.flatnonzero(lengths == length)
-            step = max(1, _CELLS_AT_ONCE // (max(int(length), self.factors) ** 2))
+        widths = 1 << np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64)
+        for width in np.unique(widths[lengths > 0]):
+            rows = np.flatnonzero((widths == width) & (lengths > 0))
+            step = max(1, _CELLS_AT_ONCE // (max(int(width), self.factors) ** 2))
             for start in range(0, len(rows), step):
                 some = rows[start : start + step]
-                entries = confidence.indptr[some][:, None] + np.arange(length)
-                customers[some] = self._solved(confidence.indices[entries], confidence.data[entries])
+                there = np.arange(width) < lengths[some][:, None]
+                entries = np.where(there, confidence.indptr[some][:, None] + np.arange(width), 0)
+                customers[some] = self._solved(confidence.indices[entries], confidence.data[entries], there)
         return customers
 
-    def _solved(self, items: Rows, certain: Floats) -> Floats:
-        """(n, factors) of n customers who have as many items each: `items` and, `certain`, their confidence, (n, m)."""
+    def _solved(self, items: Rows, certain: Floats, there: npt.NDArray[np.bool_]) -> Floats:
+        """(n, factors) of n customers: up to m `items` of each, where `there`, and their confidence, (n, m)."""
         base, inverse = self._base
+        more, wanted = np.where(there, certain - 1, 0)[:, :, None], np.where(there, certain, 0)[:, :, None]
         bought = self.item_factors[items]
         if items.shape[1] < self.factors:
             # (B + YᵀDY)⁻¹Yᵀ = B⁻¹Yᵀ(I + DYB⁻¹Yᵀ)⁻¹: a system as small as the history
             theirs = inverse[items]
-            small = np.eye(items.shape[1]) + (certain - 1)[:, :, None] * (bought @ theirs.swapaxes(1, 2))
-            found = theirs.swapaxes(1, 2) @ np.linalg.solve(small, certain[:, :, None])
+            small = np.eye(items.shape[1]) + more * (bought @ theirs.swapaxes(1, 2))
+            found = theirs.swapaxes(1, 2) @ np.linalg.solve(small, wanted)
         else:
-            full = base + bought.swapaxes(1, 2) @ (bought * (certain - 1)[:, :, None])
-            found = np.linalg.solve(full, bought.swapaxes(1, 2) @ certain[:, :, None])
+            full = base + bought.swapaxes(1, 2) @ (bought * more)
+            found = np.linalg.solve(full, bought.swapaxes(1, 2) @ wanted)
         return np.asarray(found[:, :, 0], dtype=np.float64)
 
     def _strengths(self, history: History) -> Any:
         return self._customers(history) @ self.item_factors.T  # 0 for an empty history, for which all is as good
+
+    def _approximately(self, history: History) -> tuple[Any, Exact]:
+        customers, Y = self._customers(history), self.item_factors
+        return customers.astype(np.float32) @ Y.astype(np.float32).T, lambda rows, items: np.einsum(
+            "nf,nf->n", customers[rows], Y[items]
+        )
 
     def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
         """In closed form (Sherman and Morrison 1950): a term less in the sum that is inverted, and one in the product.

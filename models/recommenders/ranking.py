@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,11 @@ from scipy.sparse import csr_matrix
 _DIGITS = 6
 _GROUP = 64
 _DENSE_FROM = 0.02
+_SINGLE = 1e-4
+"""More than single precision takes from a strength between 0 and about 1."""
+
+Exact = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], npt.NDArray[np.float64]]
+"""The strength of each entry of a row and an item row."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +48,21 @@ class Ranked:
         )
 
 
-def rank(strengths: Any, k: int, place: npt.NDArray[np.int64], blocked: Any = None, rounded: bool = False) -> Ranked:
+def rank(
+    strengths: Any,
+    k: int,
+    place: npt.NDArray[np.int64],
+    blocked: Any = None,
+    rounded: bool = False,
+    exact: Exact | None = None,
+) -> Ranked:
     """The best `k` items of every row.
 
     `strengths` is a csr_matrix (only its entries may be suggested) or a float64 array that is overwritten (−inf:
     may not be suggested), both (n, items); `place` (items,) breaks ties; `blocked` is a csr_matrix (n, items)
     whose entries are left out. `rounded`: strengths are computed, so they count to six digits, that ties do not hang
-    on the last bit, and only where they are above 0.
+    on the last bit, and only where they are above 0. `exact`: strengths are an array that is right to four digits, and
+    this gives the strength of entries that may be in a list.
     """
     n, items = strengths.shape
     if not isinstance(strengths, np.ndarray):
@@ -58,8 +71,10 @@ def rank(strengths: Any, k: int, place: npt.NDArray[np.int64], blocked: Any = No
         strengths = _filled(strengths)
     if blocked is not None:
         strengths[blocked.nonzero()] = -np.inf
-    rows, columns = _candidates(np.ascontiguousarray(strengths), min(k, items), 10.0**-_DIGITS if rounded else 0.0)
-    return _rank_entries(rows, columns, strengths[rows, columns], n, k, place, rounded)
+    margin = (10.0**-_DIGITS if rounded else 0.0) + (_SINGLE if exact else 0.0)
+    rows, columns = _candidates(np.ascontiguousarray(strengths), min(k, items), margin)
+    values = exact(rows, columns) if exact else strengths[rows, columns]
+    return _rank_entries(rows, columns, values, n, k, place, rounded)
 
 
 def counted(strengths: Any) -> Any:
@@ -83,7 +98,7 @@ def _filled(strengths: Any) -> npt.NDArray[np.float64]:
     return dense
 
 
-def _candidates(strengths: npt.NDArray[np.float64], k: int, margin: float) -> tuple[Any, Any]:
+def _candidates(strengths: npt.NDArray[np.floating[Any]], k: int, margin: float) -> tuple[Any, Any]:
     """Entries at least as strong as the k-th of their row, less a margin: all that can be in the list, ties included.
 
     Columns a stride apart form groups; the k-th largest of the groups' maxima is at most the k-th largest value, so
@@ -98,7 +113,7 @@ def _candidates(strengths: npt.NDArray[np.float64], k: int, margin: float) -> tu
     rest = strengths[:, groups * size :]
     peaks = body.max(axis=1)
     floor = np.partition(peaks, groups - k, axis=1)[:, groups - k] - margin
-    floor = np.maximum(floor, np.finfo(np.float64).min)
+    floor = np.maximum(floor, np.finfo(strengths.dtype).min)
     rows, group = np.nonzero(peaks >= floor[:, None])
     found, step = np.nonzero(body[rows, :, group] >= floor[rows, None])
     last_rows, last = np.nonzero(rest >= floor[:, None])

@@ -162,6 +162,8 @@ ERRORS = [
     (["recommend", "somebody", "-w", "empty"], 4),
     (["recommend", "-w", "empty"], 2),
     (["match", "--item", "x", "-w", "empty"], 4),
+    (["exposures", "-w", "empty"], 4),
+    (["exposures", "-w", "shop-workspace"], 4),
     (["match", "-w", "shop-workspace"], 2),
     (["match", "--item", "x", "--brand", "y", "-w", "shop-workspace"], 2),
     (["match", "--attribute", "colour=red", "-w", "shop-workspace"], 2),

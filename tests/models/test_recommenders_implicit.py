@@ -9,7 +9,9 @@ from implicit.nearest_neighbours import ItemItemRecommender
 from scipy.sparse import csr_matrix
 
 from models import recommenders
-from tests.models.conftest import WORLDS, interactions
+from models.recommenders.interactions import Interactions
+from models.recommenders.ranking import rank
+from tests.models.conftest import AS_OF, DAY, WORLDS, days_table, interactions
 
 ITEMS = WORLDS.shape[1]
 MATRIX = csr_matrix(WORLDS.everybody().pattern.astype(np.float32))
@@ -89,3 +91,18 @@ def test_the_same_seed_gives_the_same_bits_though_the_library_has_threads(name: 
     held = interactions(sorted({(u, i): (u, i, 1, a) for u, i, _, a in rows}.values()))
     one, other = (recommenders.create(name).fit(held).arrays() for _ in range(2))
     assert all(np.array_equal(one[key], other[key]) for key in one)
+
+
+def test_als_lists_are_those_of_its_exact_strengths() -> None:
+    """The candidates are found in single precision, their strength and order in double."""
+    random = np.random.default_rng(5)
+    bought = {(f"u{random.integers(0, 40):02}", f"i{random.integers(0, 60):02}", DAY - 1 - int(random.integers(0, 90)))
+              for _ in range(900)}  # fmt: skip
+    held = Interactions.from_table(days_table(sorted(bought)), AS_OF)
+    model = recommenders.create("als").fit(held)
+    everybody = np.arange(held.shape[0])
+    exact = model._strengths(held.history(everybody))
+    expected = rank(exact, 7, held.place, rounded=True)
+    found = model.recommend(everybody, 7)
+    assert found.items.tolist() == expected.items.tolist()
+    assert np.abs(found.strength - expected.strength).max() <= 1e-6

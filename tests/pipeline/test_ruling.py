@@ -16,7 +16,7 @@ ITEMS = pa.table({"item_id": WORLDS.item_ids, "category": [item.split("-")[0] fo
 def test_each_rule_is_told_with_what_it_took_and_what_fits_nothing() -> None:
     said = RuleSettings(never_categories=("tool", "tol"), pin=("tea-0", "new"))
     for_sale = np.array([item != "tool-7" for item in WORLDS.item_ids.to_pylist()])
-    rules = ruling.compiled(said, Takers(WORLDS, None), ITEMS, for_sale)
+    rules = ruling.compiled(said, Takers(WORLDS, None), ITEMS, for_sale, 30)
     assert rules is not None
     told = ruling.told(recommenders.create("gp_topfreq").fit(WORLDS), rules, ["tool-01", None], 4)
     assert told["ruled_out"] == [f"tool-{n}" for n in range(7)]  # the other one is not for sale as it is
@@ -33,8 +33,8 @@ def test_each_rule_is_told_with_what_it_took_and_what_fits_nothing() -> None:
 
 def test_without_rules_there_is_nothing_to_compile_and_nothing_in_the_settings() -> None:
     held = Takers(WORLDS, None)
-    assert ruling.compiled(None, held, ITEMS, None) is None
-    assert ruling.compiled(RuleSettings(), held, ITEMS, None) is None
+    assert ruling.compiled(None, held, ITEMS, None, 30) is None
+    assert ruling.compiled(RuleSettings(), held, ITEMS, None, 30) is None
     assert "rules" not in parse_settings("").model_dump(mode="json")["recommend"]
     told = parse_settings("[recommend.rules]\nper_brand = 2\n").model_dump(mode="json")
     assert told["recommend"]["rules"]["per_brand"] == 2

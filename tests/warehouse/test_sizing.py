@@ -20,7 +20,7 @@ LINE = "u1,2025-01-01 10:00:00,5\n"
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(0, 400_000_000))
+@given(st.integers(0, sizing.MOST * sizing.ROWS_OF_A_BUCKET))
 def test_a_bucket_holds_what_fits_and_there_are_no_more_than_needed(rows: int) -> None:
     buckets = sizing.buckets_for(rows)
     assert rows <= buckets * sizing.ROWS_OF_A_BUCKET
