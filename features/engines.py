@@ -28,7 +28,7 @@ PARAMETER = re.compile(r":([a-z_][a-z0-9_]*)")
 Values = Mapping[str, object]
 """Values of a statement by the names that it writes as `:name`."""
 
-SHARE = 0.25
+SHARE = 0.3
 """Of the memory limit, for each engine that counts features: beyond it works on disk."""
 _LEAST = 250
 """Megabytes below which no share goes."""
