@@ -15,23 +15,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.outcomes import interactions
-from features.shown import bought_within, exposures, learnt_from
-from features.source import Source, versions
+from features.shown import bought_within, exposures
+from features.source import Source
 from insights.off_policy import Comparison, compare
 from insights.position_bias import Examination, examination
 from insights.shown import Group, Shown, rates
 from models import recommenders
-from models.recommenders.interactions import Interactions
 from models.recommenders.suggesting import suggest
 from models.recommenders.takers import Takers
 from pipeline import ruling
 from pipeline.opening import load
-from pipeline.suggestions import refused_profiling
+from pipeline.suggestions import fitted, items_known, on_sale, refused_profiling
 from serving.erasing import release_folders
 from serving.fallbacks import suggestion_ids
-from serving.shelf import not_for_sale
 from training.echo import Echo, echoed
-from training.recommendation import fit_of, with_items
+from training.recommendation import with_items
 from warehouse.errors import NotReadyError
 from warehouse.progress import Progress
 from warehouse.workspace import Workspace
@@ -227,13 +225,10 @@ def _against(
 
 
 def _lists(workspace: Workspace, source: Source, name: str, as_of: date, users: pa.Array, k: int) -> pa.Table:
-    told, items = workspace.settings.recommend, None
-    held = Interactions.from_table(with_items(learnt_from(source, as_of, told.left_out_days)), as_of)
-    model = fit_of(source)(recommenders.create(name, told.fits().get(name)), held)
-    if "items" in source.tables:
-        items = versions(source, "items", as_of)
-    gone = not_for_sale(items, as_of, source.time_zone)
-    allowed = ~np.isin(np.array(held.item_ids.to_pylist(), dtype=object), list(gone)) if gone else None
+    told = workspace.settings.recommend
+    model, items = fitted(source, told, name, as_of), items_known(source, as_of)
+    held = model.interactions
+    allowed = on_sale(held, items, as_of, source.time_zone)
     rules = ruling.compiled(told.rules, Takers(held, None), items, allowed, told.horizon)
     return suggest(model, users, k, rules.allowed if rules else allowed, rules=rules)
 

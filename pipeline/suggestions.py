@@ -21,6 +21,7 @@ from models.recommenders.interactions import Interactions
 from models.recommenders.ladder import climb
 from models.recommenders.purchase_probability import PurchaseProbability
 from models.recommenders.reasons import sentences
+from models.recommenders.recommender import Mask, Recommender
 from models.recommenders.rules import Rules, listed
 from models.recommenders.suggesting import REASON, suggest
 from models.recommenders.takers import Takers
@@ -36,6 +37,7 @@ from training.rule_costs import with_costs
 from warehouse.errors import RepriseError
 from warehouse.files import write_text
 from warehouse.progress import Progress, silent
+from warehouse.recommender_settings import RecommendSettings
 from warehouse.streamed import Streamed
 from warehouse.workspace import Workspace
 
@@ -122,18 +124,15 @@ def suggest_all(
         return Suggested(
             absent=absent or {"what": "suggestions", "why": "no recommender was chosen", "needs": "training"}
         )
-    left_out = workspace.settings.recommend.left_out_days
-    held = Interactions.from_table(with_items(learnt_from(source, as_of, left_out)), as_of)
-    fits = workspace.settings.recommend.fits()
-    model = fit_of(source)(recommenders.create(choice["name"], fits.get(choice["name"])), held)
-    probability = PurchaseProbability.fit(held, workspace.settings.recommend.horizon)
+    told = workspace.settings.recommend
+    model = fitted(source, told, choice["name"], as_of)
+    held = model.interactions
+    probability = PurchaseProbability.fit(held, told.horizon)
     takers = Takers(held, probability)
-    items = versions(source, "items", as_of) if "items" in source.tables else None
-    gone = not_for_sale(items, as_of, workspace.settings.time_zone)
-    allowed = ~np.isin(np.array(held.item_ids.to_pylist(), dtype=object), list(gone)) if gone else None
+    items = items_known(source, as_of)
+    allowed = on_sale(held, items, as_of, source.time_zone)
     names, refused = _names(items), refused_profiling(source, as_of)
     version = f"{choice['name']}-{as_of:%Y%m%d}"
-    told = workspace.settings.recommend
     rules = ruling.compiled(told.rules, takers, items, allowed, told.horizon)
     known = (None if user in refused else user for user in users.to_pylist())
     ruled = ruling.told(model, rules, known, told.k) if rules else {}
@@ -154,6 +153,23 @@ def suggest_all(
         (version, model.arrays() | (probability.arrays() if probability else {})),
         rules=ruled,
     )
+
+
+def fitted(source: Source, settings: RecommendSettings, name: str, as_of: date) -> Recommender:
+    """A recommender as it serves: with its settings, on the sales before `as_of` that are learnt from."""
+    held = Interactions.from_table(with_items(learnt_from(source, as_of, settings.left_out_days)), as_of)
+    return fit_of(source)(recommenders.create(name, settings.fits().get(name)), held)
+
+
+def items_known(source: Source, as_of: date) -> pa.Table | None:
+    """The versions of items known by then; None where there is no such table."""
+    return versions(source, "items", as_of) if "items" in source.tables else None
+
+
+def on_sale(held: Interactions, items: pa.Table | None, as_of: date, time_zone: str) -> Mask | None:
+    """(items,): which items ever sold may be offered by then; None: all."""
+    gone = not_for_sale(items, as_of, time_zone)
+    return ~np.isin(np.array(held.item_ids.to_pylist(), dtype=object), list(gone)) if gone else None
 
 
 def refused_profiling(source: Source, as_of: date) -> frozenset[str]:

@@ -8,10 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from models.recommenders.reasons import sentence
-from serving import answers, fallbacks
+from serving import answers
 from serving.release import Release
-from serving.takers import flagged, refused
-from warehouse.errors import NotReadyError
+from serving.takers import flagged, must_have_sales, refused
 
 
 def similar_users(release: Release, user_id: str, n: int) -> dict[str, Any]:
@@ -21,9 +20,7 @@ def similar_users(release: Release, user_id: str, n: int) -> dict[str, Any]:
     comparison. `known` is False of a customer without purchases, and of one who refused; nobody is named then.
     `NotReadyError` where the release has no recommender.
     """
-    if not release.recommender:
-        raise NotReadyError(f"Nobody can be named: {fallbacks.no_suggestions_reason(release)}.",
-                            hint="It needs orders with an item_id.")  # fmt: skip
+    must_have_sales(release)
     peers, hidden = release.takers.peers, refused(release)
     held = peers.held
     left_out = flagged(held, hidden)

@@ -75,9 +75,7 @@ def takers(release: Release, wanted: Wanted, n: int, among: Collection[str] | No
     suits, without a probability of its own. `NotReadyError` where the release has no recommender, `UsageError` for an
     attribute that items do not have.
     """
-    if not release.recommender:
-        raise NotReadyError(f"Nobody can be named: {fallbacks.no_suggestions_reason(release)}.",
-                            hint="It needs orders with an item_id.")  # fmt: skip
+    must_have_sales(release)
     asking, floors = _asking(release, wanted)
     row = _row(asking, wanted.label)
     if row >= 0:
@@ -88,6 +86,13 @@ def takers(release: Release, wanted: Wanted, n: int, among: Collection[str] | No
     found = takers(release, instead, n, among)
     unknown = found.table.set_column(2, TAKERS.field("probability"), pa.nulls(found.table.num_rows, pa.float64()))
     return Found(unknown, False, None, found.withheld, instead)
+
+
+def must_have_sales(release: Release) -> None:
+    """`NotReadyError` where the release has no recommender, and so no sales."""
+    if not release.recommender:
+        raise NotReadyError(f"Nobody can be named: {fallbacks.no_suggestions_reason(release)}.",
+                            hint="It needs orders with an item_id.")  # fmt: skip
 
 
 def _found(

@@ -28,22 +28,27 @@ class Echo:
     learnt: bool
 
     @property
+    def shares(self) -> tuple[float, float]:
+        """What followed, of the sales since showing began and of all."""
+        return self.followed / max(self.sales_since, 1), self.followed / max(self.sales, 1)
+
+    @property
     def text(self) -> str:
-        since = self.followed / self.sales_since if self.sales_since else 0.0
+        since, ever = self.shares
         left = "recommenders learn from them" if self.learnt else "they are left out of what recommenders learn from"
         return (
             f"{since:.1%} of the {self.sales_since:,} sales since {self.first_day}, when showing began, followed the "
-            f"item being shown to that customer within {self.days} days ({self.followed / max(self.sales, 1):.1%} of "
+            f"item being shown to that customer within {self.days} days ({ever:.1%} of "
             f"all {self.sales:,}); {left}"
         )
 
     @property
     def text_zh(self) -> str:
-        since = self.followed / self.sales_since if self.sales_since else 0.0
+        since, ever = self.shares
         left = "推荐模型会从中学习" if self.learnt else "推荐模型不从中学习"
         return (
             f"自{self.first_day}开始展示以来的{self.sales_since:,}笔购买中，{since:.1%}发生在该商品向该顾客展示后"
-            f"{self.days}天内（占全部{self.sales:,}笔的{self.followed / max(self.sales, 1):.1%}）；{left}"
+            f"{self.days}天内（占全部{self.sales:,}笔的{ever:.1%}）；{left}"
         )
 
     def payload(self) -> dict[str, Any]:

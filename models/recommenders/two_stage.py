@@ -100,6 +100,7 @@ class TwoStage(Recommender):
         super().fit(interactions)
         for name in self._candidates:
             self._create(name)  # a name that nobody has is told before anything is fitted
+        # The windows are cut twice, which is quick, so that the past of one at a time is held.
         enough = sum(len(bought[0]) for _, bought in self._windows()) >= _FEWEST
         self._learnt_from = _together([self._learnt(*window) for window in self._windows()]) if enough else None
         self._first = self._fitted(interactions) if enough else []
