@@ -27,7 +27,7 @@ from audiences.suppression import (
     REASONS,
     SuppressionList,
     Withheld,
-    read_list,
+    list_named,
     unmatched,
     unprofiled,
     withheld,
@@ -200,10 +200,7 @@ def _matched(work: Work, connection: duckdb.DuckDBPyConnection | None) -> npt.ND
 
 
 def _list(work: Work) -> SuppressionList | None:
-    settings = work.workspace.settings.suppression
-    if settings.file is None:
-        return None
-    return read_list(work.workspace.root / settings.file, work.now, settings.max_age_hours)
+    return list_named(work.workspace.settings.suppression, work.workspace.root, work.now)
 
 
 @dataclass(frozen=True)

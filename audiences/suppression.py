@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from warehouse.errors import DataProblemError, NotReadyError
+from warehouse.settings import SuppressionSettings
 
 CHANNELS = ("sms", "email", "push")
 CONSENTS = tuple(f"consent_{channel}" for channel in CHANNELS)
@@ -77,6 +78,11 @@ def read_list(path: Path, now: datetime, max_age_hours: int, allow_empty: bool =
     if not ids and not allow_empty:
         raise _closed(path, "holds no user", "If nobody is to be left out, allow an empty list.")
     return SuppressionList(frozenset(ids), len(ids), sha256(content).hexdigest(), changed_at.replace(tzinfo=None))
+
+
+def list_named(settings: SuppressionSettings, root: Path, now: datetime) -> SuppressionList | None:
+    """The list that the settings of the workspace in `root` name; None where they name none. Raises as `read_list`."""
+    return read_list(root / settings.file, now, settings.max_age_hours) if settings.file else None
 
 
 def withheld(

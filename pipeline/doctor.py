@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
-from audiences.suppression import read_list
+from audiences.suppression import list_named
 from features import rules
 from pipeline import journal
 from pipeline.findings import Finding, Look, first_run
@@ -217,12 +217,12 @@ def _audiences(workspace: Workspace, _: datetime) -> Iterator[Finding]:
 
 def _suppression(workspace: Workspace, now: datetime) -> Iterator[Finding]:
     settings = workspace.settings.suppression
-    if settings.file is None:
+    listed = list_named(settings, workspace.root, now)
+    if listed is None:
         yield Finding(
             "suppression", "warning", "no suppression list is set", "Set file under [suppression], if you have one."
         )
         return
-    listed = read_list(workspace.root / settings.file, now, settings.max_age_hours)
     yield Finding("suppression", "ok", f"{settings.file} is fresh and lists {len(listed.ids):,}")
 
 

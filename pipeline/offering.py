@@ -19,7 +19,7 @@ from audiences import consents
 from audiences.audience import AudienceReport
 from audiences.offered import GIVEN, HABIT, TO_WIN, Offered
 from audiences.offers import Assigned, ImpossibleError, assign
-from audiences.suppression import read_list, withheld
+from audiences.suppression import list_named, withheld
 from features import rules
 from models.recommenders.takers import Takers
 from pipeline.lists import build_from, current, load
@@ -251,8 +251,7 @@ def _able(workspace: Workspace, opened: Release, asked: Asked, now: datetime) ->
     matched = rules.evaluate(rule, people)
     latest = consents.latest(Store(workspace))
     known = consents.aligned(latest.people, people["entity_id"]) if latest else people
-    told = workspace.settings.suppression
-    listed = read_list(workspace.root / told.file, now, told.max_age_hours) if told.file else None
+    listed = list_named(workspace.settings.suppression, workspace.root, now)
     out = withheld(known, listed, asked.channel, by_scores=True).any
     return people["entity_id"].combine_chunks().cast(pa.string()).filter(pa.array(matched & ~out))
 

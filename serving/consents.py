@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from audiences.consents import COLUMNS, Consents, aligned, latest
-from audiences.suppression import Withheld, read_list, unprofiled, withheld
+from audiences.suppression import Withheld, list_named, unprofiled, withheld
 from serving.customers import customers
 from serving.problems import ProblemError
 from serving.release import Release
@@ -71,8 +71,7 @@ class ConsentsBeside:
         """
         try:
             known = self._known(release)
-            file, hours = known.suppression.file, known.suppression.max_age_hours
-            listed = read_list(self._root / file, datetime.now(UTC), hours) if file else None
+            listed = list_named(known.suppression, self._root, datetime.now(UTC))
         except (RepriseError, OSError, ValueError, KeyError, pa.ArrowException, duckdb.Error) as error:
             # Not its text: a list without a header shows an id where the names of columns are told.
             logger.error("consents or suppression list not read: %s", type(error).__name__)
