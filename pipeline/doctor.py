@@ -22,6 +22,7 @@ from serving.holder import key_from_environment
 from serving.manifest import SIGNATURE
 from serving.publication import current_directory, current_release, history
 from serving.release import open_release
+from serving.stock import read_stock
 from warehouse.erasures import Tombstones
 from warehouse.errors import RepriseError
 from warehouse.manifest import ANEW
@@ -76,6 +77,7 @@ def looks() -> tuple[Look, ...]:
             tracking,
         ),
         Look("suppression", "a list that is missing, empty, too old, from the future, or cannot be read", _suppression),
+        Look("stock", "a stock file that is missing, empty, too old, or cannot be read", _stock),
         Look("port", "the port of the service is taken", _port),
         Look("lock", "another command is at work here", _lock),
         Look("leftovers", "unfinished files of commands that were killed", _leftovers),
@@ -224,6 +226,19 @@ def _suppression(workspace: Workspace, now: datetime) -> Iterator[Finding]:
         )
         return
     yield Finding("suppression", "ok", f"{settings.file} is fresh and lists {len(listed.ids):,}")
+
+
+def _stock(workspace: Workspace, now: datetime) -> Iterator[Finding]:
+    settings = workspace.settings.serving
+    if settings.stock_file is None:
+        return
+    stock = read_stock(workspace.root / settings.stock_file)
+    hours = settings.stock_max_age_hours
+    if now - stock.changed_at > timedelta(hours=hours):
+        yield Finding("stock", "warning", f"{settings.stock_file} is older than {hours} hours, and counts for nothing",
+                      "Write it anew, or raise stock_max_age_hours under [serving].")  # fmt: skip
+    else:
+        yield Finding("stock", "ok", f"{settings.stock_file} has {len(stock.items):,} items in stock")
 
 
 def _port(workspace: Workspace, _: datetime) -> Iterator[Finding]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Lock, Thread
+from typing import Any
 
 from serving import metrics
 from serving.canary import CanaryTimeoutError
@@ -16,6 +18,7 @@ from serving.problems import ProblemError
 from serving.publication import current_release
 from serving.release import Release, open_release
 from serving.scoring import warm_up
+from serving.stock import Stock, StockBeside, in_stock
 from warehouse.errors import RepriseError, UsageError
 
 WORKSPACE_VARIABLE = "REPRISE_WORKSPACE"
@@ -32,7 +35,8 @@ class Holder:
 
     Readers take `release` once per request and keep it to the end, so a swap in between never mixes two releases.
     A release that does not open is refused, counted, and not tried again until the pointer names another or it is
-    published anew; the old one goes on serving. `consents` are those of the workspace the releases lie in.
+    published anew; the old one goes on serving. `consents` and the stock file are those of the workspace the releases
+    lie in.
     """
 
     def __init__(self, releases: Path, key: bytes | None = None, canary: bool = True) -> None:
@@ -40,7 +44,11 @@ class Holder:
         self.consents = ConsentsBeside(releases.parent)
         self._key = key
         self._canary = canary
+        self._stock = StockBeside(releases.parent)
+        self._opened: Release | None = None
         self._release: Release | None = None
+        self._stocked: tuple[Release, Stock | None] | None = None
+        self._why_no_stock: str | None = None
         self._held: tuple[str, int] | None = None
         self._refused: tuple[str, int] | None = None
         self._why_none: str | None = None
@@ -108,16 +116,39 @@ class Holder:
                 logger.error("release %s refused: %s", name, error.message)
                 return False
             self._refused = self._why_none = None
-            self._release, self._held = opened, marker
+            self._opened, self._held = opened, marker
+            self.restock(datetime.now(UTC).replace(tzinfo=None))
             metrics.event("release_opened")
             logger.info("release %s is served, as of %s", opened.id, opened.as_of)
             return True
+
+    def restock(self, now: datetime) -> None:
+        """Takes out of sale what the stock file has not, where it or the release is another; `now` is naive UTC."""
+        opened = self._opened
+        if opened is None:
+            return
+        stock, self._why_no_stock = self._stock.believed(now)
+        if self._stocked is None or self._stocked[0] is not opened or self._stocked[1] is not stock:
+            self._release = opened if stock is None else in_stock(opened, stock)
+            self._stocked = (opened, stock)
+
+    @property
+    def stock(self) -> dict[str, Any] | None:
+        """What is made of the stock file, as plain values: `changed_at` and `items_out` of the one that counts, `why`
+        the newest one does not; None where no file is named."""
+        opened, stock = self._stocked or (None, None)
+        if stock is None and self._why_no_stock is None:
+            return None
+        out = len(opened.items - stock.items) if opened and stock else 0
+        return {"changed_at": f"{stock.changed_at:%Y-%m-%dT%H:%M:%SZ}" if stock else None, "items_out": out,
+                "why": self._why_no_stock}  # fmt: skip
 
     def _watch(self) -> None:
         ended = self._ended
         while not ended.wait(POLL_SECONDS):
             try:
                 self.refresh()
+                self.restock(datetime.now(UTC).replace(tzinfo=None))
             except Exception as error:
                 # The watch must outlive whatever a half-written folder does to it.
                 logger.error("looking for a release failed: %s", type(error).__name__)

@@ -90,7 +90,8 @@ class Lookups:
 
     async def release(self, request: Request) -> Response:
         query(request.query_params, ())
-        return StrictJSON(answers.release_info(self.holder.release) | {"degraded": self.holder.degraded})
+        told = {"degraded": self.holder.degraded, "stock": self.holder.stock}
+        return StrictJSON(answers.release_info(self.holder.release) | told)
 
     async def score(self, request: Request) -> Response:
         asked = ScoreRequest.model_validate_json(await request.body())

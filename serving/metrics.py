@@ -30,7 +30,7 @@ def count(method: str, path: str, status: int) -> None:
 
 
 def event(name: str) -> None:
-    """Something happened that is counted: `release_opened`, `release_refused`."""
+    """Something happened that is counted: `release_opened`, `release_refused`, `stock_read`, `stock_refused`."""
     with _lock:
         _events[name] += 1
 
@@ -49,7 +49,7 @@ def exposition(release: str | None) -> str:
         f'reprise_requests_total{{method="{method}",route="{route}",status="{status}"}} {number}'
         for (method, route, status), number in requests
     ]
-    for name in ("release_opened", "release_refused"):
+    for name in ("release_opened", "release_refused", "stock_read", "stock_refused"):
         lines += [f"# TYPE reprise_{name}_total counter", f"reprise_{name}_total {happened.get(name, 0)}"]
     lines += ["# TYPE reprise_release_info gauge"]
     lines += [f'reprise_release_info{{release="{release}"}} 1'] if release else []

@@ -32,7 +32,7 @@ from features.source import FramesSource, versions
 from models.propensity import PropensityModel
 from models.recommenders.baskets import Completer
 from models.recommenders.interactions import Interactions
-from models.recommenders.plain_arrays import read_arrays, write_arrays
+from models.recommenders.plain_arrays import read_arrays, texts_from_arrays, write_arrays
 from models.recommenders.purchase_probability import PurchaseProbability
 from models.recommenders.takers import Takers
 from serving.canary import try_in_subprocess
@@ -96,7 +96,7 @@ class ReleaseContents:
 class Release:
     """An opened release. Small things are in memory; features are read from the folder when asked for.
 
-    `items` are all it knows of: of its items table, and all it suggests or compares. `not_for_sale` may not be offered.
+    `items` are all it knows of: of its items table, and all that were ever sold. `not_for_sale` may not be offered.
     """
 
     directory: Path
@@ -344,8 +344,7 @@ def _described(contents: ReleaseContents) -> dict[str, Any]:
 
 def _opened(directory: Path) -> Release:
     told = json.loads((directory / "release.json").read_text(encoding="utf-8"))
-    if told["recommender"]:
-        read_arrays(directory / "recommender.npz")
+    arrays = read_arrays(directory / "recommender.npz") if told["recommender"] else {}
     as_of, settings = date.fromisoformat(told["as_of"]), Settings.model_validate(told["settings"])
     tables = Tables(directory / "tables", ANSWERED)
     models, declared = load_models(directory), [(target, horizon) for target, horizon in told["models"]]
@@ -381,6 +380,7 @@ def _opened(directory: Path) -> Release:
                 similar.values("similar_item_id"),
                 popular["item_id"],
                 *([tables["items"]["item_id"]] if "items" in tables else []),
+                *([texts_from_arrays(arrays, "items_")] if arrays else []),
             ]
         ),
         not_for_sale=not_for_sale(tables.get("items"), as_of, settings.time_zone).union(ruled.get("ruled_out", ())),

@@ -317,6 +317,14 @@ class Source(_Strict):
     rate: float
 
 
+class StockInfo(_Strict):
+    """What the stock file makes of the release."""
+
+    changed_at: str | None = Field(description="When the file that counts was written (UTC); null where none does.")
+    items_out: int = Field(ge=0, description="Items of the release that are not in it, and so not offered.")
+    why: str | None = Field(description="Why the newest file is not believed.")
+
+
 class ReleaseInfo(_Answer):
     users: int
     models: list[ServedModel]
@@ -328,6 +336,7 @@ class ReleaseInfo(_Answer):
     notes: list[str] = Field(description="What to know before use, such as a season that was never learnt from.")
     accepted_drift: list[str] = Field(description="What was unlike the release before, and why it was published.")
     degraded: bool = Field(description="True where a newer release was published and refused.")
+    stock: StockInfo | None = Field(description="Null where no stock file is named.")
     absent: list[Absent]
 
 

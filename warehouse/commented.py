@@ -62,6 +62,7 @@ _EXAMPLES: dict[str, Any] = {
     "features": ["plan"],
     "tracking_uri": "http://127.0.0.1:5000",
     "file": "do_not_contact.csv",
+    "stock_file": "stock.csv",
     "salt": "spring",
     "channel": "sms",
     "target": "churn",

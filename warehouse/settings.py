@@ -217,6 +217,10 @@ class ServingSettings(_Section):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; other than this one needs tokens.")
     port: int = Field(default=3000, ge=1, le=65535, description="Port to listen on.")
+    stock_file: str | None = Field(
+        default=None, description="A file with an item_id column, and quantity: what is not in it is not offered."
+    )
+    stock_max_age_hours: int = Field(default=24, ge=1, description="An older one counts for nothing.")
 
 
 class ActivitySettings(_Section):
