@@ -31,6 +31,8 @@ def sorted_by(tables: Iterable[pa.Table], by: str, count: int, folder: Path) -> 
     with TemporaryDirectory(dir=folder, prefix=".writing-sorted-") as scratch:
         paths = [Path(scratch, f"{n}.arrow") for n in range(len(bounds) + 1)]
         _part(first, waiting, by, bounds, paths)
+        # What the tables took is kept for the next ones; the stretches would come on top of it.
+        pa.default_memory_pool().release_unused()
         for path in paths:
             with pa.OSFile(str(path)) as file:
                 table = pa.ipc.open_file(file).read_all()
