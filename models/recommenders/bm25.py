@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from models.recommenders import deletion
-from models.recommenders.history import Floats, History, Rows
+from models.recommenders.history import Floats, History, Rows, remembered
 from models.recommenders.interactions import Interactions, threads_for
 from models.recommenders.plain_arrays import csr_from_arrays, csr_to_arrays
 from models.recommenders.recommender import Recommender
@@ -26,6 +26,7 @@ class BM25(Recommender):
 
     name = "bm25"
     rounded = True
+    fades = True
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class BM25(Recommender):
         super().fit(interactions)
         from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight
 
-        taste = self._taste(self.interactions.everybody())
+        taste = self._taste(remembered(self.interactions.everybody(), self.half_life_days))
         items = self.interactions.shape[1]
         similarity = csr_matrix((items, items))
         if taste.nnz:

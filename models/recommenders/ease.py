@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.recommenders import deletion
-from models.recommenders.history import Floats, History, Rows
+from models.recommenders.history import Floats, History, Rows, remembered
 from models.recommenders.interactions import Interactions
 from models.recommenders.plain_arrays import factors_from_arrays
 from models.recommenders.recommender import Recommender
@@ -26,6 +26,7 @@ class EASE(Recommender):
 
     name = "ease"
     rounded = True
+    fades = True
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class EASE(Recommender):
         super().fit(interactions)
         from scipy.linalg import lapack
 
-        taste = self._taste(self.interactions.everybody())
+        taste = self._taste(remembered(self.interactions.everybody(), self.half_life_days))
         weights = np.asfortranarray((taste.T @ taste).toarray())
         weights[np.diag_indices_from(weights)] += self.regularization
         if len(weights):

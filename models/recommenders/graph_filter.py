@@ -12,7 +12,7 @@ from scipy.sparse import diags
 from threadpoolctl import threadpool_limits
 
 from models.recommenders import deletion
-from models.recommenders.history import Floats, History, Rows
+from models.recommenders.history import Floats, History, Rows, remembered
 from models.recommenders.interactions import Interactions
 from models.recommenders.plain_arrays import factors_from_arrays
 from models.recommenders.ranking import counted
@@ -34,6 +34,7 @@ class GraphFilter(Recommender):
 
     name = "graph_filter"
     rounded = True
+    fades = True
     published: ClassVar = (
         {"factors": 448, "alpha": 0.2, "sharpness": 2.5, "user": 1.0, "item": 0.5, "history": 0.5},
         {"factors": 256, "alpha": 0.3, "sharpness": 0.0, "user": 1.0, "item": 0.5, "history": 0.5},
@@ -102,7 +103,7 @@ class GraphFilter(Recommender):
 
     def _hold(self) -> None:
         """The graph, and the walks on it from items to customers and back."""
-        taste = self._taste(self.interactions.everybody())
+        taste = self._taste(remembered(self.interactions.everybody(), self.half_life_days))
         users, items = (np.asarray(taste.sum(axis=axis)).ravel() for axis in (1, 0))
         self._root = _power(items, 0.5)
         self._even = (diags(_power(users, -0.5)) @ taste @ diags(_power(items, -0.5))).tocsr()

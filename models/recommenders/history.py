@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,13 @@ class History:
         return self.each_ago[self.day_starts[1:] - 1]
 
     @property
+    def away(self) -> Floats:
+        """Per customer: days between the last purchase and the cutoff, 0 without one."""
+        last = np.full(self.pattern.shape[0], np.inf)
+        np.minimum.at(last, self.rows, self.days_ago)
+        return np.where(np.isfinite(last), last, 0.0)
+
+    @property
     def rows(self) -> Rows:
         """Per entry: the row of its customer."""
         return np.repeat(np.arange(self.pattern.shape[0]), np.diff(self.pattern.indptr))
@@ -70,9 +77,13 @@ class History:
         if count not in COUNTS:
             raise UsageError(f'count is "{count}".', hint=f"Known are {', '.join(COUNTS)}.")
         values = COUNTS[count](self.order_days)
-        if half_life_days > 0:
-            values = values * 0.5 ** (self.days_ago / half_life_days)
+        values = values * fading(self.days_ago, half_life_days)
         return self.with_values(values * self.spend**amount if amount else values)
+
+    def within(self, days: float) -> History:
+        """The same, as if nobody had been away for longer: all purchases of whoever was are moved on by one stretch."""
+        moved = np.maximum(self.away - days, 0)[self.rows][self.day_entries]
+        return replace(self, each_ago=self.each_ago - moved)
 
     def taken(self, entries: Rows, indptr: Rows) -> History:
         """Some entries, given by their places here, as the histories of len(indptr) − 1 customers."""
@@ -108,6 +119,20 @@ class History:
             self.each_ago[begins[0] : begins[-1]],
             self.spend[first:last],
         )
+
+
+def fading(days_ago: Floats, half_life_days: float) -> Floats:
+    """What is left after so many days, halved every so many of them; all of it where the half-life is 0."""
+    return np.asarray(0.5 ** (days_ago / half_life_days) if half_life_days > 0 else np.ones_like(days_ago))
+
+
+def remembered(history: History, half_life_days: float) -> History:
+    """What is learnt of items from: whoever was away for more than two half-lives counts as if it were two, a quarter.
+
+    Over many years the customers of the last months would otherwise say it all; within months it changes next to
+    nothing.
+    """
+    return history.within(2 * half_life_days)
 
 
 def stretches(starts: Rows, lengths: Rows) -> Rows:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_matrix
 
-from models.recommenders.history import Floats, History, Rows, stretches
+from models.recommenders.history import Floats, History, Rows, fading, stretches
 from models.recommenders.neighbours import co_purchase
 from models.recommenders.plain_arrays import csr_from_arrays, starts_from_arrays, texts_from_arrays, texts_to_arrays
 from warehouse.errors import DataProblemError
@@ -295,7 +295,7 @@ class Interactions:
 
 def popularity_in(history: History, half_life_days: float) -> Floats:
     """Per item: the distinct buyers in a history, each halved every so many days since their last purchase of it."""
-    weight = 0.5 ** (history.days_ago / half_life_days)
+    weight = fading(history.days_ago, half_life_days)
     return np.bincount(history.pattern.indices, weight, minlength=history.pattern.shape[1]).astype(np.float64)
 
 

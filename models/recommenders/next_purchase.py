@@ -32,6 +32,7 @@ class NextPurchase(Recommender):
 
     name = "next_purchase"
     rounded = True
+    fades = True
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from models.recommenders import deletion
-from models.recommenders.history import Floats, History, Rows
+from models.recommenders.history import Floats, History, Rows, fading
 from models.recommenders.recommender import Recommender
 
 
@@ -27,8 +27,9 @@ class PersonalDecay(Recommender):
 
     def _strengths(self, history: History) -> Any:
         strengths = np.tile(self.interactions.popularity_share, (history.pattern.shape[0], 1))
-        frequency = history.summed(0.5 ** (history.each_ago / self.half_life_days))
-        strengths[history.rows, history.pattern.indices] = 1 + np.round(frequency, 9)
+        frequency = history.summed(fading(history.each_ago, self.half_life_days))
+        # what was bought comes first, were it decades ago
+        strengths[history.rows, history.pattern.indices] = 1 + np.maximum(np.round(frequency, 9), 1e-9)
         return strengths
 
     def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from inspect import signature
 from typing import Any, ClassVar, Self
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.recommenders import deletion
-from models.recommenders.history import Floats, History, Rows
+from models.recommenders.history import Floats, History, Rows, fading
 from models.recommenders.interactions import Interactions
 from models.recommenders.plain_arrays import needed
 from models.recommenders.ranking import Exact, Ranked, counted, marked, only, rank
@@ -20,6 +21,8 @@ from warehouse.errors import DataProblemError
 Mask = npt.NDArray[np.bool_]
 
 _CELLS_AT_ONCE = 4_000_000
+_HALVINGS = 900
+"""After more of them a double is 0, and the order of a list with it."""
 
 
 class Recommender(ABC):
@@ -35,6 +38,10 @@ class Recommender(ABC):
     """Where a suggestion comes from: of an item the customer bought before, and of any other."""
     rounded: ClassVar[bool] = False
     """Whether strengths are the end of a computation: they then count to six digits, and only above 0."""
+    fades: ClassVar[bool] = False
+    """Whether strengths are in proportion to taste, so that an absence is one factor on all of a customer's: they are
+    then computed as of the customer's own last day, so that of nobody who was away for years they are rounded to
+    nothing, and made less by that factor, `half_life_days`, afterwards, so that customers compare."""
     published: ClassVar[Sequence[Mapping[str, Any]]] = ()
     """Settings that did best in published tables: where a search begins, beside the defaults."""
     alternatives: ClassVar[Mapping[str, Sequence[Any]]] = {}
@@ -161,14 +168,24 @@ class Recommender(ABC):
         return model
 
     def _column(self, user_rows: npt.NDArray[np.int64], item_row: int) -> npt.NDArray[np.float64]:
-        strengths = self._strengths(self.interactions.history(user_rows))
+        history = self.interactions.history(user_rows)
+        strengths = self._strengths(self._seen(history))
         if isinstance(strengths, np.ndarray):
             column = np.asarray(strengths[:, item_row], dtype=np.float64)
         else:
             column = np.full(len(user_rows), -np.inf)
             entries = strengths[:, [item_row]].tocoo()
             column[entries.row] = entries.data
-        return np.asarray(counted(column) if self.rounded else column, dtype=np.float64)
+        return np.asarray(counted(column) if self.rounded else column, dtype=np.float64) * self._faded(history)
+
+    def _seen(self, history: History) -> History:
+        """A history as strengths are computed from it: as of each customer's own last day where these fade."""
+        return history.within(0) if self.fades else history
+
+    def _faded(self, history: History) -> Floats:
+        """Per customer what is left of the strengths of `_seen`."""
+        half_life: float = getattr(self, "half_life_days", 0.0) if self.fades else 0.0
+        return fading(np.minimum(history.away, _HALVINGS * half_life), half_life)
 
     def lists(
         self,
@@ -186,9 +203,9 @@ class Recommender(ABC):
         for start in range(0, n, step):
             part = history.part(start, min(start + step, n))
             blocked = None if exclude is None else marked(exclude[start : start + step], items)
-            strengths, exact = self._approximately(part)
+            strengths, exact = self._approximately(self._seen(part))
             ranked = rank(only(strengths, allowed), k, self.interactions.place, blocked, self.rounded, exact)
-            parts.append(ranked)
+            parts.append(replace(ranked, strength=ranked.strength * self._faded(part)[:, None]))
         return Ranked.joined(parts, k)
 
 

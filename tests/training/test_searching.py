@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+import pytest
 
+from models import recommenders
+from models.recommenders.bm25 import BM25
 from models.recommenders.graph_filter import GraphFilter
+from models.recommenders.interactions import Interactions
+from tests.models.conftest import AS_OF, DAY, days_table
 from training.benchmarks.measures import sampled
-from training.benchmarks.searching import searched
+from training.benchmarks.searching import searched, worth_trying
 from training.evaluation.recommendation import TestItems
 
 
@@ -23,7 +28,7 @@ class Bowl(GraphFilter):
 
 
 def test_it_begins_at_the_best_of_what_was_published_and_moves_one_setting_at_a_time() -> None:
-    tried = list(searched(Bowl(), lambda model: -abs(model.alpha - 0.5) - abs(model.user - 1.0)))
+    tried = list(searched(Bowl(), lambda model: -abs(model.alpha - 0.5) - abs(model.user - 1.0), Bowl.alternatives))
     settings = [(found["alpha"], found["user"]) for _, found in tried]
     # the model's own, the published, the better alpha, both users beside it, the other alpha; nothing is judged twice
     assert settings == [(0.1, 0.8), (0.3, 0.8), (0.5, 0.8), (0.5, 0.6), (0.5, 1.0), (0.1, 1.0)]
@@ -41,3 +46,16 @@ def test_some_users_of_a_test_keep_what_they_took() -> None:
         assert [key % 4 for key in some.keys if key // 4 == place] == whole[int(row)]
     assert some.unknown_users == int((some.user_rows < 0).sum())
     assert len(some) == 2
+
+
+@pytest.mark.parametrize(("days", "tried"), [(200, False), (300, True)])
+def test_where_days_span_years_no_fading_is_worth_a_try(days: int, tried: bool) -> None:
+    held = Interactions.from_table(days_table([("ann", "tea", DAY - days), ("ben", "tea", DAY - 1)]), AS_OF)
+    for name in ("bm25", "graph_filter", "als"):
+        model = recommenders.create(name)
+        assert ("half_life_days" in worth_trying(model, held)) == tried
+        assert "half_life_days" not in worth_trying(recommenders.create(name, {"half_life_days": 0.0}), held)
+    assert worth_trying(recommenders.create("gp_topfreq"), held) == {}
+    # so that whoever chooses by what is held out finds that all of it counts
+    found = list(searched(BM25().fit(held), lambda model: -model.half_life_days, worth_trying(BM25(), held)))
+    assert min(settings["half_life_days"] for _, settings in found) == (0.0 if tried else 60.0)

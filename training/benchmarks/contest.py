@@ -15,6 +15,7 @@ from training.benchmarks.measures import REFERENCE, Vectors, against, choosing_v
 from training.benchmarks.occurrences import held_out, interactions_of, joined
 from training.benchmarks.pairs import Files, described
 from training.benchmarks.processes import Limits, Outcome, Run, bench, free_bytes
+from training.benchmarks.searching import worth_trying
 from training.benchmarks.spaces import has_settings
 from training.benchmarks.work import Job
 from training.evaluation.recommendation import TestItems
@@ -121,7 +122,7 @@ def _choose(
             if standing.name == "two_stage":
                 chosen = {each.name: each.settings for each in racing[:place] if each.settings and each.why is None}
                 standing.settings["fits"] = json.dumps(chosen, sort_keys=True) if chosen else ""
-            if recommenders.create(standing.name).alternatives:
+            if worth_trying(recommenders.create(standing.name), interactions):
                 limits = _share(clock, standings, racing[place:], asked, _TO_SEARCH)
                 _tune(standing, run(_job(standing, asked, search=True), limits))
             limits = _share(clock, standings, racing[place:], asked, _TO_FIT)

@@ -27,7 +27,7 @@ from models.recommenders.popularity import Popularity
 from models.recommenders.ranking import Ranked
 from models.recommenders.recommender import Recommender
 from training.benchmarks.measures import choosing_value, sampled
-from training.benchmarks.searching import searched
+from training.benchmarks.searching import searched, worth_trying
 from training.evaluation.recommendation import TestItems
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def found(job: Job, interactions: Interactions, test: TestItems) -> Iterator[dic
     def value(model: Recommender) -> float:
         return choosing_value(interactions, some, _lists(model, job, some.user_rows), job.ks)
 
-    for reached, settings in searched(_fit(job, interactions), value):
+    model = _fit(job, interactions)
+    for reached, settings in searched(model, value, worth_trying(model, interactions)):
         yield {"value": reached, "settings": settings}
 
 
