@@ -12,13 +12,14 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix, vstack
 
 from models import recommenders
-from models.boosting import Ordered, order, parse, raw_scores
+from models.boosting import Ordered, order
 from models.recommenders.cutting import cut_before, last_days
 from models.recommenders.history import History, Rows
 from models.recommenders.interactions import Interactions
 from models.recommenders.pair_features import Items, Matrix, features, names
 from models.recommenders.plain_arrays import needed
 from models.recommenders.recommender import Recommender
+from models.tree_scores import TreeScores
 from warehouse.errors import DataProblemError, UsageError
 
 _CUSTOMERS_AT_ONCE = 500
@@ -119,7 +120,7 @@ class TwoStage(Recommender):
         return self
 
     def _hold(self) -> None:
-        self._trees = parse(self._text) if self._text else None
+        self._trees = TreeScores(self._text) if self._text else None
         self._items = Items(self.interactions) if self._text else None
 
     def _create(self, name: str) -> Recommender:
@@ -194,7 +195,7 @@ class TwoStage(Recommender):
                 parts.append(csr_matrix(part.pattern.shape))
                 continue
             X, cells = self._pairs(part, self._first, self._items)
-            values = 1 / (1 + np.exp(-raw_scores(self._trees, X)))
+            values = 1 / (1 + np.exp(-self._trees(X)))
             parts.append(csr_matrix((values, cells), shape=part.pattern.shape))
         return vstack(parts).tocsr()
 
