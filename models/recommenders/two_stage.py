@@ -164,24 +164,16 @@ class TwoStage(Recommender):
 
     def _pairs(self, history: History, first: Sequence[Recommender], known: Items) -> tuple[Matrix, tuple[Rows, Rows]]:
         """The candidates of some customers, (row of the history, item row) in order, and their columns."""
-        n, width = history.pattern.shape
-        lists, keys = [], [history.rows * width + history.pattern.indices]
-        for model in first:
-            found = model.lists(history, self.listed)
+        width = max(history.pattern.shape[1], 1)
+        lists = [model.lists(history, self.listed) for model in first]
+        keys = [history.rows * width + history.pattern.indices]
+        for found in lists:
             row, place = np.nonzero(found.items >= 0)
-            item = found.items[row, place].astype(np.int64)
-            cells = (row, item)
-            lists.append(
-                (
-                    csr_matrix((found.strength[row, place], cells), shape=(n, width)),
-                    csr_matrix((place + 1.0, cells), shape=(n, width)),
-                )
-            )
-            keys.append(row * width + item)
+            keys.append(row * width + found.items[row, place])
         key = np.unique(np.concatenate(keys))
         # Of whoever bought nothing the trees know nothing: that is for the popular rung.
-        key = key[np.diff(history.pattern.indptr)[key // max(width, 1)] > 0]
-        pairs = (key // max(width, 1), key % max(width, 1))
+        key = key[np.diff(history.pattern.indptr)[key // width] > 0]
+        pairs = (key // width, key % width)
         return features(history, pairs, lists, known), pairs
 
     def _strengths(self, history: History) -> Any:
