@@ -70,6 +70,11 @@ class Recommender(ABC):
         """As `_strengths`; or a fresh array that is right to four digits where that is quicker, and what is exact."""
         return self._strengths(history), None
 
+    def _ranked(self, history: History, k: int, allowed: Mask | None, blocked: Any) -> Ranked:
+        """The lists of a few customers; `blocked` is a csr_matrix (n, items) whose entries are left out, or None."""
+        strengths, exact = self._approximately(history)
+        return rank(only(strengths, allowed), k, self.interactions.place, blocked, self.rounded, exact)
+
     def _similarities(self, picked: Any) -> Any:
         """(n, items) likeness to the one item in each row of the csr_matrix `picked`; by default cosine of buyers."""
         return (picked @ self.interactions.neighbours).tocsr()
@@ -186,9 +191,7 @@ class Recommender(ABC):
         for start in range(0, n, step):
             part = history.part(start, min(start + step, n))
             blocked = None if exclude is None else marked(exclude[start : start + step], items)
-            strengths, exact = self._approximately(part)
-            ranked = rank(only(strengths, allowed), k, self.interactions.place, blocked, self.rounded, exact)
-            parts.append(ranked)
+            parts.append(self._ranked(part, k, allowed, blocked))
         return Ranked.joined(parts, k)
 
 
