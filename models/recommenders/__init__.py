@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from inspect import signature
+from inspect import isabstract, signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ def _classes() -> dict[str, type[Recommender]]:
     for module in pkgutil.iter_modules(__path__):
         loaded = importlib.import_module(f"{__name__}.{module.name}")
         for held in vars(loaded).values():
-            is_model = isinstance(held, type) and issubclass(held, Recommender) and held is not Recommender
+            is_model = isinstance(held, type) and issubclass(held, Recommender) and not isabstract(held)
             if is_model and held.__module__ == loaded.__name__:
                 found[held.name] = held
     return dict(sorted(found.items()))

@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 
 from models.recommenders.history import Floats, History, Rows
 from models.recommenders.interactions import Interactions
+from models.recommenders.meeting import meetings
 from models.recommenders.ranking import rank
 
 TRIED = 3
@@ -46,7 +47,11 @@ def of_itself(history: History, rows: Rows, items: Rows, drop: Floats) -> Any:
 
 def linear(taste: Any, weights: Any, rows: Rows, items: Rows) -> Any:
     """`drops` of strengths taste @ weights: each item's part of the sum. `weights` is a csr_matrix (items, items)."""
-    return taste[rows].multiply(weights.T.tocsr()[items]).tocsr()
+    met = meetings(taste, weights, rows, items)
+    parts = taste.data[met.entry] * met.weight
+    some = np.flatnonzero(parts)
+    cells = (met.pair[some], taste.indices[met.entry[some]])
+    return csr_matrix((parts[some], cells), shape=(len(rows), taste.shape[1]))
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def by_customer(rows: Rows) -> Iterator[tuple[int, slice]]:
 
 def alike(held: Interactions, history: History, rows: Rows, items: Rows) -> Any:
     """(n, items) csr_matrix: how like each item of the history is to the suggested one, by common buyers × taste."""
-    return history.taste()[rows].multiply(held.neighbours.T.tocsr()[items]).tocsr()
+    return linear(history.taste(), held.neighbours, rows, items)
 
 
 def nearest(held: Interactions, history: History, rows: Rows, items: Rows, most: int) -> Any:

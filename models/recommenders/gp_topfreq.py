@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from models.recommenders import deletion
 from models.recommenders.history import Floats, History, Rows
-from models.recommenders.recommender import Recommender
+from models.recommenders.own_first import OwnFirst
 
 
-class GPTopFreq(Recommender):
+class GPTopFreq(OwnFirst):
     """Personal frequency first, popularity behind it: hard to beat where people buy again.
 
     Strength: 1 + order days for the customer's own items, for all others popularity as a share of the highest (≤ 1).
@@ -21,11 +19,11 @@ class GPTopFreq(Recommender):
     name = "gp_topfreq"
     sources = ("personal", "popular")
 
-    def _strengths(self, history: History) -> Any:
-        strengths = np.tile(self.interactions.popularity_share, (history.pattern.shape[0], 1))
-        rows = np.repeat(np.arange(history.pattern.shape[0]), np.diff(history.pattern.indptr))
-        strengths[rows, history.pattern.indices] = 1 + history.order_days
-        return strengths
+    def _own(self, history: History) -> Floats:
+        return 1 + history.order_days
+
+    def _of_everybody(self) -> Floats:
+        return self.interactions.popularity_share
 
     def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
         return deletion.of_itself(history, rows, items, strength - self.interactions.popularity_share[items])

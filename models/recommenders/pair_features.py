@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from models.recommenders import basket_features
 from models.recommenders.basket_features import Baskets, ItemsInBaskets
 from models.recommenders.history import Floats, History, Rows
 from models.recommenders.interactions import Interactions
+from models.recommenders.ranking import Ranked
 
 OF_A_CANDIDATE = ("strength", "share_of_best", "place")
 """What the lists of each first-stage model say of an item: its strength, that as a share of the list's first, and its
@@ -102,91 +103,104 @@ def _bought(everybody: History, items: int, low: int, high: int) -> Floats:
     return np.bincount(everybody.pattern.indices[everybody.day_entries[between]], minlength=items).astype(np.float64)
 
 
-def features(history: History, pairs: tuple[Rows, Rows], lists: Sequence[Any], known: Items) -> Matrix:
+def features(history: History, pairs: tuple[Rows, Rows], lists: Sequence[Ranked], known: Items) -> Matrix:
     """(pairs, columns of `names`), float32, NaN where unknown.
 
-    `pairs` are rows of `history` and item rows, both (pairs,). `lists` holds per first-stage model the (strengths,
-    places) of its lists as csr_matrices of the shape of the history.
+    `pairs` are rows of `history` and item rows, both (pairs,); where there are `lists`, those of each first-stage model
+    for the customers of the history, they rise and each is there once.
     """
     users, items = pairs
-    columns: list[Floats] = []
-    for strengths, places in lists:
-        columns += _of_a_list(strengths, places, users, items)
     days = _days_of_customers(history)
-    own = _own_entries(history, users, items)
-    columns += _of_the_pair(history, days, own, known.gap[items])
-    columns += known.columns(items)
-    columns += [values[users] for values in _of_the_customer(history, days)]
+    own = Own.of(history, users, items)
+    columns = [
+        *(column for found in lists for column in _of_a_list(found, users, items, history.pattern.shape[1])),
+        *_of_the_pair(history, days, own, known.gap[items]),
+        *known.columns(items),
+        *(values[users] for values in _of_the_customer(history, days)),
+    ]
     for of_items in (known.amount, known.popularity):
         usual = _mean_of_own(history, of_items)[users]
         columns += [usual, np.log((of_items[items] + 1e-3) / (usual + 1e-3))]
     columns += _in_baskets(history, own, users, items, known.in_baskets)
-    return np.stack(columns, axis=1).astype(np.float32)
+    X = np.empty((len(columns), len(users)), np.float32)  # by columns, as trees go through them
+    for place, column in enumerate(columns):
+        X[place] = column
+    return X.T
 
 
-def _in_baskets(history: History, own: Rows, users: Rows, items: Rows, known: ItemsInBaskets) -> list[Floats]:
+@dataclass(frozen=True)
+class Own:
+    """Which of some pairs were bought, and their entries in the history."""
+
+    asked: int
+    pairs: Rows
+    entries: Rows
+
+    @classmethod
+    def of(cls, history: History, users: Rows, items: Rows) -> Own:
+        """Those of (row of the history, item row) pairs."""
+        width = history.pattern.shape[1]
+        held, wanted = history.rows * width + history.pattern.indices, users * width + items
+        if not held.size:
+            return cls(len(users), np.empty(0, np.int64), np.empty(0, np.int64))
+        place = np.minimum(np.searchsorted(held, wanted), len(held) - 1)
+        pairs = np.flatnonzero(held[place] == wanted)
+        return cls(len(users), pairs, place[pairs])
+
+    def spread(self, values: Floats, otherwise: float = np.nan) -> Floats:
+        """Per pair the value of its entry; of what was not bought something else."""
+        column = np.full(self.asked, otherwise)
+        column[self.pairs] = values[self.entries]
+        return column
+
+
+def _in_baskets(history: History, own: Own, users: Rows, items: Rows, known: ItemsInBaskets) -> list[Floats]:
     baskets = Baskets.of(history)
     company = (baskets.last_ones() @ known.company).tocsr()
     return [
-        *(_where_own(values, own) for values in baskets.columns()),
+        *(own.spread(values) for values in baskets.columns()),
         np.asarray(company[users, items]).ravel(),
         *known.columns(items),
         *(values[users] for values in baskets.of_customers()),
     ]
 
 
-def _where_own(values: Floats, own: Rows) -> Floats:
-    """The value of each pair's entry, unknown where it was never bought."""
-    return np.where(own >= 0, values[own], np.nan) if values.size else np.full(len(own), np.nan)
+def _of_a_list(found: Ranked, users: Rows, items: Rows, width: int) -> Iterator[Floats]:
+    row, place = np.nonzero(found.items >= 0)
+    listed, asked = row * width + found.items[row, place], users * width + items
+    pair = np.minimum(np.searchsorted(asked, listed), max(len(asked) - 1, 0))
+    wanted = np.flatnonzero(asked[pair] == listed) if len(asked) else np.empty(0, np.int64)
+    row, place, pair = row[wanted], place[wanted], pair[wanted]
+    strength = found.strength[row, place]
+    for values in (strength, strength / np.maximum(found.strength[row, 0], 1e-12), place + 1):
+        column = np.full(len(asked), np.nan)
+        column[pair] = values
+        yield column
 
 
-def _of_a_list(strengths: Any, places: Any, users: Rows, items: Rows) -> list[Floats]:
-    strength = np.asarray(strengths[users, items]).ravel()
-    place = np.asarray(places[users, items]).ravel()
-    best = np.maximum(strengths.max(axis=1).toarray().ravel(), 1e-12)[users] if strengths.shape[0] else strength
-    there = place > 0
-    return [np.where(there, values, np.nan) for values in (strength, strength / best, place)]
-
-
-def _own_entries(history: History, users: Rows, items: Rows) -> Rows:
-    """Where each pair is among the entries of the history; −1 where it was never bought."""
-    width = history.pattern.shape[1]
-    held = history.rows * width + history.pattern.indices
-    if not held.size:
-        return np.full(len(users), -1)
-    wanted = users * width + items
-    place = np.minimum(np.searchsorted(held, wanted), len(held) - 1)
-    return np.where(held[place] == wanted, place, -1)
-
-
-def _of_the_pair(history: History, of_customers: _Days, own: Rows, usual_gap: Floats) -> list[Floats]:
-    days, ago = history.order_days, history.days_ago
+def _of_the_pair(history: History, of_customers: _Days, own: Own, usual_gap: Floats) -> list[Floats]:
+    days, ago, owner = history.order_days, history.days_ago, history.rows
     first = history.each_ago[history.day_starts[:-1]]
     total, last_day, gaps = of_customers
-    owner = history.rows
     step = (first - ago) / np.maximum(days - 1, 1)
     # Few gaps of one's own say little: the item's usual gap counts as one more.
     counted = np.where(days > 1, days - 1, 0)
-
-    def of(values: Floats, otherwise: float = np.nan) -> Floats:
-        return np.where(own >= 0, values[own], otherwise) if values.size else np.full(len(own), otherwise)
-
     gap = np.where(
-        np.isnan(usual_gap), of(np.where(days > 1, step, np.nan)),
-        (of(step * counted) + usual_gap) / (of(counted) + 1),
+        np.isnan(usual_gap), own.spread(np.where(days > 1, step, np.nan)),
+        (own.spread(step * counted) + usual_gap) / (own.spread(counted) + 1),
     )  # fmt: skip
     return [
-        of(days, 0.0),
-        of(days / total[owner], 0.0),
-        of(ago),
-        of(ago / gaps[owner]),
+        own.spread(days, 0.0),
+        own.spread(days / total[owner], 0.0),
+        own.spread(ago),
+        own.spread(ago / gaps[owner]),
         gap,
-        of(ago) / np.maximum(gap, 1),
-        of(_days_within(history, 30), 0.0),
-        of(_days_within(history, 90), 0.0),
-        of((ago == last_day[owner]).astype(np.float64), 0.0),
-        of(ago - last_day[owner]),
-        of(history.spend),
+        own.spread(ago) / np.maximum(gap, 1),
+        own.spread(_days_within(history, 30), 0.0),
+        own.spread(_days_within(history, 90), 0.0),
+        own.spread((ago == last_day[owner]).astype(np.float64), 0.0),
+        own.spread(ago - last_day[owner]),
+        own.spread(history.spend),
     ]
 
 
@@ -199,13 +213,14 @@ def _days_within(history: History, days: int) -> Floats:
 def _days_of_customers(history: History) -> _Days:
     """Per customer: on how many days they bought, how long ago the last was, and the mean days between them."""
     n = history.pattern.shape[0]
-    row, ago = history.rows[history.day_entries], history.each_ago
-    distinct = np.unique(np.stack([row, ago]), axis=1) if len(ago) else np.empty((2, 0))
-    owner = distinct[0].astype(np.int64)
+    ago = history.each_ago.astype(np.int64)
+    span = int(ago.max()) + 1 if len(ago) else 1
+    distinct = np.unique(history.rows[history.day_entries] * span + ago)
+    owner, day = distinct // span, (distinct % span).astype(np.float64)
     total = np.bincount(owner, minlength=n).astype(np.float64)
     last, first = np.full(n, np.inf), np.zeros(n)
-    np.minimum.at(last, owner, distinct[1])
-    np.maximum.at(first, owner, distinct[1])
+    np.minimum.at(last, owner, day)
+    np.maximum.at(first, owner, day)
     gaps = np.where(total > 1, (first - last) / np.maximum(total - 1, 1), np.maximum(first, 1))
     return np.maximum(total, 1), np.where(np.isfinite(last), last, np.nan), np.maximum(gaps, 1)
 

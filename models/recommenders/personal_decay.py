@@ -8,10 +8,10 @@ import numpy as np
 
 from models.recommenders import deletion
 from models.recommenders.history import Floats, History, Rows, fading
-from models.recommenders.recommender import Recommender
+from models.recommenders.own_first import OwnFirst
 
 
-class PersonalDecay(Recommender):
+class PersonalDecay(OwnFirst):
     """Personal frequency where each purchase day counts half after every so many days, popularity behind it.
 
     Strength: 1 + Σ over the days of a purchase 0.5 ** (days ago / half-life) for the customer's own items, for all
@@ -25,12 +25,13 @@ class PersonalDecay(Recommender):
     def __init__(self, half_life_days: float = 150.0) -> None:
         self.half_life_days = half_life_days
 
-    def _strengths(self, history: History) -> Any:
-        strengths = np.tile(self.interactions.popularity_share, (history.pattern.shape[0], 1))
+    def _own(self, history: History) -> Floats:
         frequency = history.summed(fading(history.each_ago, self.half_life_days))
         # what was bought comes first, were it decades ago
-        strengths[history.rows, history.pattern.indices] = 1 + np.maximum(np.round(frequency, 9), 1e-9)
-        return strengths
+        return np.asarray(1 + np.maximum(np.round(frequency, 9), 1e-9), dtype=np.float64)
+
+    def _of_everybody(self) -> Floats:
+        return self.interactions.popularity_share
 
     def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
         return deletion.of_itself(history, rows, items, strength - self.interactions.popularity_share[items])

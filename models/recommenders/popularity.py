@@ -11,11 +11,11 @@ from scipy.sparse import csr_matrix
 
 from models.recommenders.history import Floats, History, Rows
 from models.recommenders.interactions import POPULARITY_HALF_LIFE_DAYS, Interactions, popularity_in
+from models.recommenders.own_first import OwnFirst
 from models.recommenders.plain_arrays import factors_from_arrays, needed
-from models.recommenders.recommender import Recommender
 
 
-class Popularity(Recommender):
+class Popularity(OwnFirst):
     """Strength: distinct buyers, each counted half after every so many days since the purchase; ties by id."""
 
     name = "popularity"
@@ -37,8 +37,11 @@ class Popularity(Recommender):
         one.buyers = popularity_in(self.interactions.history(user_rows), self.half_life_days)
         return one
 
-    def _strengths(self, history: History) -> Any:
-        return np.tile(self.buyers, (history.pattern.shape[0], 1))
+    def _own(self, history: History) -> Floats:
+        return np.asarray(self.buyers[history.pattern.indices], dtype=np.float64)
+
+    def _of_everybody(self) -> Floats:
+        return self.buyers
 
     def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
         return csr_matrix((len(rows), history.pattern.shape[1]))

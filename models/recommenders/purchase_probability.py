@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import identity
 
-from models.boosting import BoostingSettings, boost, parse, raw_scores
+from models.boosting import BoostingSettings, boost
 from models.calibration import Calibration
 from models.recommenders.cutting import cut_before
 from models.recommenders.history import Floats, History, Rows
@@ -19,6 +19,7 @@ from models.recommenders.interactions import Interactions
 from models.recommenders.pair_features import Items, Matrix, features, names
 from models.recommenders.plain_arrays import needed
 from models.recommenders.ranking import rank
+from models.tree_scores import TreeScores
 from warehouse.errors import DataProblemError
 
 COLUMNS = (*names(()), "evidence", "nearest")
@@ -93,7 +94,7 @@ class PurchaseProbability:
         self.horizon_days = horizon_days
         self.calibration = calibration
         self._text = trees
-        self._trees = parse(trees)
+        self._trees = TreeScores(trees)
 
     @classmethod
     def fit(cls, held: Interactions, horizon_days: int, seed: int = 7) -> Self | None:
@@ -105,14 +106,14 @@ class PurchaseProbability:
         latest, *earlier = windows
         X = np.concatenate([window.X for window in earlier])
         trees = boost(X, np.concatenate([window.bought for window in earlier]), _SETTINGS).text
-        calibration = Calibration.fit(raw_scores(parse(trees), latest.X), latest.bought)
+        calibration = Calibration.fit(TreeScores(trees)(latest.X), latest.bought)
         return cls(horizon_days, trees, calibration)
 
     def of(self, asked: Pairs) -> Floats:
         """The probability of every pair; NaN for customers without a purchase, of whom the trees know nothing."""
         parts = [np.zeros(0)]
         for X, known in asked.columns():
-            parts.append(np.where(known, self.calibration.apply(raw_scores(self._trees, X)), np.nan))
+            parts.append(np.where(known, self.calibration.apply(self._trees(X)), np.nan))
         return np.concatenate(parts)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:

@@ -77,6 +77,11 @@ class Recommender(ABC):
         """As `_strengths`; or a fresh array that is right to four digits where that is quicker, and what is exact."""
         return self._strengths(history), None
 
+    def _ranked(self, history: History, k: int, allowed: Mask | None, blocked: Any) -> Ranked:
+        """The lists of a few customers; `blocked` is a csr_matrix (n, items) whose entries are left out, or None."""
+        strengths, exact = self._approximately(history)
+        return rank(only(strengths, allowed), k, self.interactions.place, blocked, self.rounded, exact)
+
     def _similarities(self, picked: Any) -> Any:
         """(n, items) likeness to the one item in each row of the csr_matrix `picked`; by default cosine of buyers."""
         return (picked @ self.interactions.neighbours).tocsr()
@@ -203,8 +208,7 @@ class Recommender(ABC):
         for start in range(0, n, step):
             part = history.part(start, min(start + step, n))
             blocked = None if exclude is None else marked(exclude[start : start + step], items)
-            strengths, exact = self._approximately(self._seen(part))
-            ranked = rank(only(strengths, allowed), k, self.interactions.place, blocked, self.rounded, exact)
+            ranked = self._ranked(self._seen(part), k, allowed, blocked)
             parts.append(replace(ranked, strength=ranked.strength * self._faded(part)[:, None]))
         return Ranked.joined(parts, k)
 

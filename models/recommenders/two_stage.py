@@ -12,13 +12,14 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix, vstack
 
 from models import recommenders
-from models.boosting import Ordered, order, parse, raw_scores
+from models.boosting import Ordered, order
 from models.recommenders.cutting import cut_before, last_days
 from models.recommenders.history import History, Rows
 from models.recommenders.interactions import Interactions
 from models.recommenders.pair_features import Items, Matrix, features, names
 from models.recommenders.plain_arrays import needed
 from models.recommenders.recommender import Recommender
+from models.tree_scores import TreeScores
 from warehouse.errors import DataProblemError, UsageError
 
 _CUSTOMERS_AT_ONCE = 500
@@ -119,7 +120,7 @@ class TwoStage(Recommender):
         return self
 
     def _hold(self) -> None:
-        self._trees = parse(self._text) if self._text else None
+        self._trees = TreeScores(self._text) if self._text else None
         self._items = Items(self.interactions) if self._text else None
 
     def _create(self, name: str) -> Recommender:
@@ -163,24 +164,16 @@ class TwoStage(Recommender):
 
     def _pairs(self, history: History, first: Sequence[Recommender], known: Items) -> tuple[Matrix, tuple[Rows, Rows]]:
         """The candidates of some customers, (row of the history, item row) in order, and their columns."""
-        n, width = history.pattern.shape
-        lists, keys = [], [history.rows * width + history.pattern.indices]
-        for model in first:
-            found = model.lists(history, self.listed)
+        width = max(history.pattern.shape[1], 1)
+        lists = [model.lists(history, self.listed) for model in first]
+        keys = [history.rows * width + history.pattern.indices]
+        for found in lists:
             row, place = np.nonzero(found.items >= 0)
-            item = found.items[row, place].astype(np.int64)
-            cells = (row, item)
-            lists.append(
-                (
-                    csr_matrix((found.strength[row, place], cells), shape=(n, width)),
-                    csr_matrix((place + 1.0, cells), shape=(n, width)),
-                )
-            )
-            keys.append(row * width + item)
+            keys.append(row * width + found.items[row, place])
         key = np.unique(np.concatenate(keys))
         # Of whoever bought nothing the trees know nothing: that is for the popular rung.
-        key = key[np.diff(history.pattern.indptr)[key // max(width, 1)] > 0]
-        pairs = (key // max(width, 1), key % max(width, 1))
+        key = key[np.diff(history.pattern.indptr)[key // width] > 0]
+        pairs = (key // width, key % width)
         return features(history, pairs, lists, known), pairs
 
     def _strengths(self, history: History) -> Any:
@@ -194,7 +187,7 @@ class TwoStage(Recommender):
                 parts.append(csr_matrix(part.pattern.shape))
                 continue
             X, cells = self._pairs(part, self._first, self._items)
-            values = 1 / (1 + np.exp(-raw_scores(self._trees, X)))
+            values = 1 / (1 + np.exp(-self._trees(X)))
             parts.append(csr_matrix((values, cells), shape=part.pattern.shape))
         return vstack(parts).tocsr()
 
