@@ -15,6 +15,7 @@ lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy warehouse features models training serving audiences insights pipeline console cli
+	$(BIN)/mypy --explicit-package-bases benchmarks
 
 .venv/ready: requirements/lock.txt requirements/bootstrap.txt requirements/install.sh requirements/system.sh
 	@requirements/install.sh

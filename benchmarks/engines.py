@@ -11,6 +11,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def main() -> None:
                 ("Spark, first time", StoreSource(store, spark=spark)),
                 ("Spark, again", StoreSource(store, spark=spark)),
             ):
-                timed(told, lambda source=source: build_features(source, AS_OF, families=FAMILIES))
+                timed(told, partial(build_features, source, AS_OF, families=FAMILIES))
 
 
 if __name__ == "__main__":

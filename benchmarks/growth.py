@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any, Literal
 
 from benchmarks.features import Buckets
 from benchmarks.order_lines import AS_OF, make
@@ -22,7 +23,7 @@ from features import rules
 from features.source import StoreSource
 from insights.growth import growth
 
-VARIANTS = {
+VARIANTS: dict[str, tuple[Literal["month", "week"], str | None]] = {
     "month": ("month", None),
     "week": ("week", None),
     "month, split": ("month", "order_count_90d >= 2"),
@@ -32,9 +33,10 @@ VARIANTS = {
 def measured(folder: Path, name: str) -> dict[str, float]:
     """Runs one variant in this process."""
     grain, rule = VARIANTS[name]
+    store: Any = Buckets(folder)
     started = time.perf_counter()
     split = rules.parse(rule) if rule else None
-    found = growth(StoreSource(Buckets(folder)), AS_OF, grain, split=split)
+    found = growth(StoreSource(store), AS_OF, grain, split=split)
     seconds = time.perf_counter() - started
     return {
         "periods": len(found.counts),

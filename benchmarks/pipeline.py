@@ -23,6 +23,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from warehouse.progress import Progress
 from warehouse.sizing import buckets_for
 
 LOADED_AT = datetime(2025, 11, 24)
@@ -63,23 +64,20 @@ class Measured:
         return self.rows / self.seconds
 
 
-Told = Callable[[str, float, float | None], None]
-
-
-def make_shop(folder: Path, size: Any, told: Told) -> int:
+def make_shop(folder: Path, size: Any, told: Progress) -> int:
     from benchmarks.shop_rows import make
 
     make(folder / "shop", size, progress=told)
     return int(size.lines + size.events)
 
 
-def load(folder: Path, size: Any, told: Told) -> int:
+def load(folder: Path, size: Any, told: Progress) -> int:
     """Rows of all files, checked and sorted into the store."""
     report = _store(folder).load_new(LOADED_AT, told)
-    return sum(source.read for _, source in report.files)
+    return int(sum(source.read for _, source in report.files))
 
 
-def features(folder: Path, size: Any, told: Told) -> int:
+def features(folder: Path, size: Any, told: Progress) -> int:
     """Order lines and events, counted to features of everybody."""
     from features.building import write_features
     from features.source import StoreSource
@@ -89,7 +87,7 @@ def features(folder: Path, size: Any, told: Told) -> int:
     return _happenings(store)
 
 
-def labels(folder: Path, size: Any, told: Told) -> int:
+def labels(folder: Path, size: Any, told: Progress) -> int:
     """Order lines, looked through once for each of three cutoffs."""
     from features.outcomes import outcome_counts
     from features.source import StoreSource
@@ -100,10 +98,10 @@ def labels(folder: Path, size: Any, told: Told) -> int:
         cutoff = store.default_as_of() - timedelta(days=days)
         outcome_counts(StoreSource(store), cutoff, HORIZON, "sale", TargetSettings())
         told("labels", done, len(LABELLED))
-    return len(LABELLED) * store.manifest("orders").rows
+    return int(len(LABELLED) * store.manifest("orders").rows)
 
 
-def train(folder: Path, size: Any, told: Told) -> int:
+def train(folder: Path, size: Any, told: Progress) -> int:
     """Order lines and events; features of every cutoff of the protocol are built here, those of everybody too."""
     from training.trainer import Trainer
 
@@ -115,7 +113,7 @@ def train(folder: Path, size: Any, told: Told) -> int:
     return _happenings(store)
 
 
-def recommend(folder: Path, size: Any, told: Told) -> int:
+def recommend(folder: Path, size: Any, told: Progress) -> int:
     """Order lines; recommenders are judged on two closed windows, and the best is chosen."""
     from pipeline import suggestions, teaching
 
@@ -125,7 +123,7 @@ def recommend(folder: Path, size: Any, told: Told) -> int:
     return int(loaded.store.manifest("orders").rows)
 
 
-def publish(folder: Path, size: Any, told: Told) -> int:
+def publish(folder: Path, size: Any, told: Progress) -> int:
     """Customers: all are scored and offered items, the release is written, opened and made to serve."""
     from pipeline.releasing import publish_release
 
@@ -136,7 +134,7 @@ def publish(folder: Path, size: Any, told: Told) -> int:
     return len(found.release.scores)
 
 
-STEPS: dict[str, Callable[[Path, Any, Told], int]] = {
+STEPS: dict[str, Callable[[Path, Any, Progress], int]] = {
     "make the shop": make_shop,
     "load": load,
     "features": features,

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -50,7 +51,7 @@ def counted(folder: Path, seed: int, users: int, days: int) -> pd.DataFrame:
     contacts = pd.read_parquet(shop.directory / "truth" / "contacts.parquet")
     treated = contacts[contacts["treated"]].merge(people["kind"], left_on="user_id", right_index=True)
     added = treated.groupby("user_id")["added_probability"].mean()
-    told = found.join(people, how="inner").join(added.rename("added_probability"))
+    told: pd.DataFrame = found.join(people, how="inner").join(added.rename("added_probability"))
     told["campaign_oracle"] = _brought(treated)
     told["festival_oracle"] = _drawn(store, shop, told)
     return told
@@ -102,7 +103,7 @@ def _loaded(folder: Path, shop: ShopReport) -> Store:
     files = {table: shop.files[table] for table in ("orders", "items", "contacts")}
     workspace = folder / "workspace"
     workspace.mkdir()
-    policies = {"orders": {"non_products": shop.non_products}, "items": {"static": True}}
+    policies: dict[str, dict[str, Any]] = {"orders": {"non_products": shop.non_products}, "items": {"static": True}}
     init_workspace(workspace, files, tz=shop.time_zone, currency=shop.currency, duplicates="drop", policies=policies)
     store = Store(Workspace.open(workspace))
     store.load_new(datetime.combine(shop.end, datetime.min.time()))

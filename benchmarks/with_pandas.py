@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -20,9 +21,17 @@ def by_number(folder: Path, out: Path) -> None:
 
 
 def _build(folder: Path, out: Path, by_number: bool) -> None:
-    wanted = [("kind", "==", "sale"), ("ordered_at", "<", CUTOFF), ("recorded_at", "<", CUTOFF)]
-    read = pd.read_parquet(files(folder), columns=READ, filters=wanted, dtype_backend="pyarrow")
+    wanted: list[tuple[str, str, Any]] = [
+        ("kind", "==", "sale"),
+        ("ordered_at", "<", CUTOFF),
+        ("recorded_at", "<", CUTOFF),
+    ]
+    paths: Any = files(folder)  # pandas takes several, which its stubs do not know
+    read = pd.read_parquet(paths, columns=READ, filters=wanted, dtype_backend="pyarrow")
     names = None
+    user: Any
+    order: Any
+    item: Any
     user, order, item = read["entity_id"], read["order_id"], read["item_id"]
     if by_number:
         user, names = pd.factorize(user)
@@ -65,7 +74,7 @@ def _build(folder: Path, out: Path, by_number: bool) -> None:
         longest_days_between_orders=("gap", "max"),
         last_days_between_orders=("gap", "last"),
     )
-    counted = []
+    counted: list[Any] = []
     for w in WINDOWS:
         inside = days[days["day"] >= TODAY - w].groupby("user")
         sums = {f"order_count_{w}d": ("orders", "sum"), f"amount_{w}d": ("amount", "sum")}
