@@ -1,18 +1,23 @@
 """Recommenders on windows of the past, with what was bought before allowed in the lists and without it.
 
     python -m benchmarks.recommenders WORKSPACE --as-of 2011-06-11 2011-07-11 2011-08-10 --models gp_topfreq ease
+    python -m benchmarks.recommenders WORKSPACE --as-of 2011-04-12 2011-05-12 --models two_stage --set two_stage.trees=300
 
 Means over the dates: Recall@10 and NDCG@10 of all that was bought in the 30 days after, Recall@10 of repeats and of
 what was new (repeats allowed), then Recall@10 of what was new with repeats left out of the lists; last the paired 95 %
-interval, over the customers of all dates, of the difference to GP-TopFreq in the first.
+interval, over the customers of all dates, of the difference to GP-TopFreq in the first. `--set` gives a model another
+setting than its default one: choices are made on dates before those that are judged.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import date
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -25,18 +30,37 @@ from models import recommenders
 from models.recommenders.interactions import Interactions
 from training.evaluation.recommendation import Floats, bootstrap_means, interval, judge_lists, read_test_items
 from training.recommendation import BENCHMARK
+from warehouse.errors import UsageError
 from warehouse.store import Store
 from warehouse.workspace import Workspace
 
 SHOWN = ("recall@10", "ndcg@10", "repeat_recall@10", "explore_recall@10")
 
 
-def judged(source: StoreSource, name: str, day: date) -> list[Floats]:
-    """The five measures, per customer, of one recommender with its default settings on one window."""
+def said_settings(said: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The settings of each recommender from texts MODEL.KEY=VALUE, each of the kind of its default; `UsageError` for
+    what is not there, or of another kind."""
+    found: dict[str, dict[str, Any]] = {}
+    for text in said:
+        name, _, rest = text.partition(".")
+        key, _, value = rest.partition("=")
+        known = signature(type(recommenders.create(name))).parameters
+        if key not in known or not value:
+            raise UsageError(f'"{text}" sets nothing.', hint=f"It is MODEL.KEY=VALUE; {name} has: {', '.join(known)}.")
+        kind = type(known[key].default)
+        try:
+            found.setdefault(name, {})[key] = kind(value)
+        except ValueError as problem:
+            raise UsageError(f'"{text}": {key} of {name} is a number, {known[key].default} by default.') from problem
+    return found
+
+
+def judged(source: StoreSource, name: str, day: date, said: Mapping[str, Any]) -> list[Floats]:
+    """The five measures, per customer, of one recommender on one window; `said`: what is not by default."""
     sales, sold = interactions(source, day), purchases(source, day, 30)
     held = Interactions.from_table(sales.filter(pc.is_valid(sales["item_id"])), day)
     test = read_test_items(held, sold.filter(pc.is_valid(sold["item_id"])))
-    model = recommenders.create(name).fit(held)
+    model = recommenders.create(name, said).fit(held)
     bought = np.split(held.indices, held.indptr[1:-1])
     both = judge_lists(held, test, model.recommend(test.user_rows, 10), 10)
     new = model.recommend(test.user_rows, 10, exclude=[bought[row] for row in test.user_rows])
@@ -50,11 +74,13 @@ def main() -> None:
     parser.add_argument("workspace", type=Path)
     parser.add_argument("--as-of", type=date.fromisoformat, nargs="+", required=True)
     parser.add_argument("--models", nargs="+", default=recommenders.names())
+    parser.add_argument("--set", dest="said", action="append", default=[], metavar="MODEL.KEY=VALUE")
     asked = parser.parse_args()
+    said = said_settings(asked.said)
     source = StoreSource(Store(Workspace.open(asked.workspace)))
-    beside = np.concatenate([judged(source, BENCHMARK, day)[0] for day in asked.as_of])
+    beside = np.concatenate([judged(source, BENCHMARK, day, {})[0] for day in asked.as_of])
     for name in asked.models:
-        found = [judged(source, name, day) for day in asked.as_of]
+        found = [judged(source, name, day, said.get(name, {})) for day in asked.as_of]
         means = np.mean([[np.nanmean(values) for values in measures] for measures in found], axis=0)
         drawn = bootstrap_means([np.concatenate([measures[0] for measures in found]) - beside], 1000)
         low, high = interval(drawn[:, 0])

@@ -110,14 +110,11 @@ def _kept(likely: Any, most: int, place: npt.NDArray[np.int64]) -> Any:
     return csr_matrix((np.ones(len(row)), (row, found.items[there])), shape=likely.shape)
 
 
-def tried(
-    strengths: Callable[[History], Any],
-    candidates: Any,
-    history: History,
-    rows: Rows,
-    items: Rows,
-    strength: Floats,
-) -> Any:
+Asked = Callable[[History, Rows, Rows], Floats]
+"""The strengths of some (row of the history, item row) pairs, −inf where the item may not be suggested."""
+
+
+def tried(strengths: Asked, candidates: Any, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
     """`drops` by computing the strengths of histories without one item each.
 
     `candidates` (n, items) says what is tried for each suggestion. An item that is no longer suggested at all without
@@ -126,18 +123,20 @@ def tried(
     suggestion = np.repeat(np.arange(len(rows)), np.diff(candidates.indptr))
     item, width = candidates.indices.astype(np.int64), history.pattern.shape[1]
     asked, of = np.unique(rows[suggestion] * width + item, return_inverse=True)
-    without = np.full(len(item), -np.inf)
-    for some in _some_at_once(len(asked), width):
-        less = history.without(asked[some] // width, asked[some] % width)
-        mine = np.flatnonzero((of >= some.start) & (of < some.stop))
-        without[mine] = _picked(strengths(less), of[mine] - some.start, items[suggestion[mine]])
-    drops = strength[suggestion] - without
+    less = history.without(asked // width, asked % width) if len(asked) else history
+    drops = strength[suggestion] - strengths(less, of, items[suggestion])
     return csr_matrix((drops, item, candidates.indptr), shape=candidates.shape)
 
 
-def _some_at_once(n: int, width: int) -> list[slice]:
-    step = max(1, _TRIED_AT_ONCE // max(width, 1))
-    return [slice(start, min(start + step, n)) for start in range(0, n, step)]
+def in_parts(strengths: Callable[[History], Any], history: History, rows: Rows, items: Rows) -> Floats:
+    """As `Asked`, from all strengths of some customers at a time."""
+    n, width = history.pattern.shape
+    found, step = np.full(len(rows), -np.inf), max(1, _TRIED_AT_ONCE // max(width, 1))
+    for start in range(0, n, step):
+        mine = np.flatnonzero((rows >= start) & (rows < start + step))
+        part = history.part(start, min(start + step, n))
+        found[mine] = _picked(strengths(part), rows[mine] - start, items[mine])
+    return found
 
 
 def _picked(strengths: Any, rows: Rows, items: Rows) -> Floats:

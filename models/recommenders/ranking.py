@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix
 _DIGITS = 6
 _GROUP = 64
 _DENSE_FROM = 0.02
+_SORTED_AT_ONCE = 500_000
 _SINGLE = 1e-4
 """More than single precision takes from a strength between 0 and about 1."""
 
@@ -89,7 +90,30 @@ def _rank_csr(strengths: Any, k: int, place: npt.NDArray[np.int64], blocked: Any
     keep = np.isfinite(values)
     if blocked is not None:
         keep &= ~_entries_among(rows, columns, blocked)
-    return _rank_entries(rows[keep], columns[keep], values[keep], strengths.shape[0], k, place, rounded)
+    if not keep.all():
+        rows, columns, values = rows[keep], columns[keep], values[keep]
+    some = _likely(rows, values, strengths.shape[0], k, 10.0**-_DIGITS if rounded else 0.0)
+    return _rank_entries(rows[some], columns[some], values[some], strengths.shape[0], k, place, rounded)
+
+
+def _likely(rows: Any, values: Any, n: int, k: int, margin: float) -> Any:
+    """Of entries by rising row those at least as strong as the k-th of their row, less a margin.
+
+    To sort them all takes longer. Rows of about the same length are laid side by side.
+    """
+    ends = np.searchsorted(rows, np.arange(1, n + 1))
+    lengths = np.diff(ends, prepend=0)
+    floor = np.full(n, -np.inf)
+    widths = np.where(lengths > 2 * k, 1 << np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64), 0)
+    for width in np.unique(widths[widths > 0]):
+        long = np.flatnonzero(widths == width)
+        step = max(1, _SORTED_AT_ONCE // int(width))
+        for some in (long[start : start + step] for start in range(0, len(long), step)):
+            steps = np.arange(width)
+            there = steps < lengths[some][:, None]
+            side = np.where(there, values[np.where(there, (ends - lengths)[some][:, None] + steps, 0)], -np.inf)
+            floor[some] = np.partition(side, width - k, axis=1)[:, width - k]
+    return np.flatnonzero(values >= (floor - margin)[rows])
 
 
 def _filled(strengths: Any) -> npt.NDArray[np.float64]:

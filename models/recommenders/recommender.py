@@ -73,6 +73,10 @@ class Recommender(ABC):
     def _strengths(self, history: History) -> Any:
         """(n, items): a csr_matrix whose entries may be suggested, or a fresh float64 array with −inf elsewhere."""
 
+    def _of_pairs(self, history: History, rows: Rows, items: Rows) -> Floats:
+        """The strengths of (row of the history, item row) pairs, −inf where the item may not be suggested."""
+        return deletion.in_parts(self._strengths, history, rows, items)
+
     def _approximately(self, history: History) -> tuple[Any, Exact | None]:
         """As `_strengths`; or a fresh array that is right to four digits where that is quicker, and what is exact."""
         return self._strengths(history), None
@@ -153,7 +157,7 @@ class Recommender(ABC):
         others = np.diff(itself.indptr) == 0
         likely = deletion.alike(self.interactions, history, rows, items).multiply(others[:, None]).tocsr()
         tried = deletion.shared(likely, rows, deletion.TRIED, self.interactions.place)
-        return (itself + deletion.tried(self._strengths, tried, history, rows, items, strength)).tocsr()
+        return (itself + deletion.tried(self._of_pairs, tried, history, rows, items, strength)).tocsr()
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything the model is, as plain arrays without objects; `from_arrays` takes it back."""

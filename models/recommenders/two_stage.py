@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix, vstack
 from models import recommenders
 from models.boosting import Ordered, order
 from models.recommenders.cutting import cut_before, last_days
-from models.recommenders.history import History, Rows
+from models.recommenders.history import Floats, History, Rows
 from models.recommenders.interactions import Interactions
 from models.recommenders.pair_features import Items, Matrix, features, names
 from models.recommenders.plain_arrays import needed
@@ -120,8 +120,8 @@ class TwoStage(Recommender):
         return self
 
     def _hold(self) -> None:
-        self._trees = TreeScores(self._text) if self._text else None
-        self._items = Items(self.interactions) if self._text else None
+        if self._text:
+            self._trees, self._items = TreeScores(self._text), Items(self.interactions)
 
     def _create(self, name: str) -> Recommender:
         fits = json.loads(self.fits) if self.fits else {}
@@ -162,8 +162,13 @@ class TwoStage(Recommender):
         settings = Ordered(self.trees, self.leaves, self.learning_rate, self.seed, self.objective)
         return order(every.X, every.bought.astype(np.float64), every.each[every.each > 0], settings)
 
-    def _pairs(self, history: History, first: Sequence[Recommender], known: Items) -> tuple[Matrix, tuple[Rows, Rows]]:
-        """The candidates of some customers, (row of the history, item row) in order, and their columns."""
+    def _pairs(
+        self, history: History, first: Sequence[Recommender], known: Items, wanted: Rows | None = None
+    ) -> tuple[Matrix, tuple[Rows, Rows]]:
+        """The candidates of some customers, (row of the history, item row) in order, and their columns.
+
+        `wanted` says of which they are needed, by row × items + item row, rising; what is no candidate is left out.
+        """
         width = max(history.pattern.shape[1], 1)
         lists = [model.lists(history, self.listed) for model in first]
         keys = [history.rows * width + history.pattern.indices]
@@ -173,23 +178,40 @@ class TwoStage(Recommender):
         key = np.unique(np.concatenate(keys))
         # Of whoever bought nothing the trees know nothing: that is for the popular rung.
         key = key[np.diff(history.pattern.indptr)[key // width] > 0]
+        if wanted is not None:
+            key = key[np.isin(key, wanted)]
         pairs = (key // width, key % width)
         return features(history, pairs, lists, known), pairs
 
     def _strengths(self, history: History) -> Any:
-        if self._trees is None or self._items is None:
+        if not self._text:
             return history.with_values(history.order_days.copy())
-        n = history.pattern.shape[0]
         parts = [csr_matrix((0, history.pattern.shape[1]))]
-        for start in range(0, n, _CUSTOMERS_AT_ONCE):
-            part = history.part(start, min(start + _CUSTOMERS_AT_ONCE, n))
-            if not part.pattern.nnz:  # nobody known among them
-                parts.append(csr_matrix(part.pattern.shape))
-                continue
+        for part, _ in self._in_parts(history):
             X, cells = self._pairs(part, self._first, self._items)
-            values = 1 / (1 + np.exp(-self._trees(X)))
-            parts.append(csr_matrix((values, cells), shape=part.pattern.shape))
+            parts.append(csr_matrix((self._valued(X), cells), shape=part.pattern.shape))
         return vstack(parts).tocsr()
+
+    def _of_pairs(self, history: History, rows: Rows, items: Rows) -> Floats:
+        if not self._text:
+            return super()._of_pairs(history, rows, items)
+        width, found = history.pattern.shape[1], np.full(len(rows), -np.inf)
+        for part, start in self._in_parts(history):
+            mine = np.flatnonzero((rows >= start) & (rows < start + part.pattern.shape[0]))
+            wanted, of = np.unique((rows[mine] - start) * width + items[mine], return_inverse=True)
+            X, (row, item) = self._pairs(part, self._first, self._items, wanted)
+            values = np.full(len(wanted), -np.inf)
+            values[np.searchsorted(wanted, row * width + item)] = self._valued(X)
+            found[mine] = values[of]
+        return found
+
+    def _valued(self, X: Matrix) -> Floats:
+        return 1 / (1 + np.exp(-self._trees(X)))
+
+    def _in_parts(self, history: History) -> Iterator[tuple[History, int]]:
+        """Some customers at a time, and the row of the first."""
+        for start in range(0, history.pattern.shape[0], _CUSTOMERS_AT_ONCE):
+            yield history.part(start, min(start + _CUSTOMERS_AT_ONCE, history.pattern.shape[0])), start
 
     def _parameters(self) -> dict[str, npt.NDArray[Any]]:
         found = {"trees": np.frombuffer(self._text.encode(), np.uint8)}

@@ -80,7 +80,7 @@ def test_the_formula_of_each_model_says_what_folding_in_without_the_item_says(na
     rows, items, strength = entries.asked[own], entries.item[own], entries.strength[own]
     told = model.drops(history, rows, items, strength)
     every = history.with_values(np.ones(len(history.order_days)))[rows].tocsr()
-    tried = deletion.tried(model._strengths, every, history, rows, items, strength)
+    tried = deletion.tried(model._of_pairs, every, history, rows, items, strength)
     expected, found = tried.toarray(), told.toarray()
     gone = np.isinf(expected)  # not suggested at all any more: the whole strength, or more than any number
     assert (found[gone] >= 0.99 * np.broadcast_to(strength[:, None], gone.shape)[gone]).all()
@@ -94,7 +94,7 @@ def test_the_walk_of_the_graph_filter_is_the_same_for_the_items_it_looks_at() ->
     told = model.drops(history, rows, items, strength)
     looked_at = told.copy()
     looked_at.data[:] = 1
-    tried = deletion.tried(model._strengths, looked_at, history, rows, items, strength)
+    tried = deletion.tried(model._of_pairs, looked_at, history, rows, items, strength)
     assert told.nnz > 100
     assert np.allclose(told.toarray(), tried.toarray(), rtol=1e-4, atol=1e-5)
 
