@@ -12,6 +12,7 @@ from dataclasses import replace
 from features import rules
 from features.catalogue import available, fields
 from features.families import FAMILIES
+from features.funnels import parse_step
 from features.own import NOTHING, Own
 from features.own_features import FOLDER
 from features.rules.language import SHARES, Best, Condition, walk
@@ -20,7 +21,7 @@ from training.targets import BUILT_IN, Target
 from warehouse.commented import OF_TABLE
 from warehouse.contracts import EXTRA
 from warehouse.engine import connect
-from warehouse.errors import RepriseError
+from warehouse.errors import RepriseError, UsageError
 from warehouse.settings import Settings, TargetSettings, refuse
 from warehouse.settings_problems import Wrong
 from warehouse.store import Store
@@ -33,7 +34,7 @@ def check(workspace: Workspace) -> None:
     # Features of the workspace's own are known when its tables are loaded: `check_own` judges what may name them.
     own = _may_be_own(workspace)
     wrongs = [*_names(settings, own), *_policies(settings), *_acts(settings), *_targets(settings, own)]
-    refuse(workspace.root, wrongs)
+    refuse(workspace.root, [*wrongs, *_funnels(settings)])
 
 
 def check_own(workspace: Workspace, own: Own, targets: Iterable[Target]) -> None:
@@ -51,6 +52,15 @@ def check_own(workspace: Workspace, own: Own, targets: Iterable[Target]) -> None
         if asked is not None and asked.population is not None and (why := _misread(asked.population, settings, own)):
             wrongs.append(Wrong(("targets", target.name, "population"), asked.population, why))
     refuse(workspace.root, wrongs)
+
+
+def _funnels(settings: Settings) -> Iterator[Wrong]:
+    for name, told in settings.funnels.items():
+        for k, step in enumerate(told.steps):
+            try:
+                parse_step(step)
+            except UsageError as error:
+                yield Wrong(("funnels", name, "steps", k), step, str(error.hint).removeprefix("Write "))
 
 
 def check_acts(store: Store) -> None:

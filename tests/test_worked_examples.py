@@ -202,3 +202,8 @@ def test_matching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest
 def test_exposures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     follow("exposures.md", tmp_path, capfd)
+
+
+def test_funnels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("funnels.md", tmp_path, capfd)

@@ -18,6 +18,7 @@ from warehouse.recommender_settings import RecommendSettings
 from warehouse.settings import (
     ActivitySettings,
     AudienceSettings,
+    FunnelSettings,
     LifecycleSettings,
     RfmSettings,
     ServingSettings,
@@ -80,6 +81,7 @@ _EXAMPLES: dict[str, Any] = {
     "personal_decay": {"half_life_days": 150},
     "popularity": {"half_life_days": 30},
     "two_stage": {"listed": 40, "windows": 4},
+    "steps": ["acquired", "retained"],
     "min_price": 1,
     "max_price": 500,
     "within_price_band": 2,
@@ -121,6 +123,7 @@ def sections(tables: Collection[str], said: Collection[str]) -> list[str]:
         ("audiences.my_audience", "one more audience: reprise audience build my_audience", AudienceSettings, act),
         ("suppression", "who must not be contacted, whatever the audience", SuppressionSettings, {}),
         ("survey", "who counts as asked: reprise audience survey", SurveySettings, {}),
+        ("funnels.my_funnel", "ordered steps: reprise funnel my_funnel", FunnelSettings, {}),
         ("training", "how models are made", TrainingSettings, {}),
         ("recommend", "how suggestions are made", RecommendSettings, {}),
         ("recommend.rules", "what may be suggested, and how much of it", RuleSettings, {}),

@@ -247,6 +247,15 @@ class RfmSettings(_Section):
     )
 
 
+class FunnelSettings(_Section):
+    """Ordered steps that customers take, and within how many days of the first."""
+
+    steps: Annotated[tuple[str, ...], Field(min_length=2)] = Field(
+        description="In order: event:NAME, page:NAME, feature:NAME (NAME|OTHER: either), order, registered, …"
+    )
+    window_days: Days = Field(default=30, description="Days from the first step to the last.")
+
+
 class Settings(_Section):
     """Everything a workspace declares."""
 
@@ -276,6 +285,7 @@ class Settings(_Section):
     audiences: dict[Name, AudienceSettings] = Field(default_factory=dict)
     suppression: SuppressionSettings = SuppressionSettings()
     survey: SurveySettings = SurveySettings()
+    funnels: dict[Name, FunnelSettings] = Field(default_factory=dict)
     serving: ServingSettings = ServingSettings()
 
 

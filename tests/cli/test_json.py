@@ -93,6 +93,9 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
     together = asked("bundles", "--top", "3", "--out", str(place / "bundles.csv"))
     assert together["found_in"]["pairs_tried"]["tried"] > 0
     assert together["out"]["rows"] >= len(together["pairs"])
+    stages = asked("funnel", "--out", str(place / "stages.csv"))
+    assert [step["step"] for step in stages["steps"]] == ["acquired", "activated", "retained"]
+    assert stages["out"]["rows"] == stages["steps"][0]["users"]
     due = asked("cycles", "due", "--status", "all")
     listed = asked("cycles", "due", "--status", "all", "--out", str(place / "due.csv"))
     assert listed["rows"] == due["rows"] == len(due["items"]) > 0
@@ -174,6 +177,10 @@ ERRORS = [
     (["audience", "offers", "some", "--offers", "orders.csv", "-w", "shop-workspace"], 3),
     (["bundles", "--item", "nothing", "-w", "shop-workspace"], 2),
     (["bundles", "--judge-days", "5000", "-w", "shop-workspace"], 2),
+    (["funnel", "-w", "empty"], 4),
+    (["funnel", "nothing", "-w", "shop-workspace"], 2),
+    (["funnel", "order", "orders", "-w", "shop-workspace"], 2),
+    (["funnel", "event:view", "order", "-w", "shop-workspace"], 4),
     (["explain", "somebody", "-w", "empty"], 4),
     (["explain", "somebody", "-w", "empty", "--language", "fr"], 2),
     (["export", "scores", "--out", "x.csv", "-w", "empty"], 4),

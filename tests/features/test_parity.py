@@ -5,7 +5,7 @@ The data hold ties, NULLs, midnight rows and rows exactly at the cutoff, in a zo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +17,7 @@ import pytest
 from features.building import build_features
 from features.catalogue import Feature
 from features.engines import Engine, duckdb_engine
+from features.funnels import Asked, parse_step
 from features.lifecycle import Counting, give_lifecycle, register_anonymous
 from features.on_spark import spark_engine
 from features.outcomes import interactions, outcome_counts, purchases, register_choices, register_window
@@ -107,6 +108,7 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
         for name in ("chosen_before", "chosen_now"):
             engine.give(name, pa.table({"id": [f"u{n:03d}" for n in range(5, 15, 1 + (name == "chosen_now"))]}))
         run("split", "steps_of_period", values | {"period": spans[-2].number})
+    funnelled(engine, as_of, run)
     register_anonymous(engine, src, as_of)
     run("anonymous", "first_days")
     cycles = {"until": day_number(as_of), "within": 30}
@@ -139,6 +141,40 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
         run("outcomes", "event_hits", values)
     run("outcomes", "purchases")
     return found
+
+
+def funnelled(engine: Engine, as_of: date, run: Callable[..., None]) -> None:
+    """The files of a funnel of all kinds of steps, one after the other as `features.funnels` runs them."""
+    steps = [parse_step(text) for text in ("acquired", "event:view_item|search", "retained", "referred", "order")]
+    steps.append(parse_step("registered"))
+    asked = Asked(steps, 400, as_of, as_of)
+    engine.give("funnel_steps", asked.table)
+    engine.give("funnel_groups", pa.table({"entity_id": ["u001", "u002"], "value": ["a", "b"]}))
+    values = asked.values | {"since": 0, "step": 2}
+    run("funnels", "referrals", values, keep="referrals_of_all")
+    run("funnels", "first_traces", values, keep="first_traces")
+    acts = [name for name in statements("funnels") if name.endswith("_acts")]
+    for name in acts:
+        run("funnels", name, values, keep=name)
+    engine.view("funnel_acts", " union all ".join(f"select * from {name}" for name in acts))
+    run("funnels", "funnel_places", values, keep="funnel_places")
+    run("funnels", "reached_first", values, keep="reached")
+    run("funnels", "reached_next", values, keep="reached_2")
+    engine.view(
+        "funnel_arrivals",
+        "select entity_id, 1 as step, place, start_place from reached "
+        "union all select entity_id, 2 as step, place, start_place from reached_2",
+    )
+    run("funnels", "furthest", values, keep="furthest")
+    run("funnels", "way_first", values, keep="way_first")
+    engine.view("way", "select * from way_first")
+    run("funnels", "way_next", values, keep="way_2")
+    engine.view(
+        "funnel_ways",
+        "select entity_id, 1 as step, moment from way_first union all select entity_id, 2 as step, moment from way_2",
+    )
+    for name in ("funnel_counts", "funnel_times", "funnel_ever", "funnel_open", "referrer_counts", "referral_values"):
+        run("funnels", name, values)
 
 
 def ordered(folder: str) -> Iterator[str]:
