@@ -23,10 +23,12 @@ from features.source import StoreSource, versions
 from pipeline import due
 from pipeline.cycles import observed
 from pipeline.dated import release_at
+from pipeline.levelling import levels_table
 from pipeline.opening import load
 from serving import customers, profiles
 from serving.due import DUE_FIELDS, with_due
 from serving.release import Release
+from serving.standing import STANDING, with_standing
 from warehouse.databases import Database
 from warehouse.errors import UsageError
 from warehouse.progress import Progress
@@ -102,6 +104,9 @@ def _counted(
     items = due.due_items(source, as_of, observed(source, as_of), progress)
     if items is not None:
         table = with_due(table, items, as_of, DUE_FIELDS.names)
+    standing = {"levels": levels_table(source, as_of, source.store.workspace.settings, progress)}
+    known_by = {name: found for name, found in standing.items() if found is not None}
+    table = with_standing(table, known_by, {name for each in STANDING.values() for name in each.names})
     uses = last_uses(source, as_of, progress)
     made = profiles.profile(table, as_of, attributes, None, uses, profiles.functions_of(uses, FUNCTIONS), refused)
     checked = rules.check(rule, fields_from_schema(table.schema)) if rule else None

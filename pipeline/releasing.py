@@ -17,6 +17,7 @@ from features.last_uses import last_uses
 from features.source import StoreSource, versions
 from pipeline import due, suggestions
 from pipeline.cycles import observed
+from pipeline.levelling import level_field, levels_table
 from serving import drift
 from serving.complements import Complement, Key, Model
 from serving.holder import key_from_environment
@@ -100,6 +101,7 @@ def _write(
     suggested = suggestions.suggest_all(workspace, source, as_of, name, users, progress)
     due_items = due.due_items(source, as_of, observed(source, as_of), progress)
     uses = last_uses(source, as_of, progress)
+    levels = levels_table(source, as_of, workspace.settings, progress)
     known = cards(workspace, models)
     contents = ReleaseContents(
         release=name,
@@ -117,6 +119,7 @@ def _write(
             **own_tables(source, as_of),
             **({} if due_items is None else {"due_items": due_items}),
             **({} if uses is None else {"last_uses": uses}),
+            **({} if levels is None else {"levels": levels}),
         },
         own=source.own,
         populations={name: _in_order(t) for name, t in source.population_tables(as_of).items()},
@@ -125,7 +128,10 @@ def _write(
             *([suggested.absent] if suggested.absent else []),
             *([due.NONE] if due_items is None and "orders" in source.tables else []),
         ],
-        fields=[*fields(f for f in FEATURES if f.is_segment and f.name in features.schema.names).values()],
+        fields=[
+            *fields(f for f in FEATURES if f.is_segment and f.name in features.schema.names).values(),
+            *level_field(workspace.settings),
+        ],
         cards={**known, **suggestions.card(workspace)},
         notes=_seasons(known, as_of),
         suggestion_rules=suggested.rules,

@@ -13,6 +13,7 @@ from serving import baskets, customers, fallbacks, profiles
 from serving.due import DUE, with_due
 from serving.release import Release
 from serving.schemas import DUE_ITEMS
+from serving.standing import STANDING, with_standing
 from serving.wire import finite
 
 
@@ -105,16 +106,20 @@ def user_profile(release: Release, user_id: str) -> dict[str, Any]:
 
 
 def _customer(release: Release, user_id: str) -> tuple[pa.Table, date, pa.Table | None]:
-    """The row of one user, with what is due, and their attributes."""
+    """The row of one user, with what is due and where they stand, and their attributes."""
     row = release.features_of(user_id)
     if DUE in release.tables:
         due = pa.Table.from_pylist(release.due.of(user_id), schema=DUE_ITEMS)
         row = with_due(row, due, release.as_of, profiles.wanted())
+    mine = {
+        name: pa.Table.from_pylist(rows.of(user_id), schema=STANDING[name]) for name, rows in release.standing.items()
+    }
+    row = with_standing(row, mine, profiles.wanted())
     users = release.tables.get("users")
     if users is None:
         return row, release.as_of, None
-    mine = users.filter(pc.equal(users["entity_id"], user_id))
-    return row, release.as_of, customers.attributes(release, mine)
+    known = users.filter(pc.equal(users["entity_id"], user_id))
+    return row, release.as_of, customers.attributes(release, known)
 
 
 def _plain(value: Any) -> Any:

@@ -206,3 +206,11 @@ def _entry(key: Key, one: OneTarget, row: int) -> dict[str, Any]:
 def _finite(number: np.float64) -> float | None:
     value = float(number)
     return value if value == value and abs(value) != float("inf") else None
+
+
+def sorted_table(directory: Path, name: str, schema: pa.Schema) -> SortedRows:
+    """A table of a release by customer; without rows where the release has none of it."""
+    path = directory / "tables" / f"{name}.parquet"
+    return (
+        SortedRows.read("entity_id", path, schema) if path.exists() else SortedRows("entity_id", schema.empty_table())
+    )

@@ -16,6 +16,7 @@ from serving.columns import Columns
 from serving.complements import Key
 from serving.due import DUE, DUE_FIELDS, with_due
 from serving.release import Release
+from serving.standing import standing_fields, with_standing
 
 _PLUMBING = frozenset({"entity_id", "user_id", "recorded_at", "local_at", "point_in_time"})
 
@@ -57,6 +58,7 @@ def fields(release: Release) -> dict[str, Field]:
         found[TAGS] = Field(TAGS, "tags")
     if DUE in release.tables:
         found |= fields_from_schema(DUE_FIELDS)
+    found |= fields_from_schema(standing_fields(release.tables))
     found |= {field.name: field for field in release.fields if field.name in found}
     return {name: field for name, field in found.items() if name not in _PLUMBING}
 
@@ -70,6 +72,7 @@ def customers(release: Release, names: Collection[str]) -> pa.Table:
             table = table.append_column(name, column)
     if DUE in release.tables and set(DUE_FIELDS.names) & set(names):
         table = with_due(table, release.tables[DUE], release.as_of, names)
+    table = with_standing(table, release.tables, names)
     table = _with_attributes(release, table, [name for name in names if name not in table.column_names])
     return _with_tags(release, table) if TAGS in names else table
 

@@ -36,11 +36,12 @@ from models.recommenders.plain_arrays import read_arrays, texts_from_arrays, wri
 from models.recommenders.purchase_probability import PurchaseProbability
 from models.recommenders.takers import Takers
 from serving.canary import try_in_subprocess
-from serving.columns import TEXTS_OF_SCORES, Columns, SortedRows
+from serving.columns import TEXTS_OF_SCORES, Columns, SortedRows, sorted_table
 from serving.complements import Complement, Key, Model, base_models
 from serving.manifest import ReleaseError, check_files, write_manifest
 from serving.schemas import DUE_ITEMS, LAST_USES, POPULAR, SCORES, SIMILAR_ITEMS, SUGGESTIONS
 from serving.shelf import item_ids, not_for_sale
+from serving.standing import STANDING
 from warehouse.errors import RepriseError
 from warehouse.files import atomic_directory
 from warehouse.settings import Settings
@@ -48,7 +49,7 @@ from warehouse.streamed import Streamed, Tables, read, row_groups, write_parquet
 
 GOLDEN_ROWS = 64
 GOLDEN_TOLERANCE = 1e-12
-ANSWERED = ("due_items", "last_uses")
+ANSWERED = ("due_items", "last_uses", *STANDING)
 """Tables that answer and are not scored with: who needs all of one reads it then."""
 _OFFERED = ("user_id", "item_id", "probability", "strength", "source", "reason")
 """What is held of a suggestion; the rest is the same in all rows, or follows from these (`fallbacks`)."""
@@ -109,6 +110,7 @@ class Release:
     similar_items: SortedRows
     due: SortedRows
     last_uses: SortedRows
+    standing: Mapping[str, SortedRows]
     popular: tuple[tuple[str, float | None], ...]
     recommender: str | None
     tables: Mapping[str, pa.Table]
@@ -363,8 +365,9 @@ def _opened(directory: Path) -> Release:
         scores=Columns.from_long(users, scores, declared),
         suggestions=suggestions,
         similar_items=similar,
-        due=_sorted_table(directory, "due_items", DUE_ITEMS),
-        last_uses=_sorted_table(directory, "last_uses", LAST_USES),
+        due=sorted_table(directory, "due_items", DUE_ITEMS),
+        last_uses=sorted_table(directory, "last_uses", LAST_USES),
+        standing={name: sorted_table(directory, name, STANDING[name]) for name in STANDING if name in tables},
         popular=tuple(zip(*(popular[name].to_pylist() for name in POPULAR.names), strict=True)),
         recommender=told["recommender"],
         tables=tables,
@@ -390,11 +393,4 @@ def _opened(directory: Path) -> Release:
         accepted_drift=tuple(told.get("accepted_drift", ())),
         notes=tuple(told.get("notes", ())),
         suggestion_rules=tuple(ruled.get("taken", ())),
-    )
-
-
-def _sorted_table(directory: Path, name: str, schema: pa.Schema) -> SortedRows:
-    path = directory / "tables" / f"{name}.parquet"
-    return (
-        SortedRows.read("entity_id", path, schema) if path.exists() else SortedRows("entity_id", schema.empty_table())
     )

@@ -112,6 +112,11 @@ def test_sellers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.
     assert "of 3 customers were active" in page
 
 
+def test_levels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("levels.md", tmp_path, capfd)
+
+
 def test_growth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     follow("growth.md", tmp_path, capfd)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from warehouse.contracts import CONTRACTS, EXTRA
+from warehouse.level_settings import LevelSettings
 from warehouse.recommender_settings import RecommendSettings
 from warehouse.settings import (
     ActivitySettings,
@@ -88,6 +89,17 @@ _EXAMPLES: dict[str, Any] = {
     "not_bought_within_days": 14,
     "per_category": 3,
     "per_brand": 3,
+    "steps": {"member": 0, "silver": 500, "gold": 2000},
+    "per_order": 10,
+    "per_amount": 1,
+    "per_referral": 100,
+    "profile": 50,
+    "profile_columns": ["region", "gender"],
+    "events": {"review": 20, "sign_in": 2},
+    "once_a_day": ["sign_in"],
+    "window_days": 365,
+    "valid_days": 365,
+    "at_expiry": "earned",
 }
 ORIGINS = ("files", "source", "table", "query", "cursor")
 """Where rows come from, which a new file says."""
@@ -118,6 +130,7 @@ def sections(tables: Collection[str], said: Collection[str]) -> list[str]:
         ("activity", "what counts as an act of a customer", ActivitySettings, {}),
         ("lifecycle", "when a silent customer counts as gone", LifecycleSettings, {}),
         ("rfm", "from where on recency, frequency and money are high", RfmSettings, {}),
+        ("levels", "member levels by points: reprise levels", LevelSettings, {}),
         ("targets.my_target", "a question of your own; repurchase, churn … are built in and may be changed alike",
          TargetSettings, act),
         ("audiences.my_audience", "one more audience: reprise audience build my_audience", AudienceSettings, act),
@@ -179,6 +192,6 @@ def _lines(model: type[BaseModel], names: list[str], examples: Mapping[str, Any]
 
 def _is_section(annotation: Any) -> bool:
     """Whether a field of the settings is a section or a family of sections."""
-    return getattr(annotation, "__origin__", None) is dict or (
-        isinstance(annotation, type) and issubclass(annotation, BaseModel)
-    )
+    if getattr(annotation, "__origin__", None) is dict:
+        return True
+    return any(isinstance(kind, type) and issubclass(kind, BaseModel) for kind in (annotation, *get_args(annotation)))

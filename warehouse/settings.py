@@ -14,6 +14,7 @@ from warehouse.contracts import CONTRACTS
 from warehouse.databases import address_problem
 from warehouse.errors import SettingsError
 from warehouse.files import explained
+from warehouse.level_settings import LevelSettings
 from warehouse.recommender_settings import RecommendSettings
 from warehouse.settings_problems import Wrong, no_toml, sentence, sentences
 from warehouse.settings_shapes import Section as _Section
@@ -279,6 +280,10 @@ class Settings(_Section):
     activity: ActivitySettings = ActivitySettings()
     lifecycle: LifecycleSettings = LifecycleSettings()
     rfm: RfmSettings = RfmSettings()
+    # Left out of dumps where nothing is said, as rules of suggestions are.
+    levels: LevelSettings | None = Field(
+        default=None, exclude_if=lambda said: said is None, description="Member levels by points."
+    )
     targets: dict[Name, TargetSettings] = Field(default_factory=dict)
     training: TrainingSettings = TrainingSettings()
     recommend: RecommendSettings = RecommendSettings()

@@ -10,6 +10,7 @@ from cli.main import call
 from warehouse.shop import make_shop
 
 QUICK = "\n[training]\nmax_cutoffs = 2\nmax_rows = 2000\nrounds = 10\nbootstrap_draws = 100\n"
+LEVELS = "[levels]\n[levels.steps]\nmember = 0\nsilver = 60\ngold = 200\n"
 ONE = "".join(f"[targets.{name}]\nhorizons = [30]\n" for name in ("repurchase", "churn", "second_order", "win_back"))
 
 
@@ -37,6 +38,6 @@ def shop(place: Path) -> str:
     tables = ["--orders", str(place / "orders.csv"), "--labels", str(place / "labels.csv")]
     assert call(["init", folder, *tables, "--tz", "UTC", "--yes"]) == 0
     settings = Path(folder, "reprise.toml")
-    settings.write_text(settings.read_text(encoding="utf-8") + QUICK + ONE, encoding="utf-8")
+    settings.write_text(settings.read_text(encoding="utf-8") + QUICK + LEVELS + ONE, encoding="utf-8")
     assert call(["-w", folder, "run"]) == 0
     return folder

@@ -131,6 +131,21 @@ def test_segments_in_json(shop: str, place: Path, capfd: pytest.CaptureFixture[s
     assert lapsed["agreement"]["both"]["users"] + lapsed["agreement"]["only_plain"]["users"] > 0
 
 
+def test_levels_in_json(shop: str, place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code, told = said(capfd, "levels", "--out", str(place / "levels.csv"), "-w", shop)
+    assert (code, told["out"]["rows"]) == (0, told["customers"])
+    customers = {row["level"]: row["customers"] for row in told["levels"]}
+    assert min(customers.values()) > 0
+    # of the release rules find the same, and the profile of a customer what they reached when
+    code, built = said(capfd, "audience", "build", "golden", "--rule", 'level = "gold"', "-w", shop)
+    assert (code, built["counts"]["matched"]) == (0, customers["gold"])
+    row = next(csv.DictReader((place / "levels.csv").read_text(encoding="utf-8-sig").splitlines()))
+    code, one = said(capfd, "levels", "--user", row["user_id"], "-w", shop)
+    assert (code, one["level"], one["changes"][-1]["to"] if one["changes"] else "member") == (0, *[row["level"]] * 2)
+    code, other = said(capfd, "levels", "--preset", "content", "-w", shop)
+    assert (code, other["levels"][0]["level"]) == (0, "reader")
+
+
 def test_a_promotion_is_written_down_with_or_without_a_reason(shop: str, capfd: pytest.CaptureFixture[str]) -> None:
     serving = next(each for each in said(capfd, "models", "list", "-w", shop)[1] if each["champion"])
     folder = Path(shop, "models", f"{serving['target']}_{serving['horizon_days']}d")
@@ -204,6 +219,9 @@ ERRORS = [
     (["export", "scores", "--out", "orders.csv/scores.csv", "-w", "shop-workspace"], 1),
     (["run", "--as-of", "1990-01-01", "-w", "shop-workspace"], 3),
     (["backtest", "nothing", "-w", "shop-workspace"], 2),
+    (["levels", "-w", "empty"], 4),
+    (["levels", "--preset", "nothing", "-w", "shop-workspace"], 2),
+    (["levels", "--user", "nobody", "-w", "shop-workspace"], 2),
     (["segments", "--only", "nothing", "-w", "shop-workspace"], 2),
     (["segments", "--language", "fr", "-w", "shop-workspace"], 2),
     (["segments", "differences", "rfm_type = 1", "-w", "shop-workspace"], 2),
