@@ -1,7 +1,7 @@
 """Recommenders on windows of the past, with what was bought before allowed in the lists and without it.
 
     python -m benchmarks.recommenders WORKSPACE --as-of 2011-06-11 2011-07-11 2011-08-10 --models gp_topfreq ease
-    python -m benchmarks.recommenders WORKSPACE --as-of 2011-04-12 2011-05-12 --models two_stage --set two_stage.trees=300
+    python -m benchmarks.recommenders WORKSPACE --as-of 2011-05-12 --models two_stage --set two_stage.trees=300
 
 Means over the dates: Recall@10 and NDCG@10 of all that was bought in the 30 days after, Recall@10 of repeats and of
 what was new (repeats allowed), then Recall@10 of what was new with repeats left out of the lists; last the paired 95 %
