@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
         out: Annotated[Path | None, typer.Option(help="Also write everybody to this .csv, .parquet or .jsonl.")] = None,
         lang: Annotated[str | None, typer.Option(help="en or zh; the workspace's if absent.")] = None,
     ) -> None:
-        """Member levels: how many, who moved, who is about to rise or fall."""
+        """Member levels: how many, who moved, who is about to move."""
         from pipeline import levelling
 
         shell = session(context)
