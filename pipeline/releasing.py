@@ -95,9 +95,9 @@ def _write(
     models = serving_models(workspace)
     if not models:
         raise NotReadyError("There is no model to score with.", hint="Run `reprise run`, or `reprise train` first.")
-    features = from_file(snapshots.file(as_of))
-    scores = _scored(source, snapshots, models, features, as_of, name)
     users = read(snapshots.file(as_of), ["entity_id"])["entity_id"]
+    features = from_file(snapshots.file(as_of))
+    scores = _scored(source, snapshots, models, features.watched(progress, "scores", len(users)), as_of, name)
     suggested = suggestions.suggest_all(workspace, source, as_of, name, users, progress)
     due_items = due.due_items(source, as_of, observed(source, as_of), progress)
     uses = last_uses(source, as_of, progress)
@@ -108,7 +108,7 @@ def _write(
         as_of=as_of,
         settings=workspace.settings,
         models=models,
-        features=features,
+        features=features.watched(progress, "writing features", len(users)),
         scores=scores,
         suggestions=suggested.suggestions,
         similar_items=suggested.similar_items,

@@ -9,6 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from warehouse.progress import Progress
+
 ROWS_PER_GROUP = 16_384
 """Rows of a row group."""
 
@@ -40,6 +42,18 @@ class Streamed:
                 yield chunk.rename_columns(wanted)
 
         return Streamed(pa.schema([schema.field(told[name]).with_name(name) for name in told]), make)
+
+    def watched(self, progress: Progress, label: str, total: int) -> Streamed:
+        """The same; `progress` hears how many of `total` rows have come, whenever they are gone through."""
+
+        def make(columns: Sequence[str] | None) -> Iterator[pa.Table]:
+            rows = 0
+            for chunk in self.make(columns):
+                yield chunk
+                rows += chunk.num_rows
+                progress(label, rows, total)
+
+        return Streamed(self.schema, make)
 
     def held(self, columns: Sequence[str] | None = None) -> pa.Table:
         """All the rows, or some columns of them, in memory."""

@@ -61,3 +61,14 @@ def test_tables_on_demand_are_those_of_the_folder(tmp_path: Path) -> None:
     assert tables["a"] is tables["a"]
     assert tables["b"] is not tables["b"]
     assert tables["b"].equals(read(tmp_path / "a.parquet"))
+
+
+def test_whoever_watches_hears_how_many_rows_have_come() -> None:
+    heard: list[tuple[str, float, float | None]] = []
+
+    def progress(label: str, done: float, total: float | None = None) -> None:
+        heard.append((label, done, total))
+
+    table = rows(5)
+    assert in_chunks(table, [2]).watched(progress, "rows", 5).held() == table
+    assert heard == [("rows", 2, 5), ("rows", 5, 5)]
