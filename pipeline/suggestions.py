@@ -25,7 +25,7 @@ from models.recommenders.recommender import Mask, Recommender
 from models.recommenders.rules import Rules, listed
 from models.recommenders.suggesting import REASON, suggest
 from models.recommenders.takers import Takers
-from pipeline import ruling
+from pipeline import new_items, ruling
 from serving.fallbacks import suggestion_ids
 from serving.schemas import POPULAR, SIMILAR_ITEMS, SUGGESTIONS
 from serving.shelf import not_for_sale
@@ -133,6 +133,7 @@ def suggest_all(
     allowed = on_sale(held, items, as_of, source.time_zone)
     names, refused = _names(items), refused_profiling(source, as_of)
     version = f"{choice['name']}-{as_of:%Y%m%d}"
+    cold = new_items.to_offer(held, items, told, as_of, source.time_zone)
     rules = ruling.compiled(told.rules, takers, items, allowed, told.horizon)
     known = (None if user in refused else user for user in users.to_pylist())
     ruled = ruling.told(model, rules, known, told.k) if rules else {}
@@ -142,6 +143,9 @@ def suggest_all(
         for start in range(0, len(users), _USERS_AT_ONCE):
             ids = users.slice(start, _USERS_AT_ONCE).to_pylist()
             found = suggest(model, ids, told.k, allowed, strangers=[i in refused for i in ids], rules=rules)
+            if cold:
+                theirs = [None if i in refused else i for i in ids]
+                found = new_items.placed(found, theirs, cold, told.new_items, told.k)
             chance = _chances(takers, found, refused)
             progress("suggestions", start, len(users))
             yield _published(found, chance, names, workspace.settings.language, as_of, version, release)
@@ -191,7 +195,9 @@ def _chances(takers: Takers, found: pa.Table, refused: Set[str]) -> pa.Array:
     """P(the customer buys it) of every suggestion; null where it is not known, or refused to be."""
     users = [None if user in refused else user for user in found.column("user_id").to_pylist()]
     rows = takers.held.user_rows(pa.array(users, pa.string()))
-    chance = takers.chance(rows, takers.held.item_rows(found.column("item_id")))
+    items = takers.held.item_rows(found.column("item_id"))
+    chance, sold = np.full(len(items), np.nan), items >= 0  # of what nobody has bought yet nothing is known
+    chance[sold] = takers.chance(rows[sold], items[sold])
     return pa.array(chance, mask=np.isnan(chance))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from warehouse.settings_shapes import Section
 from warehouse.settings_values import Days, Name
@@ -141,6 +141,12 @@ class RecommendSettings(Section):
         exclude_if=lambda said: said is True,
         description="Whether recommenders learn from purchases that followed; false: from all others only.",
     )
+    new_items: int = Field(
+        default=0,
+        ge=0,
+        exclude_if=lambda said: said == 0,
+        description="Of the k places so many are for items that nobody has bought yet, by what they are like.",
+    )
     weights: WeightSettings | None = Field(
         default=None, description="What an interaction is worth to als, bm25, bpr, ease and graph_filter."
     )
@@ -158,6 +164,15 @@ class RecommendSettings(Section):
     rules: RuleSettings | None = Field(
         default=None, exclude_if=lambda said: said is None, description="What may be offered, and how much of it."
     )
+
+    @model_validator(mode="after")
+    def _room_for_new_items(self) -> RecommendSettings:
+        if self.new_items * 2 > self.k:
+            raise ValueError("new_items of at most half of k")
+        whole = ("within_price_band", "per_category", "per_brand")
+        if self.new_items and self.rules and any(getattr(self.rules, name) is not None for name in whole):
+            raise ValueError(f"new_items = 0 beside {', '.join(whole)}, which hang on the customer or the whole list")
+        return self
 
     @property
     def left_out_days(self) -> int:

@@ -16,6 +16,7 @@ _WORDS = {
         "same_visit": "Often bought together with {item}",
         "popular": "Popular: {buyers} so far",
         "both_buy": "Both buy {item}",
+        "new_like": "New, and like {item}",
     },
     "zh": {
         "bought_once": "{ago}购买过一次",
@@ -24,6 +25,7 @@ _WORDS = {
         "same_visit": "常与 {item} 一起购买",
         "popular": "热门：累计{buyers}购买",
         "both_buy": "都购买 {item}",
+        "new_like": "新品，与 {item} 相似",
     },
 }
 
