@@ -80,7 +80,8 @@ class ALS(Recommender):
         super().fit(interactions)
         self.item_factors: npt.NDArray[np.float64] = np.asarray(item_factors, dtype=np.float64)
         self.factors = self.item_factors.shape[1]
-        self.__dict__.pop("_base", None)
+        for made_of_them in ("_base", "_single"):
+            self.__dict__.pop(made_of_them, None)
         return self
 
     def _confidence(self, history: History) -> Any:
@@ -94,6 +95,11 @@ class ALS(Recommender):
         Y = self.item_factors
         base = Y.T @ Y + self.regularization * np.eye(self.factors)
         return base, Y @ np.linalg.inv(base)
+
+    @cached_property
+    def _single(self) -> npt.NDArray[np.float32]:
+        """The item factors in single precision."""
+        return self.item_factors.astype(np.float32)
 
     def _customers(self, history: History) -> npt.NDArray[np.float64]:
         """(n, factors): per customer (YᵀY + Yᵀ(C − I)Y + λI) x = YᵀC1, with Y the factors of the items."""
@@ -131,7 +137,7 @@ class ALS(Recommender):
 
     def _approximately(self, history: History) -> tuple[Any, Exact]:
         customers, Y = self._customers(history), self.item_factors
-        return customers.astype(np.float32) @ Y.astype(np.float32).T, lambda rows, items: np.einsum(
+        return customers.astype(np.float32) @ self._single.T, lambda rows, items: np.einsum(
             "nf,nf->n", customers[rows], Y[items]
         )
 

@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
+from models.recommenders.history import stretches
+
 _DIGITS = 6
 _GROUP = 64
-_DENSE_FROM = 0.02
+_LONG = 2048
 _SORTED_AT_ONCE = 500_000
 _SINGLE = 1e-4
 """More than single precision takes from a strength between 0 and about 1."""
@@ -67,9 +69,7 @@ def rank(
     """
     n, items = strengths.shape
     if not isinstance(strengths, np.ndarray):
-        if strengths.nnz < _DENSE_FROM * n * items:
-            return _rank_csr(strengths, k, place, blocked, rounded)
-        strengths = _filled(strengths)
+        return _rank_csr(strengths, k, place, blocked, rounded)
     if blocked is not None:
         strengths[blocked.nonzero()] = -np.inf
     margin = (10.0**-_DIGITS if rounded else 0.0) + (_SINGLE if exact else 0.0)
@@ -85,41 +85,37 @@ def counted(strengths: Any) -> Any:
 
 
 def _rank_csr(strengths: Any, k: int, place: npt.NDArray[np.int64], blocked: Any, rounded: bool) -> Ranked:
-    rows = np.repeat(np.arange(strengths.shape[0]), np.diff(strengths.indptr))
-    columns, values = strengths.indices, strengths.data
+    most = k + (int(np.diff(blocked.indptr).max(initial=0)) if blocked is not None else 0)
+    some = _likely(strengths.data, strengths.indptr, most, 10.0**-_DIGITS if rounded else 0.0)
+    rows = np.searchsorted(strengths.indptr, some, side="right") - 1
+    columns, values = strengths.indices[some], strengths.data[some]
     keep = np.isfinite(values)
     if blocked is not None:
         keep &= ~_entries_among(rows, columns, blocked)
-    if not keep.all():
-        rows, columns, values = rows[keep], columns[keep], values[keep]
-    some = _likely(rows, values, strengths.shape[0], k, 10.0**-_DIGITS if rounded else 0.0)
-    return _rank_entries(rows[some], columns[some], values[some], strengths.shape[0], k, place, rounded)
+    return _rank_entries(rows[keep], columns[keep], values[keep], strengths.shape[0], k, place, rounded)
 
 
-def _likely(rows: Any, values: Any, n: int, k: int, margin: float) -> Any:
-    """Of entries by rising row those at least as strong as the k-th of their row, less a margin.
+def _likely(values: Any, indptr: Any, k: int, margin: float) -> npt.NDArray[np.int64]:
+    """The places of entries at least as strong as the k-th of their row, less a margin: to sort them all takes longer.
 
-    To sort them all takes longer. Rows of about the same length are laid side by side.
+    Short rows are laid side by side, those of about the same length; long ones are gone through one by one.
     """
-    ends = np.searchsorted(rows, np.arange(1, n + 1))
-    lengths = np.diff(ends, prepend=0)
-    floor = np.full(n, -np.inf)
+    starts, lengths = indptr[:-1].astype(np.int64), np.diff(indptr).astype(np.int64)
+    floor = np.full(len(lengths), -np.inf)
     widths = np.where(lengths > 2 * k, 1 << np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64), 0)
-    for width in np.unique(widths[widths > 0]):
-        long = np.flatnonzero(widths == width)
-        step = max(1, _SORTED_AT_ONCE // int(width))
-        for some in (long[start : start + step] for start in range(0, len(long), step)):
-            steps = np.arange(width)
-            there = steps < lengths[some][:, None]
-            side = np.where(there, values[np.where(there, (ends - lengths)[some][:, None] + steps, 0)], -np.inf)
-            floor[some] = np.partition(side, width - k, axis=1)[:, width - k]
-    return np.flatnonzero(values >= (floor - margin)[rows])
-
-
-def _filled(strengths: Any) -> npt.NDArray[np.float64]:
-    dense = np.full(strengths.shape, -np.inf)
-    dense[np.repeat(np.arange(strengths.shape[0]), np.diff(strengths.indptr)), strengths.indices] = strengths.data
-    return dense
+    for width in np.unique(widths[(widths > 0) & (widths <= _LONG)]):
+        alike = np.flatnonzero(widths == width)
+        for some in np.array_split(alike, 1 + len(alike) * int(width) // _SORTED_AT_ONCE):
+            there = np.arange(width) < lengths[some][:, None]
+            beside = np.where(there, values[np.where(there, starts[some][:, None] + np.arange(width), 0)], -np.inf)
+            floor[some] = np.partition(beside, width - k, axis=1)[:, width - k]
+    short = np.flatnonzero(widths <= _LONG)
+    places = stretches(starts[short], lengths[short])
+    found = [places[values[places] >= np.repeat(floor[short] - margin, lengths[short])]]
+    for row in np.flatnonzero(widths > _LONG):
+        mine = values[starts[row] : starts[row] + lengths[row]]
+        found.append(starts[row] + _candidates(mine[None], k, margin)[1])
+    return np.concatenate(found)
 
 
 def _candidates(strengths: npt.NDArray[np.floating[Any]], k: int, margin: float) -> tuple[Any, Any]:

@@ -70,10 +70,10 @@ class TifuKNN(Recommender):
 
     def _day_weights(self, history: History) -> Floats:
         """What each purchase day of each entry counts."""
-        row = history.rows[history.day_entries]
-        last_first = np.stack([row, -history.each_ago])
-        days, of = np.unique(last_first, axis=1, return_inverse=True)
-        owner = days[0].astype(np.int64)
+        before = history.each_ago.max(initial=0) - history.each_ago  # the first day of all comes first
+        span = int(before.max(initial=0)) + 1
+        days, of = np.unique(history.rows[history.day_entries] * span + before.astype(np.int64), return_inverse=True)
+        owner = days // span
         count = np.bincount(owner, minlength=history.pattern.shape[0])
         place = np.arange(len(owner)) - (np.cumsum(count) - count)[owner]
         groups = np.minimum(count, self.groups)[owner]
@@ -82,7 +82,7 @@ class TifuKNN(Recommender):
         first, after = (-(-(group + step) * count[owner] // groups) for step in (0, 1))
         within = self.within_decay ** (after - 1 - place) / (after - first)
         between = self.group_decay ** (groups - 1 - group) / groups
-        return np.asarray((within * between)[of.ravel()], dtype=np.float64)
+        return np.asarray((within * between)[of], dtype=np.float64)
 
     def _strengths(self, history: History) -> Any:
         own = self._vectors_of(history)
