@@ -20,6 +20,7 @@ from features.lifecycle import added_up, register_anonymous
 from features.relations import columns
 from features.source import Source, register_visible
 from features.statements import Statement, staging_for, statements
+from features.sums import summed
 from features.windows import day_number
 from warehouse.errors import UsageError
 from warehouse.progress import Progress, silent
@@ -113,7 +114,7 @@ def funnel_counts(source: Source, asked: Asked, keep_ways: bool = False, progres
     ways, devices = [], 0
     with engine_of(source) as engine:
         engine.give("funnel_steps", asked.table)
-        engine.give("funnel_groups", _NO_GROUPS if asked.groups is None else asked.groups)
+        engine.give("funnel_groups", NO_GROUPS if asked.groups is None else asked.groups)
         if any(step.kind == "referred" for step in asked.steps):
             engine.give("referrals_of_all", _referrals(engine, source, asked.as_of))
         for stranger in _people(engine, source, asked, progress):
@@ -158,18 +159,23 @@ def _people(engine: Engine, source: Source, asked: Asked, progress: Progress) ->
 
 def _follow(engine: Engine, asked: Asked) -> list[str]:
     """Makes the ways of the customers at hand; returns the names of what was kept."""
+    kinds = dict.fromkeys(step.kind for step in asked.steps)
+    acts = list(dict.fromkeys(_FILES.get(kind, "event_acts") for kind in kinds))
+    traces = ["first_traces"] if {"acquired", "retained", "referred"} & kinds.keys() else []
+    for name in [*traces, *acts]:
+        statements("funnels")[name].keep(engine, asked.as_of, asked.values)
+    return [*traces, *acts, *follow(engine, asked, acts)]
+
+
+def follow(engine: Engine, asked: Asked, acts: Sequence[str]) -> list[str]:
+    """Makes the ways along acts that are in these tables; returns the names of what was kept."""
     files, values, kept = statements("funnels"), asked.values, []
 
     def keep(file: str, name: str, **more: object) -> None:
         Statement(name, files[file].text).keep(engine, asked.as_of, {**values, **more})
         kept.append(name)
 
-    kinds = dict.fromkeys(step.kind for step in asked.steps)
-    if {"acquired", "retained", "referred"} & kinds.keys():
-        keep("first_traces", "first_traces")
-    for file in dict.fromkeys(_FILES.get(kind, "event_acts") for kind in kinds):
-        keep(file, file)
-    engine.view("funnel_acts", " union all ".join(f"select * from {name}" for name in kept if name != "first_traces"))
+    engine.view("funnel_acts", " union all ".join(f"select * from {name}" for name in acts))
     keep("funnel_places", "funnel_places")
     numbers = range(1, len(asked.steps) + 1)
     keep("reached_first", "reached_1")
@@ -223,11 +229,11 @@ def referral_counts(source: Source, as_of: date, since: date, until: date, windo
                 found[file.name].append(file.table(engine, as_of, bound))
             for staged in staging:
                 engine.drop(staged.name)
-    return Referrals(*(_summed(tables, key) for tables, key in zip(found.values(), _KEYS, strict=True)))
+    return Referrals(*(summed(tables, [key]) for tables, key in zip(found.values(), _KEYS, strict=True)))
 
 
 _KEYS = ("referrals", "was_referred")
-_NO_GROUPS = pa.table({"entity_id": pa.array([], pa.string()), "value": pa.array([], pa.string())})
+NO_GROUPS = pa.table({"entity_id": pa.array([], pa.string()), "value": pa.array([], pa.string())})
 
 
 def _referrals(engine: Engine, source: Source, as_of: date) -> pa.Table:
@@ -237,11 +243,3 @@ def _referrals(engine: Engine, source: Source, as_of: date) -> pa.Table:
         register_visible(engine, source, part, as_of, ("users",))
         found.append(statements("funnels")["referrals"].table(engine, as_of))
     return pa.concat_tables(found)
-
-
-def _summed(tables: Sequence[pa.Table], key: str) -> pa.Table:
-    whole = pa.concat_tables(tables)
-    others = [name for name in whole.column_names if name != key]
-    added = whole.group_by([key], use_threads=False).aggregate([(name, "sum") for name in others])
-    named = {f"{name}_sum": name for name in others}
-    return added.rename_columns([named.get(name, name) for name in added.column_names]).sort_by(key)

@@ -24,19 +24,20 @@ class Rate:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Wilson (1927): p̂ and n at the solutions of |p̂ − p| = z √(p (1 − p) / n)."""
-        if not self.n:
-            return None
-        z, n, p = _z(self.level), self.n, self.hits / self.n
-        middle, half = p + z * z / (2 * n), z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        # exactly 0 and 1 where nobody or everybody is a hit; rounding would miss them
-        low = 0.0 if self.hits == 0 else (middle - half) / (1 + z * z / n)
-        high = 1.0 if self.hits == n else (middle + half) / (1 + z * z / n)
-        return low, high
+        return wilson(self.hits / self.n, self.n, self.level) if self.n else None
 
     def payload(self) -> dict[str, Any]:
         low, high = self.interval or (None, None)
         return {"hits": self.hits, "n": self.n, "share": self.share, "low": low, "high": high}
+
+
+def wilson(p: float, n: float, level: float = LEVEL) -> tuple[float, float]:
+    """Interval of a share seen in n: p̂ and n at the solutions of |p̂ − p| = z √(p (1 − p) / n) (Wilson 1927)."""
+    z = _z(level)
+    middle, half = p + z * z / (2 * n), z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    # exactly 0 and 1 where nobody or everybody is a hit; rounding would miss them
+    low = 0.0 if p == 0 else (middle - half) / (1 + z * z / n)
+    return low, 1.0 if p == 1 else (middle + half) / (1 + z * z / n)
 
 
 def difference(one: Rate, other: Rate) -> tuple[float, float, float] | None:

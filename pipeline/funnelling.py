@@ -145,12 +145,12 @@ def counted_now(
 ) -> tuple[Funnel, Counted]:
     """A funnel of a store as of a date, and its sums."""
     groups, by_channel = _groups(source, as_of, by, next(iter(steps.values())))
-    counting = Counting(tuple(steps.values()), window, as_of, _until(source, as_of), groups, by_channel)
+    counting = Counting(tuple(steps.values()), window, as_of, known_until(source, as_of), groups, by_channel)
     counted = funnel_counts(source, counting, keep_ways, progress)
     return funnel(name, list(steps), counting, counted, by), counted
 
 
-def _until(source: StoreSource, as_of: date) -> date:
+def known_until(source: StoreSource, as_of: date) -> date:
     """How far acts are known."""
     return min(as_of, max(source.store.observed_until(table) for table in _HAPPENINGS if table in source.tables))
 
@@ -193,7 +193,7 @@ def referral_now(source: StoreSource, as_of: date) -> Referral | None:
     """What customers bring customers, of those who registered since the first day of the data."""
     days = [source.store.manifest(table).first_day for table in _HAPPENINGS if table in source.tables]
     since = min(day for day in days if day is not None)
-    found = referral_counts(source, as_of, since, _until(source, as_of), REFERRAL_DAYS)
+    found = referral_counts(source, as_of, since, known_until(source, as_of), REFERRAL_DAYS)
     return referral(found, REFERRAL_DAYS)
 
 

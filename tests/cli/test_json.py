@@ -96,6 +96,8 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
     stages = asked("funnel", "--out", str(place / "stages.csv"))
     assert [step["step"] for step in stages["steps"]] == ["acquired", "activated", "retained"]
     assert stages["out"]["rows"] == stages["steps"][0]["users"]
+    paid = asked("funnel", "acquired", "order", "--by", "rfm_type")
+    assert sum(group["steps"][0]["users"] for group in paid["groups"]) == paid["steps"][0]["users"]
     due = asked("cycles", "due", "--status", "all")
     listed = asked("cycles", "due", "--status", "all", "--out", str(place / "due.csv"))
     assert listed["rows"] == due["rows"] == len(due["items"]) > 0
@@ -193,6 +195,9 @@ ERRORS = [
     (["bundles", "--item", "nothing", "-w", "shop-workspace"], 2),
     (["bundles", "--judge-days", "5000", "-w", "shop-workspace"], 2),
     (["funnel", "-w", "empty"], 4),
+    (["paths", "-w", "shop-workspace"], 4),
+    (["paths", "--by", "day", "-w", "shop-workspace"], 2),
+    (["paths", "--convert", "seller", "-w", "shop-workspace"], 4),
     (["funnel", "nothing", "-w", "shop-workspace"], 2),
     (["funnel", "order", "orders", "-w", "shop-workspace"], 2),
     (["funnel", "event:view", "order", "-w", "shop-workspace"], 4),

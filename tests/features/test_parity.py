@@ -109,6 +109,7 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
             engine.give(name, pa.table({"id": [f"u{n:03d}" for n in range(5, 15, 1 + (name == "chosen_now"))]}))
         run("split", "steps_of_period", values | {"period": spans[-2].number})
     funnelled(engine, as_of, run)
+    pathed(engine, as_of, run)
     register_anonymous(engine, src, as_of)
     run("anonymous", "first_days")
     cycles = {"until": day_number(as_of), "within": 30}
@@ -175,6 +176,21 @@ def funnelled(engine: Engine, as_of: date, run: Callable[..., None]) -> None:
     )
     for name in ("funnel_counts", "funnel_times", "funnel_ever", "funnel_open", "referrer_counts", "referral_values"):
         run("funnels", name, values)
+
+
+def pathed(engine: Engine, as_of: date, run: Callable[..., None]) -> None:
+    """The files of paths, by pages and by events, and those of items."""
+    for by in ("page", "event"):
+        values = {"by": by, "gap_days": 1.5}
+        for name in ("session_runs", "timed_events", "visits"):
+            run("paths", name, values, keep=name)
+        for name in ("flows", "nodes", "dwells"):
+            run("paths", name, values)
+    for name in ("event_names", "item_sellers"):
+        run("paths", name)
+    engine.give("funnel_steps", Asked([parse_step("event:view_item"), parse_step("order")], 9, as_of, as_of).table)
+    for name in ("item_event_acts", "item_order_acts"):
+        run("paths", name)
 
 
 def ordered(folder: str) -> Iterator[str]:
