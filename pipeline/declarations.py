@@ -34,7 +34,7 @@ def check(workspace: Workspace) -> None:
     # Features of the workspace's own are known when its tables are loaded: `check_own` judges what may name them.
     own = _may_be_own(workspace)
     wrongs = [*_names(settings, own), *_policies(settings), *_acts(settings), *_targets(settings, own)]
-    refuse(workspace.root, [*wrongs, *_funnels(settings)])
+    refuse(workspace.root, [*wrongs, *_stages(settings), *_funnels(settings)])
 
 
 def check_own(workspace: Workspace, own: Own, targets: Iterable[Target]) -> None:
@@ -115,6 +115,15 @@ def _targets(settings: Settings, own: bool) -> Iterator[Wrong]:
         if near and name not in BUILT_IN and not _says_something(asked):
             built_in = ", ".join(BUILT_IN)
             yield Wrong(("targets", name), name, f"{built_in}, or a target with an outcome of its own", near[0])
+
+
+def _stages(settings: Settings) -> Iterator[Wrong]:
+    """Stages whose rule cannot be asked of one customer; only the last may be the rest."""
+    for name, stage in settings.stages.items():
+        if stage.rule is None and name != [*settings.stages][-1]:
+            yield Wrong(("stages", name, "rule"), None, "a rule: only the last stage can be the rest")
+        if stage.rule is not None and (why := _misread(stage.rule, settings)):
+            yield Wrong(("stages", name, "rule"), stage.rule, why)
 
 
 def _of_labels(name: str, asked: TargetSettings, settings: Settings) -> Iterator[Wrong]:

@@ -20,11 +20,13 @@ from features.catalogue import by_name, families_of
 from features.last_uses import last_uses
 from features.rules import fields_from_schema
 from features.source import StoreSource, versions
+from features.stages import read_by, stage_table
 from pipeline import due
 from pipeline.cycles import observed
 from pipeline.dated import release_at
 from pipeline.levelling import levels_table
 from pipeline.opening import load
+from pipeline.stages import stages_there
 from serving import customers, profiles
 from serving.due import DUE_FIELDS, with_due
 from serving.release import Release
@@ -99,12 +101,15 @@ def _counted(
     known = by_name()
     names = [name for name in profiles.wanted() if name in known]
     names += sorted(rules.fields_of(rule) & known.keys()) if rule else []
+    stages = stages_there(source, source.store.workspace.settings)
+    names += read_by(stages)
     table = build_features(source, as_of, progress, families_of(names))
     attributes = versions(source, "users", as_of) if "users" in source.tables else None
     items = due.due_items(source, as_of, observed(source, as_of), progress)
     if items is not None:
         table = with_due(table, items, as_of, DUE_FIELDS.names)
-    standing = {"levels": levels_table(source, as_of, source.store.workspace.settings, progress)}
+    levels = levels_table(source, as_of, source.store.workspace.settings, progress)
+    standing = {"levels": levels, "stages": stage_table(stages, table)}
     known_by = {name: found for name, found in standing.items() if found is not None}
     table = with_standing(table, known_by, {name for each in STANDING.values() for name in each.names})
     uses = last_uses(source, as_of, progress)

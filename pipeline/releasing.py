@@ -18,6 +18,7 @@ from features.source import StoreSource, versions
 from pipeline import due, suggestions
 from pipeline.cycles import observed
 from pipeline.levelling import level_field, levels_table
+from pipeline.stages import stage_field, stages_table
 from serving import drift
 from serving.complements import Complement, Key, Model
 from serving.holder import key_from_environment
@@ -120,6 +121,7 @@ def _write(
             **({} if due_items is None else {"due_items": due_items}),
             **({} if uses is None else {"last_uses": uses}),
             **({} if levels is None else {"levels": levels}),
+            "stages": stages_table(snapshots.file(as_of), workspace.settings),
         },
         own=source.own,
         populations={name: _in_order(t) for name, t in source.population_tables(as_of).items()},
@@ -131,6 +133,7 @@ def _write(
         fields=[
             *fields(f for f in FEATURES if f.is_segment and f.name in features.schema.names).values(),
             *level_field(workspace.settings),
+            stage_field(workspace.settings, features.schema.names),
         ],
         cards={**known, **suggestions.card(workspace)},
         notes=_seasons(known, as_of),

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.level_acts import TABLE as LEVELS
+from features.stages import TABLE as STAGES
 
-STANDING: dict[str, pa.Schema] = {"levels": LEVELS}
+STANDING: dict[str, pa.Schema] = {"levels": LEVELS, "stages": STAGES}
 """By the name of the table; the first column is `entity_id`, by which it is sorted."""
 
 

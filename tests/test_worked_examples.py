@@ -117,6 +117,11 @@ def test_levels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
     follow("levels.md", tmp_path, capfd)
 
 
+def test_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("stages.md", tmp_path, capfd)
+
+
 def test_growth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     follow("growth.md", tmp_path, capfd)

@@ -30,6 +30,7 @@ from warehouse.settings import (
     TargetSettings,
     TrainingSettings,
 )
+from warehouse.stage_settings import StageSettings
 from warehouse.suggestion_rules import RuleSettings
 
 SILENT = frozenset({"engine", "preset", "unknown_consent"})
@@ -88,6 +89,8 @@ _EXAMPLES: dict[str, Any] = {
     "not_bought_within_days": 14,
     "per_category": 3,
     "per_brand": 3,
+}
+_OF_LEVELS: dict[str, Any] = {
     "steps": {"member": 0, "silver": 500, "gold": 2000},
     "per_order": 10,
     "per_amount": 1,
@@ -129,7 +132,8 @@ def sections(tables: Collection[str], said: Collection[str]) -> list[str]:
         ("activity", "what counts as an act of a customer", ActivitySettings, {}),
         ("lifecycle", "when a silent customer counts as gone", LifecycleSettings, {}),
         ("rfm", "from where on recency, frequency and money are high", RfmSettings, {}),
-        ("levels", "member levels by points: reprise levels", LevelSettings, {}),
+        ("levels", "member levels by points: reprise levels", LevelSettings, _OF_LEVELS),
+        ("stages.my_stage", "value stages of your own, the highest first: reprise stages", StageSettings, act),
         ("targets.my_target", "a question of your own; repurchase, churn … are built in and may be changed alike",
          TargetSettings, act),
         ("audiences.my_audience", "one more audience: reprise audience build my_audience", AudienceSettings, act),

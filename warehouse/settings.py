@@ -14,7 +14,7 @@ from warehouse.contracts import CONTRACTS
 from warehouse.databases import address_problem
 from warehouse.errors import SettingsError
 from warehouse.files import explained
-from warehouse.level_settings import LevelSettings
+from warehouse.level_settings import LevelName, LevelSettings
 from warehouse.recommender_settings import RecommendSettings
 from warehouse.settings_problems import Wrong, no_toml, sentence, sentences
 from warehouse.settings_shapes import Section as _Section
@@ -34,6 +34,7 @@ from warehouse.settings_values import (
     TimeFormat,
     Zone,
 )
+from warehouse.stage_settings import StageSettings
 
 SETTINGS_FILE = "reprise.toml"
 LABEL_HORIZON = 30
@@ -284,6 +285,7 @@ class Settings(_Section):
     levels: LevelSettings | None = Field(
         default=None, exclude_if=lambda said: said is None, description="Member levels by points."
     )
+    stages: dict[LevelName, StageSettings] = Field(default_factory=dict, exclude_if=lambda said: not said)
     targets: dict[Name, TargetSettings] = Field(default_factory=dict)
     training: TrainingSettings = TrainingSettings()
     recommend: RecommendSettings = RecommendSettings()

@@ -144,6 +144,11 @@ def test_levels_in_json(shop: str, place: Path, capfd: pytest.CaptureFixture[str
     row = next(csv.DictReader((place / "levels.csv").read_text(encoding="utf-8-sig").splitlines()))
     code, one = said(capfd, "levels", "--user", row["user_id"], "-w", shop)
     assert (code, one["level"], one["changes"][-1]["to"] if one["changes"] else "member") == (0, *[row["level"]] * 2)
+    code, staged = said(capfd, "stages", "--out", str(place / "stages.csv"), "-w", shop)
+    assert (code, sum(row["customers"] for row in staged["stages"])) == (0, staged["out"]["rows"])
+    code, built = said(capfd, "audience", "build", "second", "--rule", 'value_stage = "复购"', "-w", shop)
+    repurchase = next(row["customers"] for row in staged["stages"] if row["stage"] == "repurchase")
+    assert (code, built["counts"]["matched"]) == (0, repurchase)
     code, other = said(capfd, "levels", "--preset", "content", "-w", shop)
     assert (code, other["levels"][0]["level"]) == (0, "reader")
 
@@ -225,6 +230,8 @@ ERRORS = [
     (["run", "--as-of", "1990-01-01", "-w", "shop-workspace"], 3),
     (["backtest", "nothing", "-w", "shop-workspace"], 2),
     (["levels", "-w", "empty"], 4),
+    (["stages", "-w", "empty"], 4),
+    (["stages", "--grain", "year", "-w", "shop-workspace"], 2),
     (["levels", "--preset", "nothing", "-w", "shop-workspace"], 2),
     (["levels", "--user", "nobody", "-w", "shop-workspace"], 2),
     (["segments", "--only", "nothing", "-w", "shop-workspace"], 2),
