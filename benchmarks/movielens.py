@@ -32,7 +32,7 @@ def main() -> None:
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     for name, last in (("train", False), ("test", True)):
-        rows = duckdb.connect().execute(_SPLIT, {"ratings": str(asked.ratings), "last": last}).to_arrow_table()
+        rows = duckdb.connect().sql(_SPLIT, params={"ratings": str(asked.ratings), "last": last}).to_arrow_table()
         rows.to_pandas().to_csv(asked.folder / f"{name}.csv", index=False)
         print(f"{name}: {rows.num_rows} ratings")
 
