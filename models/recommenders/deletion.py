@@ -123,7 +123,9 @@ def tried(strengths: Asked, candidates: Any, history: History, rows: Rows, items
     suggestion = np.repeat(np.arange(len(rows)), np.diff(candidates.indptr))
     item, width = candidates.indices.astype(np.int64), history.pattern.shape[1]
     asked, of = np.unique(rows[suggestion] * width + item, return_inverse=True)
-    less = history.without(asked // width, asked % width) if len(asked) else history
+    if not len(asked):  # nothing is like anything that was bought
+        return csr_matrix(candidates.shape)
+    less = history.without(asked // width, asked % width)
     drops = strength[suggestion] - strengths(less, of, items[suggestion])
     return csr_matrix((drops, item, candidates.indptr), shape=candidates.shape)
 
