@@ -6,10 +6,9 @@ from abc import abstractmethod
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from models.recommenders.history import Floats, History
-from models.recommenders.ranking import Ranked, only, rank
+from models.recommenders.ranking import Ranked, only, rank, rank_entries
 from models.recommenders.recommender import Mask, Recommender
 
 
@@ -44,7 +43,7 @@ class OwnFirst(Recommender):
         values = np.tile(everybody[first], (n, 1))
         among = where >= 0
         values[history.rows[among], where[among]] = own[among]
-        rows = np.concatenate([np.repeat(np.arange(n), len(first)), history.rows[~among]])
-        columns = np.concatenate([np.tile(first, n), history.pattern.indices[~among]])
-        shape = (np.concatenate([values.ravel(), own[~among]]), (rows, columns))
-        return rank(only(csr_matrix(shape, shape=(n, items)), allowed), k, place, blocked, self.rounded)
+        others = ~among if allowed is None else ~among & allowed[history.pattern.indices]
+        rows = np.concatenate([np.repeat(np.arange(n), len(first)), history.rows[others]])
+        columns = np.concatenate([np.tile(first, n), history.pattern.indices[others]])
+        return rank_entries(rows, columns, np.concatenate([values.ravel(), own[others]]), n, k, place, blocked)

@@ -75,7 +75,7 @@ def rank(
     margin = (10.0**-_DIGITS if rounded else 0.0) + (_SINGLE if exact else 0.0)
     rows, columns = _candidates(np.ascontiguousarray(strengths), min(k, items), margin)
     values = exact(rows, columns) if exact else strengths[rows, columns]
-    return _rank_entries(rows, columns, values, n, k, place, rounded)
+    return rank_entries(rows, columns, values, n, k, place, rounded=rounded)
 
 
 def counted(strengths: Any) -> Any:
@@ -89,10 +89,7 @@ def _rank_csr(strengths: Any, k: int, place: npt.NDArray[np.int64], blocked: Any
     some = _likely(strengths.data, strengths.indptr, most, 10.0**-_DIGITS if rounded else 0.0)
     rows = np.searchsorted(strengths.indptr, some, side="right") - 1
     columns, values = strengths.indices[some], strengths.data[some]
-    keep = np.isfinite(values)
-    if blocked is not None:
-        keep &= ~_entries_among(rows, columns, blocked)
-    return _rank_entries(rows[keep], columns[keep], values[keep], strengths.shape[0], k, place, rounded)
+    return rank_entries(rows, columns, values, strengths.shape[0], k, place, blocked, rounded)
 
 
 def _likely(values: Any, indptr: Any, k: int, margin: float) -> npt.NDArray[np.int64]:
@@ -147,13 +144,23 @@ def _entries_among(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int32], 
     return np.isin(rows * width + columns, blocked_rows.astype(np.int64) * width + blocked_columns)
 
 
-def _rank_entries(
-    rows: Any, columns: Any, values: Any, n: int, k: int, place: npt.NDArray[np.int64], rounded: bool
+def rank_entries(
+    rows: Any,
+    columns: Any,
+    values: Any,
+    n: int,
+    k: int,
+    place: npt.NDArray[np.int64],
+    blocked: Any = None,
+    rounded: bool = False,
 ) -> Ranked:
+    """As `rank`, of n customers from entries in any order: their rows, item rows and strengths, each there once."""
     if rounded:
         values = counted(values)
-        keep = np.isfinite(values)
-        rows, columns, values = rows[keep], columns[keep], values[keep]
+    keep = np.isfinite(values)
+    if blocked is not None:
+        keep &= ~_entries_among(rows, columns, blocked)
+    rows, columns, values = rows[keep], columns[keep], values[keep]
     order = np.lexsort((place[columns], -values, rows))
     rows, columns, values = rows[order], columns[order], values[order]
     starts = np.searchsorted(rows, np.arange(n + 1))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix, diags
+from scipy.sparse import csr_matrix
 
 from models.recommenders.history import Floats, History
 from models.recommenders.interactions import Interactions
@@ -104,8 +104,10 @@ class TifuKNN(Recommender):
 
 
 def _unit(vectors: Any) -> Any:
-    lengths = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
-    return (diags(1 / np.where(lengths > 0, lengths, 1)) @ vectors).tocsr()
+    row = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
+    lengths = np.sqrt(np.bincount(row, vectors.data**2, minlength=vectors.shape[0]))
+    values = vectors.data * (1 / np.where(lengths > 0, lengths, 1))[row]
+    return csr_matrix((values, vectors.indices, vectors.indptr), shape=vectors.shape)
 
 
 def _cells(items: int) -> int:

@@ -186,11 +186,11 @@ class TwoStage(Recommender):
     def _strengths(self, history: History) -> Any:
         if not self._text:
             return history.with_values(history.order_days.copy())
-        parts = [csr_matrix((0, history.pattern.shape[1]))]
+        parts = []
         for part, _ in self._in_parts(history):
             X, cells = self._pairs(part, self._first, self._items)
             parts.append(csr_matrix((self._valued(X), cells), shape=part.pattern.shape))
-        return vstack(parts).tocsr()
+        return vstack(parts, "csr") if len(parts) > 1 else parts[0]
 
     def _of_pairs(self, history: History, rows: Rows, items: Rows) -> Floats:
         if not self._text:
@@ -210,7 +210,7 @@ class TwoStage(Recommender):
 
     def _in_parts(self, history: History) -> Iterator[tuple[History, int]]:
         """Some customers at a time, and the row of the first."""
-        for start in range(0, history.pattern.shape[0], _CUSTOMERS_AT_ONCE):
+        for start in range(0, max(history.pattern.shape[0], 1), _CUSTOMERS_AT_ONCE):
             yield history.part(start, min(start + _CUSTOMERS_AT_ONCE, history.pattern.shape[0])), start
 
     def _parameters(self) -> dict[str, npt.NDArray[Any]]:
