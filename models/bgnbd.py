@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, gammaln, hyp2f1
-from threadpoolctl import threadpool_limits
 
 from models.likelihood import covariance, search
 from warehouse.errors import DataProblemError
@@ -54,12 +53,13 @@ class BetaGeoNBD:
         unit = float(histories[:, 2].mean())
         scaled = distinct / np.array([1.0, unit, unit])
         purchases, which = np.unique(scaled[:, 0], return_inverse=True)
-        # Short products of vectors: threads would only wait for each other.
-        with threadpool_limits(1, "blas"):
-            fitted = search(lambda logs: _negative(logs, scaled, weights, purchases, which), [np.zeros(4)], _EDGES)
-            if _trouble(fitted, scaled):
-                starts = [fitted.x, *_OTHER_STARTS]
-                fitted = search(lambda logs: _negative(logs, scaled, weights, purchases, which), starts, _EDGES)
+
+        def negative(logs: Floats) -> tuple[float, Floats]:
+            return _negative(logs, scaled, weights, purchases, which)
+
+        fitted = search(negative, [np.zeros(4)], _EDGES)
+        if _trouble(fitted, scaled):
+            fitted = search(negative, [fitted.x, *_OTHER_STARTS], _EDGES)
         r, alpha, a, b = (float(v) for v in np.exp(fitted.x))
         parameters = (r, alpha * unit, a, b)
         note = _trouble(fitted, scaled)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 Floats = NDArray[np.float64]
 WIDEST = 3.0
@@ -19,13 +20,15 @@ def search(negative: Callable[..., Any], starts: Sequence[ArrayLike], bounds: Se
     # Only fitting needs it: what answers need not wait for it to load.
     from scipy.optimize import minimize
 
-    found = [
-        minimize(
-            negative, np.asarray(start, np.float64), jac=True, method="L-BFGS-B", bounds=list(bounds),
-            options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 2000, "maxfun": 4000},
-        )
-        for start in starts
-    ]  # fmt: skip
+    # Short products of vectors: threads would only wait for each other.
+    with threadpool_limits(1, "blas"):
+        found = [
+            minimize(
+                negative, np.asarray(start, np.float64), jac=True, method="L-BFGS-B", bounds=list(bounds),
+                options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 2000, "maxfun": 4000},
+            )
+            for start in starts
+        ]  # fmt: skip
     return min(found, key=lambda each: np.nan_to_num(each.fun, nan=np.inf))
 
 
