@@ -1,4 +1,4 @@
-"""`reprise export scores|suggestions|features`."""
+"""`reprise export scores|suggestions|features|value`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class What(StrEnum):
     scores = "scores"
     suggestions = "suggestions"
     features = "features"
+    value = "value"
 
 
 class Format(StrEnum):

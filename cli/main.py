@@ -24,7 +24,8 @@ EPILOG = (
 COMMANDS = (
     "init", "check", "growth", "segments", "levels", "stages", "cycles", "bundles", "funnel", "paths", "plan-target",
     "run", "features", "train", "tune", "compare", "backtest", "models", "score", "export", "recommend", "match",
-    "exposures", "explain", "profile", "audience", "report", "erase", "serve", "doctor", "benchmark", "demo",
+    "exposures", "explain", "profile", "value", "audience", "report", "erase", "serve", "doctor", "benchmark",
+    "demo",
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def train(
         context: typer.Context,
-        target: Annotated[str | None, typer.Argument(help="One target, or `recommend`; all if absent.")] = None,
+        target: Annotated[str | None, typer.Argument(help="One target, `recommend` or `value`; all if absent.")] = None,
         as_of: Annotated[str | None, typer.Option(help="The cutoff; else the day after the last row.")] = None,
         set_: Annotated[
             list[str] | None, typer.Option("--set", help="KEY=VALUE of the trees, such as num_leaves=31; repeatable.")

@@ -74,6 +74,13 @@ def purchases(source: Source, as_of: date, horizon: int, known: date | None = No
     return pa.concat_tables(parts).sort_by([("user_id", "ascending"), ("item_id", "ascending")]).combine_chunks()
 
 
+def spending(source: Source, as_of: date, horizon: int, known: date | None = None) -> pa.Table:
+    """What each customer spends in the local days `[as_of, as_of + horizon)`: `entity_id`, `order_days`, `amount`;
+    only those with a sale. `known` as in `outcome_counts`."""
+    parts = of_sales(source, "spending", as_of, as_of + timedelta(days=horizon), known)
+    return pa.concat_tables(parts).sort_by("entity_id").combine_chunks()
+
+
 def of_sales(
     source: Source, name: str, as_of: date, last: date | None, known: date | None = None
 ) -> Iterator[pa.Table]:

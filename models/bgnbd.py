@@ -15,13 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, gammaln, hyp2f1
-from threadpoolctl import threadpool_limits
 
+from models.likelihood import covariance, search
 from warehouse.errors import DataProblemError
 
 Floats = NDArray[np.float64]
 _BOUNDS = (-9.0, 11.0)
 """Bounds of the logs of the parameters, time measured in mean lifetimes."""
+_EDGES = [_BOUNDS] * 4
+_OTHER_STARTS = ((-1.0, -1.0, 0.0, 1.0), (0.5, 1.0, -1.0, 1.0), (-1.5, 0.0, -2.0, 0.0))
+_SAME_FOR_ALL = 150.0
+"""Beyond this a + b everybody leaves with the same probability but for a hair, and the series would overflow."""
 _FLAT = 1e-5
 """Largest slope of the mean log-likelihood, in logs of the parameters, at what counts as its top."""
 
@@ -44,26 +48,35 @@ class BetaGeoNBD:
 
         Raises `DataProblemError` where a row is impossible (x < 0, t_x > T, T ≤ 0, not a number).
         """
-        # Only fitting needs it: what answers need not wait for it to load.
-        from scipy.optimize import minimize
-
         histories = _checked(x, t_x, T)
         distinct, weights = _collapsed(histories)
         unit = float(histories[:, 2].mean())
         scaled = distinct / np.array([1.0, unit, unit])
         purchases, which = np.unique(scaled[:, 0], return_inverse=True)
-        # Short products of vectors: threads would only wait for each other.
-        with threadpool_limits(1, "blas"):
-            fitted = minimize(
-                _negative, np.zeros(4), args=(scaled, weights, purchases, which), jac=True,
-                method="L-BFGS-B", bounds=[_BOUNDS] * 4,
-                options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 2000, "maxfun": 4000},
-            )  # fmt: skip
+
+        def negative(logs: Floats) -> tuple[float, Floats]:
+            return _negative(logs, scaled, weights, purchases, which)
+
+        fitted = search(negative, [np.zeros(4)], _EDGES)
+        if _trouble(fitted, scaled):
+            fitted = search(negative, [fitted.x, *_OTHER_STARTS], _EDGES)
         r, alpha, a, b = (float(v) for v in np.exp(fitted.x))
         parameters = (r, alpha * unit, a, b)
         note = _trouble(fitted, scaled)
         likelihood = float(weights @ log_likelihood(parameters, distinct[:, 0], distinct[:, 1], distinct[:, 2]))
         return cls(*parameters, likelihood, not note, note)
+
+    @property
+    def logs(self) -> Floats:
+        """The logs of (r, alpha, a, b), in whose units `uncertainty` is."""
+        return np.log([self.r, self.alpha, self.a, self.b])
+
+    def uncertainty(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
+        """Covariance of `logs` after a fit on these customers (`likelihood.covariance`)."""
+        distinct, weights = _collapsed(_checked(x, t_x, T))
+        purchases, which = np.unique(distinct[:, 0], return_inverse=True)
+        total = weights.sum()
+        return covariance(lambda logs: total * _negative(logs, distinct, weights, purchases, which)[1], self.logs)
 
     def alive_probability(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
         """P(not yet gone at T): Fader, Hardie and Lee (2008), "Computing P(alive) using the BG/NBD model"."""
@@ -94,9 +107,15 @@ class BetaGeoNBD:
         # The formula has a removable gap at a = 1.
         a = self.a if abs(self.a - 1) > 1e-6 else 1 + 1e-6
         argument = t / (self.alpha + T_ + t)
-        power = (self.r + x_) * np.log1p(-argument)
-        series = hyp2f1(self.r + x_, self.b + x_, a + self.b + x_ - 1, argument)
-        while_alive = (a + self.b + x_ - 1) / (a - 1) * (1 - np.exp(power) * series)
+        # (1 − z)^(r + x) · 2F1(r + x, b + x; c; z) by Euler's transformation: the power and the series, which grow and
+        # shrink without end in x, cancel, and no parameter of what is left grows with x but c.
+        if a + self.b > _SAME_FOR_ALL:
+            leaves = a / (a + self.b + x_)
+            none = np.log1p(-t * leaves / (self.alpha + T_ + t * leaves))
+            while_alive = -np.expm1((self.r + x_) * none) / leaves
+        else:
+            series = hyp2f1(a + self.b - 1 - self.r, a - 1, a + self.b + x_ - 1, argument)
+            while_alive = (a + self.b + x_ - 1) / (a - 1) * (1 - np.exp((a - 1) * np.log1p(-argument)) * series)
         return np.asarray(while_alive * self.alive_probability(x, t_x, T), dtype=np.float64)
 
     def to_json(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -152,6 +152,36 @@ def boost(
     seen = losses["later"]["binary_logloss"] if later else []
     _shift(booster, float(np.log(kept_share)))
     return Boosted(_text(booster, rounds), rounds, tuple(float(v) for v in seen))
+
+
+def grow(
+    X: NDArray[np.float32],
+    y: ArrayLike,
+    settings: BoostingSettings,
+    objective: Literal["regression", "tweedie"],
+    categorical: Sequence[int] = (),
+    later: tuple[NDArray[np.float32], ArrayLike] | None = None,
+) -> Boosted:
+    """Trees of amounts: least squares, or Tweedie with power 1.5 (compound Poisson: many zeros and a heavy tail).
+
+    With `later`, training stops where the loss on these rows no longer falls. Raw scores of Tweedie are logs.
+    """
+    import lightgbm
+
+    target = np.asarray(y, np.float64)
+    metric = {"regression": "l2", "tweedie": "tweedie"}[objective]
+    parameters = {**settings.parameters(target.size), "objective": objective, "metric": metric}
+    losses: dict[str, dict[str, list[float]]] = {}
+    with _CONSTRUCTING:
+        training = _dataset(X, target, categorical).construct()
+        watched = _dataset(later[0], np.asarray(later[1], np.float64), (), training).construct() if later else None
+    stopping: list[Any] = [lightgbm.early_stopping(PATIENCE, verbose=False), lightgbm.record_evaluation(losses)]
+    booster = lightgbm.train(
+        parameters, training, settings.rounds, [watched] if watched is not None else None,
+        callbacks=stopping if later else None,
+    )  # fmt: skip
+    rounds = int(booster.best_iteration) if later else settings.rounds
+    return Boosted(_text(booster, rounds), rounds)
 
 
 @dataclass(frozen=True)

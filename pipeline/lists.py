@@ -65,6 +65,8 @@ SAID = {
     "unchanged": ("already there: {}", "已存在，没有变化： {}"),
 }
 """What is told of an audience that was built, in English and Chinese."""
+VALUED = "value"
+"""The table of a release that tells what customers will spend."""
 LEFT_OUT = ("blocked", "no_consent", "no_profiling", "listed", "near", "asked")
 """Why somebody is left out, in the order of asking."""
 UNKNOWN = {
@@ -111,6 +113,10 @@ def export_to(
 
 def _listed(release: Release, what: str, wide: bool) -> pa.Table | Streamed:
     _must_have(release, what)
+    if what == VALUED:
+        if VALUED not in release.tables:
+            raise NotReadyError("This release holds no value of customers.", hint="Make one with `reprise run`.")
+        return release.tables[VALUED].rename_columns({"entity_id": "user_id"})
     rows = from_file(release.directory / f"{what}.parquet")
     if what == "features":
         return rows.renamed({"entity_id": "user_id"})

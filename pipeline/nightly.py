@@ -283,11 +283,11 @@ def score_now(
 def train_now(
     workspace: Workspace, target: str | None, as_of: date | None, loaded_at: datetime, progress: Progress, tell: Tell
 ) -> teaching.Lesson:
-    """Trains one target, the recommender (`recommend`), or all, whether due or not."""
+    """Trains one target, the recommender (`recommend`), `value`, or all, whether due or not."""
     watch = Watch(tell)
     with workspace.lock("run"):
         loaded, _ = load(workspace, as_of, loaded_at, progress)
-        names = [t.name for t in loaded.targets] + ["recommend"]
+        names = [t.name for t in loaded.targets] + ["recommend", "value"]
         if target is not None and target not in names:
             raise UsageError(f'There is no target "{target}" here.', hint=f"There are: {', '.join(names)}.")
         return teaching.Lesson(loaded.as_of, teaching.train(loaded, target, progress, watch.step))

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from features.catalogue import FEATURES, fields
 from features.last_uses import last_uses
 from features.source import StoreSource, versions
-from pipeline import due, suggestions
+from pipeline import due, suggestions, valuing
 from pipeline.cycles import observed
 from pipeline.levelling import level_field, levels_table
 from pipeline.stages import stage_field, stages_table
@@ -103,6 +103,7 @@ def _write(
     due_items = due.due_items(source, as_of, observed(source, as_of), progress)
     uses = last_uses(source, as_of, progress)
     levels = levels_table(source, as_of, workspace.settings, progress)
+    value = valuing.valued(workspace, source, features, as_of, progress)
     known = cards(workspace, models)
     contents = ReleaseContents(
         release=name,
@@ -120,6 +121,7 @@ def _write(
             **own_tables(source, as_of),
             **({} if due_items is None else {"due_items": due_items}),
             **({} if uses is None else {"last_uses": uses}),
+            **({} if value is None else {valuing.VALUE: value.table}),
             **({} if levels is None else {"levels": levels}),
             "stages": stages_table(snapshots.file(as_of), workspace.settings),
         },
@@ -129,13 +131,14 @@ def _write(
             *absent,
             *([suggested.absent] if suggested.absent else []),
             *([due.NONE] if due_items is None and "orders" in source.tables else []),
+            *([valuing.NONE] if value is None and "orders" in source.tables else []),
         ],
         fields=[
             *fields(f for f in FEATURES if f.is_segment and f.name in features.schema.names).values(),
             *level_field(workspace.settings),
             stage_field(workspace.settings, features.schema.names),
         ],
-        cards={**known, **suggestions.card(workspace)},
+        cards={**known, **suggestions.card(workspace), **({valuing.VALUE: value.card} if value else {})},
         notes=_seasons(known, as_of),
         suggestion_rules=suggested.rules,
         previous=current_release(workspace.releases),

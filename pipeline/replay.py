@@ -11,6 +11,7 @@ from features.outcomes import interactions, purchases
 from models.recommenders.interactions import Interactions
 from pipeline.opening import Loaded, load
 from training import backtest as propensity
+from training.evaluation.decisions import Prices, decision_lines
 from training.label_dates import time_order_of
 from training.protocol import replay_dates
 from training.recommendation import evaluate_recommenders
@@ -67,10 +68,26 @@ def _propensity(
         serving,
         progress,
         time_order_of(trainer.settings),
+        Prices.of(trainer.settings.value),
     )
     payload = [replay.to_json() for replay in replays]
     lines = [line for each in payload for line in _judged_lines(each)]
-    return Replayed(payload, lines + [propensity.sentence(j, r.target) for r in replays for j in r.judged])
+    lines += [propensity.sentence(j, r.target) for r in replays for j in r.judged]
+    return Replayed(payload, lines + [line for each in payload for line in _acted_lines(each)])
+
+
+def _acted_lines(replay: dict[str, Any]) -> list[str]:
+    """What acting on each date would have brought, and how steady the list was."""
+    lines = []
+    for cutoff in replay["cutoffs"]:
+        head = f"{replay['target']} {replay['horizon_days']} d, {cutoff['as_of']}: "
+        lines += [head + line for line in decision_lines(cutoff["decision"])] if "decision" in cutoff else []
+        if steady := cutoff.get("stability"):
+            lines.append(
+                f"{head}of {steady['unchanged']:,} customers who did nothing in the week before, "
+                f"{steady['overlap']:.0%} of the top 10 % were in it then, too"
+            )
+    return lines
 
 
 def _judged_lines(replay: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from pipeline import journal, suggestions
+from pipeline import journal, suggestions, valuing
 from pipeline.opening import Loaded
 from training import recommender_runs, rule_costs
 from training.cards import PROTOCOLS
@@ -62,7 +62,7 @@ def serving_versions(workspace: Workspace) -> list[str]:
     """The versions of all models that serve, for names of releases."""
     chosen = suggestions.chosen(workspace)
     recommender = [f"{chosen['name']} {chosen['as_of']}"] if chosen else []
-    return [model.version for model in champions(workspace)] + recommender
+    return [model.version for model in champions(workspace)] + recommender + valuing.version(workspace)
 
 
 def train(
@@ -72,11 +72,11 @@ def train(
     step: Callable[[str], None],
     tracker: Tracker | None = None,
 ) -> list[Row]:
-    """Trains every declared target and the recommender, or `only` one of them; rows say what was learnt."""
+    """Trains every declared target, the recommender and value, or `only` one of them; rows say what was learnt."""
     rows: list[Row] = []
     with tracker or prepare(loaded.workspace, patient=True) as open_tracker, ThreadPoolExecutor(1) as beside:
         recommender = beside.submit(_recommender, loaded, open_tracker) if only in (None, RECOMMEND) else None
-        if only != RECOMMEND:
+        if only not in (RECOMMEND, valuing.VALUE):
             report = loaded.trainer.train_all(loaded.as_of, open_tracker, only=only, who=WHO)
             rows += [row(trained) for trained in report.trained]
             step(_told(report))
@@ -84,6 +84,9 @@ def train(
                 step(line)
             if only is None:
                 _remember(loaded, report)
+        if only in (None, valuing.VALUE) and (of_value := valuing.choose(loaded, open_tracker, progress)):
+            rows.append(of_value)
+            step(f"{valuing.VALUE}: {of_value['why']}")
         if recommender is not None:
             rows.append(recommender.result())
             step(f"recommend: {rows[-1]['why']}")

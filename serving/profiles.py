@@ -74,6 +74,12 @@ ENTRIES = (
     Entry("order_count_365d", "order_count_365d", "近一年订单数"),
     Entry("amount_365d", "amount_365d", "近一年消费金额"),
     Entry("historic_clv", "amount_lifetime", "累计消费金额"),
+    Entry("average_order_value", "average_order_value_lifetime", "客单价"),
+    Entry("average_days_between_orders", "average_days_between_orders", "平均下单间隔天数"),
+    Entry("predicted_clv", "predicted_clv", "预测消费金额", inferred=True),
+    Entry("expected_date_of_next_order", "expected_date_of_next_order", "预计下次下单日", inferred=True),
+    Entry("next_order_earliest", "next_order_earliest", "下次下单最早日", inferred=True),
+    Entry("next_order_latest", "next_order_latest", "下次下单最晚日", inferred=True),
 )
 REFUSED = "profiling_refused"
 """The column that says who refused profiling, where there is a table of users."""

@@ -62,5 +62,25 @@ DUE_ITEMS = pa.schema(
 `due_date`: when it has lasted. `status`: `overdue` before `as_of`, `due` in the week that begins there, else `not_yet`.
 `overdue_gaps`: days past due over `gap_days`, 0 where it is not overdue."""
 
+VALUE = pa.schema(
+    [
+        ("entity_id", pa.string()),
+        ("predicted_clv", pa.float64()),
+        ("expected_order_day_count", pa.float64()),
+        ("predicted_order_value", pa.float64()),
+        ("regularity", pa.float64()),
+        ("expected_date_of_next_order", pa.date32()),
+        ("next_order_earliest", pa.date32()),
+        ("next_order_latest", pa.date32()),
+        ("historic_clv", pa.float64()),
+        ("average_order_value", pa.float64()),
+    ]
+)
+"""One row per user who ordered before `as_of`, sorted. `predicted_clv`: money expected in the horizon of value;
+`expected_order_day_count`: days with an order in it; `predicted_order_value`: money of such a day; `regularity`: P(gaps
+are more even than chance). The next order is the
+median day and the ends of its 90 % interval if the user is still a customer, null later than two years. What is
+predicted is null for who refused profiling; `historic_clv` and `average_order_value` are what was spent."""
+
 LAST_USES = pa.schema([("entity_id", pa.string()), ("feature", pa.string()), ("last_used_on", pa.date32())])
 """One row per user and function of the app they used before `as_of`."""

@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 
 from features.level_acts import TABLE as LEVELS
 from features.stages import TABLE as STAGES
+from serving.schemas import VALUE
 
-STANDING: dict[str, pa.Schema] = {"levels": LEVELS, "stages": STAGES}
+STANDING: dict[str, pa.Schema] = {"levels": LEVELS, "stages": STAGES, "value": VALUE}
 """By the name of the table; the first column is `entity_id`, by which it is sorted."""
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from training import judging, label_dates, protocol
 from training.evaluation import propensity as metrics
+from training.evaluation.decisions import Prices, decisions, lost
 from training.evaluation.intervals import Interval
 from training.judging import TREES, Judged, judge
 from training.label_dates import TimeOrder
@@ -23,7 +24,7 @@ from warehouse.errors import NotReadyError
 from warehouse.progress import Progress, silent
 from warehouse.settings import TrainingSettings
 
-RECENCY_RULE = "days_since_last_order"
+RECENCY_RULE, RFM_RULE = "days_since_last_order", "rfm_sum"
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Replay:
     horizon: int
     judged: tuple[Judged, ...]
     champion: str | None
+    prices: Prices | None = None
 
     def to_json(self) -> dict[str, Any]:
         """`target`, `horizon_days`, `protocol` (of the latest date), `cutoffs`, `pooled`, `champion`."""
@@ -41,7 +43,7 @@ class Replay:
             "target": self.target.name,
             "horizon_days": self.horizon,
             "protocol": self.judged[-1].protocol.kind,
-            "cutoffs": [judged_json(judged, self.target) for judged in self.judged],
+            "cutoffs": [judged_json(judged, self.target, self.prices) for judged in self.judged],
             "pooled": self.pooled(),
             "champion": self.champion,
         }
@@ -74,11 +76,13 @@ def backtest(
     champions: dict[tuple[str, int], str] | None = None,
     progress: Progress = silent,
     time_order: TimeOrder = "as_of",
+    prices: Prices | None = None,
 ) -> list[Replay]:
     """Replays each target at each of its horizons (or the one given) on the dates `as_of`.
 
     Of a target of the labels table the dates are those of its labels, as known on the day `observed_until`.
-    Without dates: every 30 days back from the latest cutoff whose label is known, as far as anything can be trained.
+    With `prices` each date tells what acting on it would have brought. Without dates: every 30 days back from the
+    latest cutoff whose label is known, as far as anything can be trained.
     `NotReadyError` where a date asked for has no known label yet, or nothing at all can be replayed.
     """
     pairs = [(target, h) for target in targets for h in ([horizon] if horizon else target.horizons)]
@@ -96,9 +100,9 @@ def backtest(
         for k, planned in enumerate(plans):
             progress(f"{target.name}, {h} days, as of {planned.judge}", k, len(plans))
             known = snapshots.as_known(observed_until) if target.of_labels else snapshots
-            found.append(judge(known, target, h, planned, settings, recipe))
+            found.append(judge(known, target, h, planned, settings, recipe, week_before=True))
         if found:
-            replays.append(Replay(target, h, tuple(found), (champions or {}).get((target.name, h))))
+            replays.append(Replay(target, h, tuple(found), (champions or {}).get((target.name, h)), prices))
     if not replays:
         raise NotReadyError(
             f"There is no past date to replay: rows reach from {first_day} to {observed_until}.",
@@ -159,8 +163,8 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def judged_json(judged: Judged, target: Target) -> dict[str, Any]:
-    """One judged cutoff: every contender with its metrics and intervals, differences, slices, gains."""
+def judged_json(judged: Judged, target: Target, prices: Prices | None = None) -> dict[str, Any]:
+    """One judged cutoff: every contender with its metrics and intervals, differences, slices, gains, decisions."""
     best = TREES if TREES in judged.contenders else judged.named_rule
     y = judged.sample.y
     return {
@@ -180,7 +184,19 @@ def judged_json(judged: Judged, target: Target) -> dict[str, Any]:
         "deciles": _clean(metrics.decile_rows(y, judged.p(best))),
         "level": _level_json(judged, best),
         "sentence": sentence(judged, target),
+        **({"decision": decision} if (decision := _decision(judged, target, prices)) else {}),
+        **({"stability": dict(judged.stability)} if judged.stability else {}),
     }
+
+
+def _decision(judged: Judged, target: Target, prices: Prices | None) -> dict[str, Any] | None:
+    """What contacting by the best model, by RFM, or everybody would have brought; None without prices."""
+    if prices is None:
+        return None
+    best = TREES if TREES in judged.contenders else judged.named_rule
+    names = dict.fromkeys((best, *([RFM_RULE] if RFM_RULE in judged.contenders else [])))
+    said = {name: lost(target.outcome, judged.p(name)) for name in names}
+    return decisions(prices, judged.sample.table, lost(target.outcome, judged.sample.y), said)
 
 
 def _level_json(judged: Judged, name: str) -> dict[str, Any] | None:

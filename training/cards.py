@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from training.backtest import interval_json, judged_json, sentence
 from training.evaluation import propensity as metrics
+from training.evaluation.decisions import Prices, decision_lines
 from training.judging import TREES
 from training.propensity import Made, Trained, drivers, in_words
 from training.protocol import UNDATED
@@ -36,8 +37,9 @@ WORDS = {
 SHOWN_DRIVERS = 10
 
 
-def card(trained: Trained, made: Made | None = None) -> dict[str, Any]:
-    """The card of one model of a training, of the candidate unless another is given, as plain values."""
+def card(trained: Trained, made: Made | None = None, prices: Prices | None = None) -> dict[str, Any]:
+    """The card of one model of a training, of the candidate unless another is given, as plain values; with `prices`
+    it tells what acting on it would have brought."""
     made = made or trained.candidate
     best, own = shown(trained, made), trained.inputs.get("own_features")
     return {
@@ -54,7 +56,7 @@ def card(trained: Trained, made: Made | None = None) -> dict[str, Any]:
         "rounds": trained.judged.rounds,
         "calibration": made.model.calibration.to_json(),
         "judged_model": best,
-        "judged": judged_json(trained.judged, trained.target),
+        "judged": judged_json(trained.judged, trained.target, prices),
         "gains": _gains(trained, best),
         "drivers": [
             {"feature": name, "share": share, "en": in_words(name, "en", own), "zh": in_words(name, "zh", own)}
@@ -118,7 +120,12 @@ def _level(trained: Trained) -> str:
     )
 
 
-def markdown(trained: Trained, made: Made | None = None, language: Literal["en", "zh"] = "en") -> str:
+def markdown(
+    trained: Trained,
+    made: Made | None = None,
+    language: Literal["en", "zh"] = "en",
+    prices: Prices | None = None,
+) -> str:
     """The card for reading, in plain words."""
     made = made or trained.candidate
     judged, protocol = trained.judged, trained.judged.protocol
@@ -144,6 +151,13 @@ def markdown(trained: Trained, made: Made | None = None, language: Literal["en",
     ]
     if drivers(made.model):
         lines += ["## What drives it", "", *_driver_lines(trained, made, language), ""]
+    if prices and (decision := judged_json(judged, trained.target, prices).get("decision")):
+        lines += [
+            "## What acting on it would have brought",
+            "",
+            *(f"- {line}" for line in decision_lines(decision)),
+            "",
+        ]
     lines += ["## To know", "", *(f"- {note}" for note in notes(trained))]
     lines.append(f"- Leak check: {'clean' if trained.leaks.clean else ' '.join(trained.leaks.problems)}")
     return "\n".join(lines) + "\n"

@@ -118,7 +118,7 @@ def check_shuffled_labels(
         for group in np.unique(groups):
             rows = np.flatnonzero(groups == group)
             shuffled[rows] = generator.permutation(shuffled[rows])
-        found.append(_ranking(shuffled[mask], recipe(shuffled)))
+        found.append(ranking(shuffled[mask], recipe(shuffled)))
     positives = int(target[mask].sum())
     return shuffled_labels_clean(found, positives, int(mask.sum()) - positives)
 
@@ -182,7 +182,7 @@ def _number_auc(column: Floats, y: Floats) -> float:
     missing = np.isnan(column)
     sides = []
     for filled in (-np.inf, np.inf) if missing.any() else (0.0,):
-        ranked = _ranking(y, np.where(missing, filled, column))
+        ranked = ranking(y, np.where(missing, filled, column))
         sides.append(max(ranked, 1 - ranked))
     return max(sides)
 
@@ -196,10 +196,10 @@ def _category_auc(column: Floats, y: Floats) -> float:
         hits = np.bincount(codes[other], weights=y[other], minlength=codes.max() + 1)
         base = float(y[other].mean()) if other.any() else 0.5
         encoded[own] = ((hits + base) / (rows + 1))[codes[own]]
-    return _ranking(y, encoded)
+    return ranking(y, encoded)
 
 
-def _ranking(y: Floats, scores: ArrayLike) -> float:
+def ranking(y: Floats, scores: ArrayLike) -> float:
     """AUC of any numbers, by their ranks."""
     _, rank = np.unique(np.asarray(scores, dtype=np.float64), return_inverse=True)
     return auc(y, (rank + 1) / (rank.max() + 2))

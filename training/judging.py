@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from models.baselines import BASE_RATE, COLUMNS, RULES
 from models.calibration import Calibration
 from training.candidates import Fitted, Matrix, fit_rule, rule_out_of_fold
 from training.evaluation import propensity as metrics
+from training.evaluation.decisions import SINCE, stability
 from training.evaluation.intervals import Interval, Resample, metric_intervals, paired_interval, resample
 from training.levels import Level, forecast, shifted
 from training.protocol import UNDATED, Protocol, without
@@ -35,6 +36,7 @@ CHAMPION = "champion"
 FEWEST_IN_SLICE = 50
 COMPARED = ("average_precision", "auc")
 ALIKE = 1e-9
+WEEK = 7
 INTERVAL_USERS = 3_000
 """Draws are made on at most so many customers and scaled (see `intervals`): more would only cost time."""
 
@@ -67,7 +69,8 @@ class Judged:
 
     `intervals` and `differences` hold 95 % intervals: of each contender's metrics, and of trees − named rule and
     trees − champion in each compared metric. `level` is the forecast for the judged date by the dates before
-    it; where it is applied, it is in the probabilities of all.
+    it; where it is applied, it is in the probabilities of all. `stability` is that of the trees' list against a week
+    before (`decisions.stability`), where it was asked for.
     """
 
     protocol: Protocol
@@ -80,6 +83,7 @@ class Judged:
     draws: Resample
     matrix: Matrix | None = field(default=None, repr=False)
     level: Level | None = None
+    stability: Mapping[str, Any] | None = None
 
     @property
     def n(self) -> int:
@@ -126,15 +130,22 @@ def judge(
     settings: TrainingSettings,
     recipe: Recipe,
     champion: Recipe | None = None,
+    week_before: bool = False,
 ) -> Judged:
-    """Carries out the protocol as far as the judge. `champion` is refitted as a recipe beside the challenger."""
+    """Carries out the protocol as far as the judge. `champion` is refitted as a recipe beside the challenger;
+    `week_before` compares the trees' list with theirs of a week earlier, whose features are built for it."""
     protocol, skipped = usable_protocol(snapshots, target, horizon, planned, settings.min_positives)
     parts = Parts.of(snapshots, target, horizon, protocol, recipe.max_rows)
-    matrix = None
+    matrix, steady = None, None
     contenders, named_rule = _rules(parts)
     if protocol.kind != "too_short":
         matrix = Matrix(parts.training, recipe, horizon)
-        contenders[TREES] = parts.trees(TREES, matrix)
+        fitted, calibration = parts.fitted(matrix)
+        contenders[TREES] = parts.contender(TREES, matrix, fitted, calibration)
+        if week_before and not target.of_labels:
+            earlier = snapshots.population(target, horizon, protocol.judge - timedelta(days=WEEK))
+            lists = [(t, calibration.apply(fitted.raw(t))) for t in (earlier, parts.judged.table)]
+            steady = stability(lists[0], lists[1], WEEK) if SINCE in earlier.column_names else None
         if champion is not None and not champion.same_as(recipe):
             contenders[CHAMPION] = (
                 replace(contenders[champion.rule], name=CHAMPION)
@@ -164,6 +175,7 @@ def judge(
         draws,
         matrix,
         level,
+        steady,
     )
 
 
@@ -214,7 +226,10 @@ class Parts:
 
     def trees(self, name: str, matrix: Matrix) -> Contender:
         """Trees trained, stopped and calibrated before the judge's day, and their probabilities on it."""
-        fitted, calibration = self.fitted(matrix)
+        return self.contender(name, matrix, *self.fitted(matrix))
+
+    def contender(self, name: str, matrix: Matrix, fitted: Fitted, calibration: Calibration) -> Contender:
+        """The probabilities that fitted trees give the judged customers."""
         return Contender(name, matrix.recipe, calibration.apply(fitted.raw(self.judged.table)), fitted.rounds)
 
     def fitted(self, matrix: Matrix) -> tuple[Fitted, Calibration]:

@@ -19,6 +19,7 @@ from features.labels import label_targets
 from features.source import StoreSource, act_statement
 from models.propensity import PropensityModel
 from training import cards, gates, label_dates, protocol, targets
+from training.evaluation.decisions import Prices
 from training.judgements import Judgement
 from training.propensity import RECIPE_FILE, Made, Trained, train_target
 from training.protocol import Protocol
@@ -280,12 +281,15 @@ class Trainer:
         return self.registry.directory(made.model.target, made.model.horizon_days, made.model.version)
 
     def _add(self, made: Made, trained: Trained, complements: Sequence[dict[str, object]]) -> Path:
+        prices = Prices.of(self.settings.value)
+
         def write(folder: Path) -> None:
             made.write(folder, trained.inputs)
             write_text(folder / COMPLEMENTS_FILE, json.dumps(list(complements), ensure_ascii=False, indent=1) + "\n")
-            write_text(folder / cards.CARD_FILE, cards.markdown(trained, made))
+            write_text(folder / cards.CARD_FILE, cards.markdown(trained, made, prices=prices))
             write_text(
-                folder / cards.CARD_JSON, json.dumps(cards.card(trained, made), ensure_ascii=False, indent=1) + "\n"
+                folder / cards.CARD_JSON,
+                json.dumps(cards.card(trained, made, prices), ensure_ascii=False, indent=1) + "\n",
             )
 
         said = Judgement.of(trained.judged, trained.target, cards.shown(trained, made))

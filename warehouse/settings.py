@@ -179,6 +179,22 @@ class TrainingSettings(_Section):
     tracking_uri: str | None = Field(default=None, description="An MLflow server; sqlite in the workspace if absent.")
 
 
+class ValueSettings(_Section):
+    """What customers will spend, and what keeping one is worth."""
+
+    horizon: Days = Field(default=90, description="Days ahead of predicted_clv.")
+    margin: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        default=None,
+        description="Share of what is spent that is profit; with the next two, decisions are priced.",
+    )
+    contact_cost: Annotated[float, Field(ge=0)] | None = Field(
+        default=None, description="What contacting one customer costs, the offer included, in the currency."
+    )
+    save_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        default=None, description="Share of those contacted who would have stayed away and then buy."
+    )
+
+
 class AudienceSettings(_Section):
     """A named audience: a rule in the rule language and how it is shared out."""
 
@@ -289,6 +305,8 @@ class Settings(_Section):
     targets: dict[Name, TargetSettings] = Field(default_factory=dict)
     training: TrainingSettings = TrainingSettings()
     recommend: RecommendSettings = RecommendSettings()
+    # Left out of dumps where nothing is said: names of releases stay as they were.
+    value: ValueSettings = Field(default=ValueSettings(), exclude_if=lambda said: said == ValueSettings())
     audiences: dict[Name, AudienceSettings] = Field(default_factory=dict)
     suppression: SuppressionSettings = SuppressionSettings()
     survey: SurveySettings = SurveySettings()

@@ -32,8 +32,14 @@ from features.rules.parsing import point
 TAGS = "tags"
 """The field that `has tag` asks: a list of texts, or texts joined by `|`."""
 
-_NOT_MADE = {"predicted_clv": "no model says what customers will spend. What they have spent is amount_lifetime"}
-"""Fields that people look for and no release has, with what is missing."""
+_OF_VALUE = "it is told of releases with a value of customers, which needs orders with amounts and `reprise run`"
+_NOT_MADE = {
+    "predicted_clv": f"{_OF_VALUE}. What customers have spent is amount_lifetime",
+    "expected_date_of_next_order": f"{_OF_VALUE}. When items are due is next_due_date",
+    "historic_clv": f"{_OF_VALUE}. The same is amount_lifetime",
+    "average_order_value": f"{_OF_VALUE}. The same is average_order_value_lifetime",
+}
+"""Fields that people look for and not every release has, with what is missing."""
 
 _ORDERED = ("<", "<=", ">", ">=", "between")
 _PROBABILITY = re.compile(r"(^|_)probability(_|$)")

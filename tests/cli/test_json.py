@@ -274,5 +274,10 @@ def test_pictures_in_json(shop: str, place: Path, capfd: pytest.CaptureFixture[s
     assert (code, len(told["sections"]) > 8) == (0, True)
     code, told = said(capfd, "profile", "--out", str(place / "p.csv"), "-w", shop)
     assert (code, told["rows"] > 100) == (0, True)
+    code, told = said(capfd, "value", "--top", "3", "-w", shop)
+    assert (code, len(told["most"]), told["horizon_days"]) == (0, 3, 90)
+    assert sum(row["customers"] for row in told["deciles"]) == told["told_of"]
+    code, told = said(capfd, "value", "--user", told["most"][0]["user_id"], "-w", shop)
+    assert (code, told["interval"]["low"] <= told["predicted_clv"] <= told["interval"]["high"]) == (0, True)
     code, told = said(capfd, "plan-target", "50%", "--from", "2026-09", "--to", "2026-12", "-w", shop)
     assert (code, told["remaining"][-1]) == (0, "2026-12")

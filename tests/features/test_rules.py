@@ -197,7 +197,7 @@ def test_what_cannot_be_read_is_pointed_at(text, word, message):
         ("churn_probabilty > 0.5", "Did you mean churn_probability"),
         ("Churn_Probability > 0.5", "Did you mean churn_probability"),
         ("zzz = 1", "There are 11 fields"),
-        ("predicted_clv > 100", "no model says what customers will spend"),
+        ("predicted_clv > 100", "it is told of releases with a value of customers"),
         ("churn_probability >= 80", "write 0.8 for 80 %"),
         ("repurchase_probability_90d between 0 and 25", "write 0.25"),
         ("churn_probability >= -1", "between 0 and 1."),

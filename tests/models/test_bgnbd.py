@@ -100,3 +100,20 @@ def test_impossible_histories_are_refused(history: tuple[float, float, float]) -
         BetaGeoNBD.fit(*([v] for v in history))
     with pytest.raises(DataProblemError):
         BetaGeoNBD.fit([], [], [])
+
+
+def test_the_expectation_of_very_many_purchases_is_finite_and_small_steps_add_up() -> None:
+    x, t_x, T = np.array([500.0, 2000, 10_000]), np.full(3, 38.9), np.full(3, 39.0)
+    assert np.isfinite(PUBLISHED.expected_purchases(39, x, t_x, T)).all()
+    for model in (BetaGeoNBD(0.5, 5, 2000, 9000, 0), BetaGeoNBD(0.5, 5, 0.3, 0.2, 0), BetaGeoNBD(3, 50, 8, 0.5, 0)):
+        told = [model.expected_purchases(t, [0, 3, 60], [0, 20, 38], [39, 39, 39]) for t in (1, 10, 100)]
+        assert (np.diff(told, axis=0) > 0).all()
+
+
+def test_uncertainty_shrinks_with_the_number_of_customers() -> None:
+    T = np.random.default_rng(6).integers(10, 50, 4000).astype(float)
+    x, t_x, _ = _simulate(PUBLISHED, T, 0, seed=7)
+    few, many = (BetaGeoNBD.fit(*rows).uncertainty(*rows) for rows in ((x[:400], t_x[:400], T[:400]), (x, t_x, T)))
+    assert (np.diag(many)[:2] < np.diag(few)[:2] / 3).all()
+    fitted, errors = BetaGeoNBD.fit(x, t_x, T), np.sqrt(np.diag(many))
+    assert (np.abs(fitted.logs - PUBLISHED.logs) < 3.5 * errors).all()

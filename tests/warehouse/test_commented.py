@@ -28,6 +28,7 @@ SECTIONS = {
     "suppression": kinds.SuppressionSettings,
     "training": kinds.TrainingSettings,
     "recommend": RecommendSettings,
+    "value": kinds.ValueSettings,
     "serving": kinds.ServingSettings,
 }
 
