@@ -43,7 +43,7 @@ def one(workspace: Workspace, user: str) -> dict[str, Any]:
     """
     release = current(workspace)
     value_of(release, None)
-    rows = release.value.of(user)
+    rows = release.standing[valuing.VALUE].of(user)
     if not rows:
         raise UsageError(f"{user} had not ordered by {release.as_of}, or is unknown.", hint="Leading zeros count.")
     told = {name: value for name, value in rows[0].items() if name != "entity_id"}

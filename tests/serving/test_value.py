@@ -79,4 +79,4 @@ def test_an_erased_customer_is_gone_from_it(folder: Path) -> None:
     erasing.without(folder, gone, None)
     again = open_release(folder, canary=False)
     assert again.tables["value"]["entity_id"].to_pylist() == ["a/b", "小明"]
-    assert again.value.of("007") == []
+    assert again.standing["value"].of("007") == []
