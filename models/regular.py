@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, betaln, gammaln, logsumexp
+from scipy.special import betaln, gammaln, logsumexp
 
 from models.likelihood import covariance, search
 
@@ -27,6 +27,7 @@ FEWEST = 30
 """Of fewer customers with two gaps nobody is called regular."""
 NEGLIGIBLE = 0.05
 MOST_FITTED = 4_000
+_LARGEST, _NEGLIGIBLE_PURCHASES = 650.0, 1e-4
 _PURCHASES = 400
 """No more purchases within the time asked about are counted of one customer."""
 _BOUNDS = ((-6.0, 9.0), (-9.0, 9.0), (-7.0, 9.0), (-7.0, 9.0))
@@ -145,28 +146,59 @@ class Regular:
 
     def buys_within(self, t: ArrayLike, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
         """P(the next purchase comes in the time t after T | still a customer)."""
-        share, shape, scale = self._ahead(x, t_x, T)
-        time = np.broadcast_to(np.asarray(t, np.float64), scale.shape)
-        passed = (time / (scale + time))[:, None]
-        left = self.stages - np.arange(self.stages)
-        return np.asarray((share * betainc(left[None, :], shape, passed)).sum(axis=1), dtype=np.float64)
+        return self._next_within(np.asarray(t, np.float64), *self._ahead(x, t_x, T))
+
+    def buys_by(self, times: Floats, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
+        """The same for several times (customers × times)."""
+        ahead = self._ahead(x, t_x, T)
+        return np.column_stack([self._next_within(np.asarray(t), *ahead) for t in times])
+
+    def _next_within(self, t: Floats, share: Floats, shape: Floats, scale: Floats) -> Floats:
+        time = np.broadcast_to(t, scale.shape)
+        z = (time / (scale + time))[:, None]
+        chance = np.exp(shape * np.log1p(-z))
+        missed = np.zeros(share.shape)
+        for n in range(self.stages):
+            # Who has passed j stages still buys nothing if he passes n < k − j.
+            missed[:, : self.stages - n] += chance[:, : self.stages - n]
+            chance = chance * (shape + n) / (n + 1) * z
+        return np.asarray(1 - (share * missed).sum(axis=1), dtype=np.float64)
 
     def expected_purchases(self, t: float, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
         """Expected number of purchases in the time t after T: the m-th is made if mk − j stages are passed, and only by
-        who stayed after the m − 1 before it."""
+        who stayed after the m − 1 before it. Stages passed in a time are negative binomial."""
         share, shape, scale = self._ahead(x, t_x, T)
         count, found = np.asarray(x, np.float64), np.zeros(scale.shape)
-        passed, j = (t / (scale + t))[:, None], np.arange(self.stages)
-        going = np.arange(scale.size)
+        z, going = t / (scale + t), np.arange(scale.size)
+        stays, chance = np.ones(scale.size), np.exp(shape * np.log1p(-z)[:, None])
+        fewer, n = np.zeros(share.shape), 0
+        j = np.arange(self.stages)
         for m in range(1, _PURCHASES):
-            stays = np.exp(betaln(self.a, self.b + count[going] + m - 1) - betaln(self.a, self.b + count[going]))
-            reached = (share[going] * betainc(m * self.stages - j[None, :], shape[going], passed[going])).sum(axis=1)
-            more = stays * reached
-            found[going] += more
-            going = going[more > 1e-4]
-            if not going.size:
+            for _ in range(self.stages):
+                # By now `fewer` is P(fewer than n stages); the m-th purchase wants mk − j of them.
+                fewer += chance
+                n += 1
+                chance = chance * (shape + n - 1) / n * z[:, None]
+                wanted = m * self.stages - j == n
+                found[going] += stays * (share * (1 - fewer))[:, wanted].sum(axis=1)
+            stays = stays * (self.b + count[going] + m - 1) / (self.a + self.b + count[going] + m - 1)
+            more = stays * (1 - fewer.min(axis=1)) > _NEGLIGIBLE_PURCHASES
+            if not more.any():
                 break
-        return found * self.alive_probability(x, t_x, T)
+            if more.mean() < 0.7:
+                going, share, shape, z, stays = going[more], share[more], shape[more], z[more], stays[more]
+                chance, fewer = chance[more], fewer[more]
+        very_many = self._ahead_of_very_many(t, count, scale)
+        found = np.where(np.isnan(very_many), found, very_many)
+        return np.asarray(found * self.alive_probability(x, t_x, T), dtype=np.float64)
+
+    def _ahead_of_very_many(self, t: float, x: Floats, scale: Floats) -> Floats:
+        """Purchases of those of whom so many are expected that probabilities of few are too small for a number: the
+        mean number of them, each of which the mean customer survives. Not a number for everybody else."""
+        shape = self.r + self.stages * x
+        mean, leaves = shape * t / scale / self.stages, self.a / (self.a + self.b + x)
+        made = -np.expm1(mean * np.log1p(-leaves)) / leaves
+        return np.where(shape * np.log1p(t / scale) > _LARGEST, made, np.nan)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, from which `from_json` makes an equal object."""

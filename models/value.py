@@ -148,10 +148,9 @@ class BuyTillYouDie:
         if self.regular is not None and even.size:
             some = known.take(even)
             base, power = self.lifetimes.alpha + some.T, self.lifetimes.r + some.x
-            reached = np.empty((even.size, _DAYS.size))
-            for at, days in enumerate(_DAYS):
-                chance = -np.expm1(power * np.log1p(-days / (base + days)))
-                reached[:, at] = chance + weight[even] * (self.regular.buys_within(days, *some.purchases) - chance)
+            chance = np.column_stack([-np.expm1(power * np.log1p(-days / (base + days))) for days in _DAYS])
+            evenly = self.regular.buys_by(_DAYS, *some.purchases)
+            reached = chance + weight[even][:, None] * (evenly - chance)
             for days, share in zip(found, (0.5, *_INTERVAL), strict=True):
                 days[even] = _crossed(reached, share)
         return NextOrder(*(np.where(days <= FURTHEST, days, np.nan) for days in found))

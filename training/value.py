@@ -264,8 +264,8 @@ def judge(
         )  # fmt: skip
     top, error = (compared[name] for name in metrics.COMPARED)
     told = (
-        f"money in the top decile differs by {top.value:+.3f} ({top.low:+.3f} to {top.high:+.3f}), the error is "
-        f"smaller by {error.value:+.3f} of the mean spent ({error.low:+.3f} to {error.high:+.3f})"
+        f"its gain of money in the top decile is {top.value:+.3f} ({top.low:+.3f} to {top.high:+.3f}), its gain in "
+        f"error {error.value:+.3f} of the mean spent ({error.low:+.3f} to {error.high:+.3f})"
     )
     for winner, other in ((top, error), (error, top)):
         if winner.above_zero and other.low > gates.SMALLEST_OTHER:

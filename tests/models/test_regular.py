@@ -84,5 +84,12 @@ def test_evenness_has_a_density(gaps: int, stages: int) -> None:
     assert quad(lambda at: at * density(at), 0, 1)[0] == pytest.approx(even.mean(), rel=0.03)
 
 
+def test_daily_buyers_are_many_and_finite() -> None:
+    told = [TRUTH.expected_purchases(t, [3000.0], [3000.0], [3000.5])[0] for t in (300.0, 380.0, 460.0, 600.0)]
+    assert np.isfinite(told).all()
+    assert (np.diff(told) > 0).all()
+    assert TRUTH.buys_within(30, [3000.0], [3000.0], [3000.5])[0] == pytest.approx(1)
+
+
 def test_json_gives_it_back() -> None:
     assert Regular.from_json(TRUTH.to_json()) == TRUTH
