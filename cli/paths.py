@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
         most: Annotated[int, typer.Option("--top", min=1, help="At most so many rows.")] = 20,
         as_of: Annotated[str | None, typer.Option(help="The cutoff; else the day after the last row.")] = None,
     ) -> None:
-        """Where customers go, where they leave, and what ends in a purchase."""
+        """Where customers go, where they leave, what ends in a sale."""
         from pipeline import pathing
 
         shell = session(context)
