@@ -12,6 +12,8 @@ import argparse
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+from pyarrow import csv
 
 _SPLIT = """
 with numbered as (
@@ -32,8 +34,9 @@ def main() -> None:
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     for name, last in (("train", False), ("test", True)):
-        rows = duckdb.connect().sql(_SPLIT, params={"ratings": str(asked.ratings), "last": last}).to_arrow_table()
-        rows.to_pandas().to_csv(asked.folder / f"{name}.csv", index=False)
+        found = duckdb.connect().sql(_SPLIT, params={"ratings": str(asked.ratings), "last": last})
+        rows: pa.Table = found.to_arrow_table()
+        csv.write_csv(rows, asked.folder / f"{name}.csv")
         print(f"{name}: {rows.num_rows} ratings")
 
 

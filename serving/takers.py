@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audiences.suppression import unprofiled
+from models.recommenders.cold_items import likest
 from models.recommenders.interactions import Interactions
 from models.recommenders.purchase_probability import PurchaseProbability
 from models.recommenders.reasons import sentences
@@ -21,6 +22,8 @@ from serving import answers, customers, fallbacks
 from serving.release import Release
 from warehouse.errors import NotReadyError, UsageError
 
+_LIKE = 5
+"""What nobody has bought yet and has no category suits whoever any of so many items like it suit."""
 TAKERS = pa.schema(
     [
         ("rank", pa.int32()),
@@ -158,12 +161,15 @@ def _row(asking: Takers, label: str) -> int:
 
 
 def _instead(release: Release, wanted: Wanted) -> Wanted | None:
-    """The category of an item of the catalogue that nobody has bought yet."""
+    """Of an item of the catalogue that nobody has bought yet its category; where it has none, what is most like it."""
     items = release.items_known
     if len(wanted.items) != 1 or items is None:
         return None
     category = items["category"].filter(pc.equal(items["item_id"], wanted.items[0])).to_pylist()
-    return Wanted((), "category", category[0]) if category and category[0] is not None else None
+    if category and category[0] is not None:
+        return Wanted((), "category", category[0])
+    like = likest(release.takers.held, items, wanted.items[0], _LIKE)
+    return Wanted(tuple(like)) if like else None
 
 
 def _labels(release: Release, wanted: Wanted, item_ids: pa.Array) -> pa.Array:

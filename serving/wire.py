@@ -245,7 +245,9 @@ class Taker(_Strict):
 class ItemTakers(_Answer):
     items: list[str]
     known: bool = Field(description="False: nobody has bought it yet.")
-    found_by: dict[str, str] | None = Field(description="Where nobody has: the category whose customers these are.")
+    found_by: dict[str, str | list[str]] | None = Field(
+        description="Where nobody has: the category, or else the items most like it, whose customers these are."
+    )
     model_version: str | None
     horizon_days: int | None = Field(description="The window of the probability; null where there is none.")
     withheld_no_profiling: int = Field(ge=0, description="Customers who refused profiling and are left out.")

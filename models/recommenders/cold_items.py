@@ -81,6 +81,14 @@ class ColdItems:
         return found if isinstance(found, np.ndarray) else found.toarray()
 
 
+def likest(held: Interactions, items: pa.Table, item_id: str, most: int) -> list[str]:
+    """The sold items most like one that may never have been sold, the likest first; none where nothing is known."""
+    sold = held.item_ids.to_pylist()
+    weights = _likeness(described([*sold, item_id], items), len(sold), held.place)
+    order = np.lexsort((held.place[weights.indices], -weights.data))[:most]
+    return [sold[row] for row in weights.indices[order]]
+
+
 def _likeness(vectors: Any, sold: int, place: Rows) -> Any:
     """(new, sold) weights: of the vectors of sold items and, after them, of new ones."""
     others = vectors[:sold].T.tocsc()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from features.outcomes import interactions
@@ -18,7 +19,7 @@ from serving.holder import Holder
 from serving.lookups import create_app
 from serving.publication import publish
 from serving.release import Release, ReleaseContents, open_release, write_release
-from serving.takers import Wanted, takers
+from serving.takers import Wanted, answer, takers
 from tests.serving.conftest import AS_OF, SETTINGS, stored
 from warehouse.errors import NotReadyError, UsageError
 
@@ -75,6 +76,29 @@ def test_a_new_item_has_the_customers_of_its_category(served: Any, opened: Relea
     assert ids(told) == takers(opened, Wanted((), "category", "tea"), 5).table["user_id"].to_pylist()
     nobody = wire.ItemTakers.model_validate_json(served.get("/v1/items/nothing/users").content)
     assert (nobody.known, nobody.found_by, nobody.users) == (False, None, [])
+
+
+def test_a_new_item_without_a_category_has_the_customers_of_what_is_most_like_it(
+    opened: Release, tmp_path: Path, contents: ReleaseContents
+) -> None:
+    items = contents.tables["items"]
+    names = ["Green Tea" if item in ("item2", "item9") else f"Thing {item}" for item in items["item_id"].to_pylist()]
+    bare = {"name": pa.array(names), "category": pa.nulls(len(items), pa.string())}
+    for name, values in bare.items():
+        items = items.set_column(items.column_names.index(name), name, values.cast(items.schema.field(name).type))
+    model = recommenders.create("gp_topfreq").fit(opened.takers.held)
+    told = replace(contents, recommender=("gp_topfreq-7", model.arrays()), tables={**contents.tables, "items": items})
+    write_release(tmp_path / "r7", told)
+    bare_release = open_release(tmp_path / "r7", canary=False)
+    found = takers(bare_release, Wanted(("item9",)), 10_000)
+    assert (found.known, found.instead) == (False, Wanted(("item2",)))
+    assert set(found.table["user_id"].to_pylist()) == set(
+        takers(opened, Wanted(("item2",)), 10_000).table["user_id"].to_pylist()
+    )
+    assert wire.ItemTakers.model_validate(answer(bare_release, Wanted(("item9",)), found)).found_by == {
+        "items": ["item2"]
+    }
+    assert takers(bare_release, Wanted(("nothing",)), 5).instead is None
 
 
 def test_several_items_are_bought_by_the_buyers_of_any(opened: Release, shop: Any) -> None:
