@@ -86,7 +86,7 @@ class TifuKNN(Recommender):
 
     def _strengths(self, history: History) -> Any:
         own = self._vectors_of(history)
-        if not self._vectors.nnz:
+        if not self._vectors.nnz or self.alpha == 1:  # what others buy counts for nothing
             return own
         alike = (_unit(own) @ self._directions).tocsr()
         near = rank(alike, self.neighbours, np.arange(self._vectors.shape[0]), rounded=True)

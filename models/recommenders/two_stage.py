@@ -23,6 +23,8 @@ from models.tree_scores import TreeScores
 from warehouse.errors import DataProblemError, UsageError
 
 _CUSTOMERS_AT_ONCE = 500
+_FITS: dict[str, dict[str, float]] = {"tifu_knn": {"alpha": 1.0}}
+"""Neighbours take half of all the time and, beside the other candidates, find nothing."""
 _OF_TREES = ("trees", "leaves", "learning_rate", "objective")
 _FEWEST = 500
 """Pairs of customer and item bought in the past windows, some eight for each column, below which there are no trees."""
@@ -48,7 +50,7 @@ class TwoStage(Recommender):
     which orders the items of one customer and is no probability. Too little to learn from: what the
     customer bought most often. Nothing for customers without a history.
     Of the candidates that were not bought so many are drawn that no more than `rows` are learnt from. `fits`: the
-    settings of the candidates, by name, as JSON.
+    settings of the candidates, by name, as JSON; TIFU-KNN is asked without its neighbours where nothing is said of it.
     """
 
     name = "two_stage"
@@ -124,7 +126,7 @@ class TwoStage(Recommender):
             self._trees, self._items = TreeScores(self._text), Items(self.interactions)
 
     def _create(self, name: str) -> Recommender:
-        fits = json.loads(self.fits) if self.fits else {}
+        fits = _FITS | (json.loads(self.fits) if self.fits else {})
         return recommenders.create(name, fits.get(name))
 
     def _fitted(self, held: Interactions) -> list[Recommender]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -92,6 +93,14 @@ def test_another_champion_and_another_night_are_published(shop: Shop) -> None:
     second = shop.night(AS_OF + DAY)
     assert second.previous == first.id
     assert second.accepted_drift == ()
+
+
+def test_how_often_each_source_was_bought_reaches_who_asks_for_the_release(shop: Shop) -> None:
+    learnt = json.loads((shop.workspace.models / "recommend.json").read_text())["card"]["sources"]
+    told = answers.release_info(current(shop.workspace))["sources"]
+    assert told == learnt
+    assert {"personal", "popular"} & {row["source"] for row in told}
+    assert all(row["rate"] == row["bought"] / row["shown"] for row in told)
 
 
 def test_everybody_alike_is_refused_and_the_old_release_serves(shop: Shop) -> None:

@@ -13,6 +13,8 @@ from features.building import build_features
 from features.outcomes import interactions, outcome_counts
 from features.source import StoreSource
 from models.recommenders.interactions import Interactions
+from pipeline import teaching
+from pipeline.opening import Loaded
 from training.recommender_runs import Inputs, train
 from training.snapshots import Snapshots, some
 from training.targets import declared
@@ -117,3 +119,21 @@ def test_of_many_customers_some_judge_the_recommenders_and_all_are_suggested_to(
     assert chosen.metrics != train(every, asked).metrics
     assert Inputs.from_json(asked.to_json()) == asked
     assert train(every, replace(asked, max_customers=10_000)).metrics == train(every, asked).metrics
+
+
+def test_trees_over_candidates_compete_by_default_until_there_are_very_many_customers(store: Store) -> None:
+    settings = store.workspace.settings
+    told = {}
+    for most in (1000, 10_000):
+        for models in ({}, {"models": ("gp_topfreq", "two_stage")}):
+            varied = settings.model_copy(
+                update={
+                    "training": settings.training.model_copy(update={"max_customers": most}),
+                    "recommend": type(settings.recommend)(**models),
+                }
+            )
+            workspace = replace(store.workspace, settings=varied)
+            opened = Store(workspace)
+            loaded = Loaded(Trainer(workspace, opened), CUTOFF, CUTOFF - timedelta(90), CUTOFF)
+            told[most, bool(models)] = "two_stage" in teaching.asked(loaded).models
+    assert told == {(1000, False): False, (10_000, False): True, (1000, True): True, (10_000, True): True}
