@@ -48,6 +48,7 @@ ENTRIES = (
     Entry("rfm_amount_score", "rfm_amount_score", "金额得分"),
     Entry("concentration_group", "concentration_group", "价值层级"),
     Entry("value_stage", "value_stage", "价值阶段"),
+    Entry("cluster", "cluster", "群", inferred=True),
     Entry("level", "level", "会员等级"),
     Entry("level_points", "level_points", "等级积分"),
     Entry("points_to_next_level", "points_to_next_level", "距下一级积分"),
