@@ -22,9 +22,9 @@ EPILOG = (
     "before or after the verb. Exit codes: 0 ok, 1 failed, 2 usage, 3 data problem, 4 not ready."
 )
 COMMANDS = (
-    "init", "check", "growth", "segments", "levels", "stages", "cycles", "bundles", "funnel", "paths", "plan-target",
-    "run", "features", "train", "tune", "compare", "backtest", "models", "score", "export", "recommend", "match",
-    "exposures", "explain", "profile", "value", "audience", "report", "erase", "serve", "doctor", "benchmark",
+    "init", "check", "growth", "segments", "levels", "stages", "clusters", "cycles", "bundles", "funnel", "paths",
+    "plan-target", "run", "features", "train", "tune", "compare", "backtest", "models", "score", "export", "recommend",
+    "match", "exposures", "explain", "profile", "value", "audience", "report", "erase", "serve", "doctor", "benchmark",
     "demo",
 )  # fmt: skip
 

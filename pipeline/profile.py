@@ -19,6 +19,7 @@ from features.building import build_features
 from features.catalogue import by_name, families_of
 from features.last_uses import last_uses
 from features.rules import fields_from_schema
+from features.selling import selling
 from features.source import StoreSource, versions
 from features.stages import read_by, stage_table
 from pipeline import due
@@ -109,7 +110,8 @@ def _counted(
     if items is not None:
         table = with_due(table, items, as_of, DUE_FIELDS.names)
     levels = levels_table(source, as_of, source.store.workspace.settings, progress)
-    standing = {"levels": levels, "stages": stage_table(stages, table)}
+    sellers = selling(source, as_of, progress) if source.store.workspace.settings.entity == "user" else None
+    standing = {"levels": levels, "stages": stage_table(stages, table), "selling": sellers}
     known_by = {name: found for name, found in standing.items() if found is not None}
     table = with_standing(table, known_by, {name for each in STANDING.values() for name in each.names})
     uses = last_uses(source, as_of, progress)

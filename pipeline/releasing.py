@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 
 from features.catalogue import FEATURES, fields
 from features.last_uses import last_uses
+from features.selling import selling
 from features.source import StoreSource, versions
 from pipeline import due, suggestions, valuing
+from pipeline.clusters import clusters_table
 from pipeline.cycles import observed
 from pipeline.levelling import level_field, levels_table
 from pipeline.stages import stage_field, stages_table
@@ -103,6 +105,8 @@ def _write(
     due_items = due.due_items(source, as_of, observed(source, as_of), progress)
     uses = last_uses(source, as_of, progress)
     levels = levels_table(source, as_of, workspace.settings, progress)
+    clusters = clusters_table(workspace, snapshots.file(as_of))
+    sellers = selling(source, as_of, progress) if workspace.settings.entity == "user" else None
     value = valuing.valued(workspace, source, features, as_of, progress)
     known = cards(workspace, models)
     contents = ReleaseContents(
@@ -124,6 +128,8 @@ def _write(
             **({} if value is None else {valuing.VALUE: value.table}),
             **({} if levels is None else {"levels": levels}),
             "stages": stages_table(snapshots.file(as_of), workspace.settings),
+            **({} if clusters is None else {"clusters": clusters}),
+            **({} if sellers is None else {"selling": sellers}),
         },
         own=source.own,
         populations={name: _in_order(t) for name, t in source.population_tables(as_of).items()},

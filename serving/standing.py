@@ -8,10 +8,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.level_acts import TABLE as LEVELS
+from features.selling import TABLE as SELLING
 from features.stages import TABLE as STAGES
 from serving.schemas import VALUE
 
-STANDING: dict[str, pa.Schema] = {"levels": LEVELS, "stages": STAGES, "value": VALUE}
+CLUSTERS = pa.schema([("entity_id", pa.string()), ("cluster", pa.string())])
+"""One row per customer who ever acted: the cluster they are nearest to."""
+STANDING: dict[str, pa.Schema] = {
+    "levels": LEVELS,
+    "stages": STAGES,
+    "value": VALUE,
+    "clusters": CLUSTERS,
+    "selling": SELLING,
+}
 """By the name of the table; the first column is `entity_id`, by which it is sorted."""
 
 

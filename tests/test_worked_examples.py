@@ -122,6 +122,27 @@ def test_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
     follow("stages.md", tmp_path, capfd)
 
 
+def kinds_of_customers(path: Path) -> None:
+    """Orders of three kinds of customers: weekly and small, monthly and large, and those gone for half a year."""
+    path.mkdir()
+    lines, order = [], 0
+    for n in range(180):
+        kind = n % 3
+        every, amount, last = [(7, 10, 1), (30, 120, 10), (40, 25, 200)][kind]
+        for k in range([14, 6, 3][kind] + n % 4):
+            order += 1
+            day = date(2024, 12, 30) - timedelta(days=last + every * k + (n * 7 + k * 3) % 5)
+            paid = amount + (n * 13 + k * 5) % (amount // 2)
+            lines.append(f"u{n:03d},{order},{day}T10:00:00,tea{(n + k) % 6},{1 + kind % 2 * 3 + (n + k) % 2},{paid}")
+    (path / "orders.csv").write_text("user_id,order_id,ordered_at,item_id,quantity,amount\n" + "\n".join(lines) + "\n")
+
+
+def test_clusters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    kinds_of_customers(tmp_path / "clusters")
+    monkeypatch.chdir(tmp_path)
+    follow("clusters.md", tmp_path, capfd)
+
+
 def test_growth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     follow("growth.md", tmp_path, capfd)

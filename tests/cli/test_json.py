@@ -149,6 +149,8 @@ def test_levels_in_json(shop: str, place: Path, capfd: pytest.CaptureFixture[str
     code, built = said(capfd, "audience", "build", "second", "--rule", 'value_stage = "复购"', "-w", shop)
     repurchase = next(row["customers"] for row in staged["stages"] if row["stage"] == "repurchase")
     assert (code, built["counts"]["matched"]) == (0, repurchase)
+    code, found = said(capfd, "clusters", "--out", str(place / "clusters.csv"), "-w", shop)
+    assert (code, sum(row["customers"] for row in found["clusters"])) == (0, found["out"]["rows"])
     code, other = said(capfd, "levels", "--preset", "content", "-w", shop)
     assert (code, other["levels"][0]["level"]) == (0, "reader")
 
@@ -231,6 +233,8 @@ ERRORS = [
     (["backtest", "nothing", "-w", "shop-workspace"], 2),
     (["levels", "-w", "empty"], 4),
     (["stages", "-w", "empty"], 4),
+    (["clusters", "-w", "empty"], 4),
+    (["clusters", "--feature", "rfm_type", "-w", "shop-workspace"], 2),
     (["stages", "--grain", "year", "-w", "shop-workspace"], 2),
     (["levels", "--preset", "nothing", "-w", "shop-workspace"], 2),
     (["levels", "--user", "nobody", "-w", "shop-workspace"], 2),
