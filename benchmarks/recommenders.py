@@ -6,7 +6,8 @@
 Means over the dates: Recall@10 and NDCG@10 of all that was bought in the 30 days after, Recall@10 of repeats and of
 what was new (repeats allowed), then Recall@10 of what was new with repeats left out of the lists; last the paired 95 %
 interval, over the customers of all dates, of the difference to GP-TopFreq in the first. `--set` gives a model another
-setting than its default one: choices are made on dates before those that are judged.
+setting than its default one: choices are made on dates before those that are judged. `--lifts` prints instead, for each
+date, by how much having an item raises the chance to buy it (`rebuying.lift_of_having`): least, median and most of all.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ import numpy as np
 import pyarrow.compute as pc
 
 from features.outcomes import interactions, purchases
-from features.source import StoreSource
+from features.source import StoreSource, versions
 from models import recommenders
+from models.recommenders.catalogue import Catalogue
 from models.recommenders.interactions import Interactions
+from models.recommenders.rebuying import lift_of_having
 from training.evaluation.recommendation import Floats, bootstrap_means, interval, judge_lists, read_test_items
 from training.recommendation import BENCHMARK
 from warehouse.errors import UsageError
@@ -68,6 +71,14 @@ def judged(source: StoreSource, name: str, day: date, said: Mapping[str, Any]) -
     return [*(both[name] for name in SHOWN), explored]
 
 
+def lifts(source: StoreSource, day: date) -> Floats:
+    """Per item how many times likelier whoever has it buys it within 30 days than whoever has it not."""
+    sales = interactions(source, day)
+    held = Interactions.from_table(sales.filter(pc.is_valid(sales["item_id"])), day)
+    items = versions(source, "items", day) if "items" in source.tables else None
+    return lift_of_having(held, Catalogue.of(held, items).category, 30)
+
+
 def main() -> None:
     """Prints a line for each recommender."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -75,9 +86,14 @@ def main() -> None:
     parser.add_argument("--as-of", type=date.fromisoformat, nargs="+", required=True)
     parser.add_argument("--models", nargs="+", default=recommenders.names())
     parser.add_argument("--set", dest="said", action="append", default=[], metavar="MODEL.KEY=VALUE")
+    parser.add_argument("--lifts", action="store_true")
     asked = parser.parse_args()
     said = said_settings(asked.said)
     source = StoreSource(Store(Workspace.open(asked.workspace)))
+    if asked.lifts:
+        for day in asked.as_of:
+            print(day, *(f"{value:.1f}" for value in np.quantile(lifts(source, day), (0, 0.5, 1))))
+        return
     beside = np.concatenate([judged(source, BENCHMARK, day, {})[0] for day in asked.as_of])
     for name in asked.models:
         found = [judged(source, name, day, said.get(name, {})) for day in asked.as_of]

@@ -161,7 +161,7 @@ def rank_entries(
     if blocked is not None:
         keep &= ~_entries_among(rows, columns, blocked)
     rows, columns, values = rows[keep], columns[keep], values[keep]
-    order = np.lexsort((place[columns], -values, rows))
+    order = np.lexsort((_short(place[columns], len(place)), -values, _short(rows, n)))
     rows, columns, values = rows[order], columns[order], values[order]
     starts = np.searchsorted(rows, np.arange(n + 1))
     position = np.arange(len(rows)) - starts[rows]
@@ -170,6 +170,11 @@ def rank_entries(
     ranked.items[rows[keep], position[keep]] = columns[keep]
     ranked.strength[rows[keep], position[keep]] = values[keep]
     return ranked
+
+
+def _short(numbers: Any, below: int) -> Any:
+    """The same in two bytes where that is room enough: such are sorted in one go."""
+    return numbers.astype(np.uint16) if below <= np.iinfo(np.uint16).max else numbers
 
 
 def only(strengths: Any, allowed: npt.NDArray[np.bool_] | None) -> Any:

@@ -50,7 +50,7 @@ class TwoStage(Recommender):
     which orders the items of one customer and is no probability. Too little to learn from: what the
     customer bought most often. Nothing for customers without a history.
     Of the candidates that were not bought so many are drawn that no more than `rows` are learnt from. `fits`: the
-    settings of the candidates, by name, as JSON; TIFU-KNN is asked without its neighbours where nothing is said of it.
+    settings of the candidates, by name, as JSON, beside those by default: TIFU-KNN without its neighbours.
     """
 
     name = "two_stage"
@@ -68,7 +68,7 @@ class TwoStage(Recommender):
         customers: int = 4000,
         rows: int = 300_000,
         objective: str = "lambdarank",
-        fits: str = "",
+        fits: str = json.dumps(_FITS),
         seed: int = 7,
     ) -> None:
         self.candidates = candidates
@@ -126,7 +126,7 @@ class TwoStage(Recommender):
             self._trees, self._items = TreeScores(self._text), Items(self.interactions)
 
     def _create(self, name: str) -> Recommender:
-        fits = _FITS | (json.loads(self.fits) if self.fits else {})
+        fits = _FITS | json.loads(self.fits) if self.fits else {}
         return recommenders.create(name, fits.get(name))
 
     def _fitted(self, held: Interactions) -> list[Recommender]:
