@@ -83,9 +83,9 @@ def behaviours_now(
     found = behaviours(behaviour_counts(source, spans, progress), asked.leaving)
     if not found.all:
         raise NotReadyError(
-            f"No behaviour of {LEAST} customers or more could be watched for {spans.days} days and {spans.later_days} "
-            "after them.",
-            hint="Give fewer --days and --later-days.",
+            f"There is no behaviour that {LEAST} customers showed and {LEAST} alike did not, watched for {spans.days} "
+            f"days and {spans.later_days} after them.",
+            hint="It needs events of several kinds, or fewer --days and --later-days.",
         )
     return spans, found
 

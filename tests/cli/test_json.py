@@ -96,8 +96,6 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
     stages = asked("funnel", "--out", str(place / "stages.csv"))
     assert [step["step"] for step in stages["steps"]] == ["acquired", "activated", "retained"]
     assert stages["out"]["rows"] == stages["steps"][0]["users"]
-    kept = asked("behaviours", "--days", "7", "--later-days", "30")
-    assert (kept["observational"], kept["tried"]) == (True, len(kept["behaviours"]))
     paid = asked("funnel", "acquired", "order", "--by", "rfm_type")
     assert sum(group["steps"][0]["users"] for group in paid["groups"]) == paid["steps"][0]["users"]
     due = asked("cycles", "due", "--status", "all")
@@ -205,7 +203,7 @@ ERRORS = [
     (["bundles", "--judge-days", "5000", "-w", "shop-workspace"], 2),
     (["funnel", "-w", "empty"], 4),
     (["paths", "-w", "shop-workspace"], 4),
-    (["behaviours", "--later-days", "3000", "-w", "shop-workspace"], 4),
+    (["behaviours", "-w", "shop-workspace"], 4),
     (["paths", "--by", "day", "-w", "shop-workspace"], 2),
     (["paths", "--convert", "seller", "-w", "shop-workspace"], 4),
     (["funnel", "nothing", "-w", "shop-workspace"], 2),
