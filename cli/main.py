@@ -23,9 +23,9 @@ EPILOG = (
 )
 COMMANDS = (
     "init", "check", "growth", "segments", "levels", "stages", "clusters", "cycles", "bundles", "funnel", "paths",
-    "plan-target", "run", "features", "train", "tune", "compare", "backtest", "models", "score", "export", "recommend",
-    "match", "exposures", "explain", "profile", "value", "audience", "report", "erase", "serve", "doctor", "benchmark",
-    "demo",
+    "behaviours", "plan-target", "run", "features", "train", "tune", "compare", "backtest", "models", "score", "export",
+    "recommend", "match", "exposures", "explain", "profile", "value", "audience", "report", "erase", "serve", "doctor",
+    "benchmark", "demo",
 )  # fmt: skip
 
 

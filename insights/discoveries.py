@@ -22,7 +22,7 @@ def q_values(p: ArrayLike, tried: int | None = None) -> NDArray[np.float64]:
     return q
 
 
-def interval_level(found: int, tried: int) -> float:
-    """The level of the intervals of those found, so that at most `FALSE_DISCOVERIES` of them are expected to miss
+def interval_level(found: int, tried: int, rate: float = FALSE_DISCOVERIES) -> float:
+    """The level of the intervals of those found, so that at most that share of them is expected to miss
     (Benjamini and Yekutieli 2005)."""
-    return 1.0 - FALSE_DISCOVERIES * max(found, 1) / max(tried, 1)
+    return 1.0 - rate * max(found, 1) / max(tried, 1)

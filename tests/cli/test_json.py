@@ -203,6 +203,7 @@ ERRORS = [
     (["bundles", "--judge-days", "5000", "-w", "shop-workspace"], 2),
     (["funnel", "-w", "empty"], 4),
     (["paths", "-w", "shop-workspace"], 4),
+    (["behaviours", "-w", "shop-workspace"], 4),
     (["paths", "--by", "day", "-w", "shop-workspace"], 2),
     (["paths", "--convert", "seller", "-w", "shop-workspace"], 4),
     (["funnel", "nothing", "-w", "shop-workspace"], 2),

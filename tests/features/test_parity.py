@@ -110,6 +110,7 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
         run("split", "steps_of_period", values | {"period": spans[-2].number})
     funnelled(engine, as_of, run)
     pathed(engine, as_of, run)
+    behaved(engine, as_of, run)
     register_anonymous(engine, src, as_of)
     run("anonymous", "first_days")
     cycles = {"until": day_number(as_of), "within": 30}
@@ -191,6 +192,20 @@ def pathed(engine: Engine, as_of: date, run: Callable[..., None]) -> None:
     engine.give("funnel_steps", Asked([parse_step("event:view_item"), parse_step("order")], 9, as_of, as_of).table)
     for name in ("item_event_acts", "item_order_acts"):
         run("paths", name)
+
+
+def behaved(engine: Engine, as_of: date, run: Callable[..., None]) -> None:
+    """The files of behaviours, of the first days of customers and of those before two dates."""
+    last = day_number(as_of)
+    values = {"days": 40, "later": 30, "since": 0, "until": last, "active": 90}
+    engine.give("rounds", pa.table({"round": pa.array([0, 1], pa.int32()), "day": pa.array([last - 60, last - 30])}))
+    run("behaviours", "behaviour_days", values, keep="behaviour_days")
+    for name in ("early_spans", "leaving_spans"):
+        run("behaviours", name, values, keep="spans")
+        for step in ("span_days", "span_totals"):
+            run("behaviours", step, values, keep=step)
+        for step in ("everybody", "doers"):
+            run("behaviours", step, values)
 
 
 def ordered(folder: str) -> Iterator[str]:

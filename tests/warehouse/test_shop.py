@@ -333,3 +333,18 @@ def test_memory_does_not_grow_with_the_number_of_users(tmp_path: Path) -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.15 * peaks[0]
+
+
+def test_planted_behaviours_move_nothing_else(tmp_path: Path) -> None:
+    plain = all_bytes(make_shop(tmp_path / "plain", users=150, seed=4, days=200).directory)
+    more = make_shop(tmp_path / "more", users=150, seed=4, days=200, behaviours=True)
+    planted = all_bytes(more.directory)
+    assert set(planted) - set(plain) == {"truth/behaviours.json"}
+    assert [name for name, content in plain.items() if planted[name] != content] == ["events.parquet"]
+    features = {name for names in json.loads(planted["truth/behaviours.json"]).values() for name in names}
+    events = table(more, "events")
+    added = events[events.feature.isin(features)]
+    kept = events[~events.feature.isin(features)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, pq.read_table(tmp_path / "plain" / "events.parquet").to_pandas())
+    assert set(added.feature) == features
+    assert added.user_id.notna().all()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -31,6 +31,7 @@ from warehouse.shop.people import (
     user_ids,
     users_table,
 )
+from warehouse.shop.planted import planted_events, truth
 from warehouse.shop.purchases import (
     Lines,
     Orders,
@@ -43,7 +44,7 @@ from warehouse.shop.purchases import (
 )
 from warehouse.shop.shelf import Shelf, draw_shelf, item_ids, items_table
 from warehouse.shop.text import chosen, numbered, times
-from warehouse.shop.world import CATEGORY_NAMES, World, draw_world
+from warehouse.shop.world import CATEGORY_NAMES, Floats, World, draw_world
 
 CHUNK = 2000
 """Users drawn together, from a seed of their own: the first users are the same however many there are."""
@@ -82,11 +83,14 @@ def make_shop(
     days: int = 540,
     end: date = date(2026, 9, 30),
     progress: Progress = silent,
+    behaviours: bool = False,
 ) -> ShopReport:
     """Makes up a shop of `users` users over the `days` days before `end` and writes its tables as files.
 
     The same arguments give the same bytes. The first users of a larger shop are those of a smaller one. What is
     true (kinds of people, when they left, effects of campaigns) goes to `truth/`, for tests to compare with.
+    `behaviours` adds events of features that go with staying, with leaving or with nothing (`planted`); no other
+    row moves.
     Raises `UsageError` for sizes that make no shop and `RepriseError` where files cannot be written.
     """
     _check_sizes(users, seed, days)
@@ -96,10 +100,12 @@ def make_shop(
     with _Files(target) as files:
         files.write("items.csv", items_table(world, shelf))
         for first in range(0, users, CHUNK):
-            tables = _chunk(world, shelf, first, min(CHUNK, users - first))
+            tables = _chunk(world, shelf, first, min(CHUNK, users - first), behaviours)
             for name, table in tables.items():
                 files.write(name, table)
             progress("Making the shop", min(first + CHUNK, users), users)
+        if behaviours:
+            write_text(target / "truth" / "behaviours.json", json.dumps(truth(), indent=1))
         write_text(target / "truth" / "parameters.json", json.dumps(world.parameters(), ensure_ascii=False, indent=1))
         rows = files.rows
     return ShopReport(
@@ -120,7 +126,7 @@ def _check_sizes(users: int, seed: int, days: int) -> None:
             raise UsageError(f"{name} is {value}.", hint=f"Give {name} a whole number from {low} to {high}.")
 
 
-def _chunk(world: World, shelf: Shelf, first: int, count: int) -> dict[str, pa.Table]:
+def _chunk(world: World, shelf: Shelf, first: int, count: int, behaviours: bool) -> dict[str, pa.Table]:
     """All tables of one chunk. It is drawn whole and then cut, so that its users are the same at any size."""
     number = first // CHUNK
     streams = iter(range(100))
@@ -141,7 +147,7 @@ def _chunk(world: World, shelf: Shelf, first: int, count: int) -> dict[str, pa.T
     acts = browse(world, shelf, people, habits, orders, lines, stream())
     ids = user_ids(people)
     kept = _first_users(ids, count)
-    return {
+    tables = {
         "users.csv": kept(users_table(world, people, ids, stream())),
         "contacts.csv": kept(contacts_table(world, people, touched, ids, stream())),
         "tags.csv": kept(tags_table(world, people, ids, stream())),
@@ -153,6 +159,23 @@ def _chunk(world: World, shelf: Shelf, first: int, count: int) -> dict[str, pa.T
         "truth/contacts.parquet": kept(campaign_truth(world, touched, ids)),
         "truth/guests.parquet": kept(_guests_truth(orders, ids, number)),
     }
+    if behaviours:
+        events = tables["events.parquet"]
+        own = np.random.default_rng([world.seed, 2, number])
+        more = planted_events(world, people, _first_days(world, tables, ids), ids, events.schema, own)
+        tables["events.parquet"] = pa.concat_tables([events, kept(more)])
+    return tables
+
+
+def _first_days(world: World, tables: Mapping[str, pa.Table], ids: pa.Array) -> Floats:
+    """The day of each person's first event or order line in the tables; infinite where there is none."""
+    first = np.full(len(ids), np.inf)
+    for name, happened in (("events.parquet", "occurred_at"), ("orders.csv", "ordered_at")):
+        known = tables[name].filter(pa.compute.is_valid(tables[name]["user_id"]))
+        person = pa.compute.index_in(known["user_id"], value_set=ids).to_numpy()
+        moments = known[happened].cast(pa.timestamp("us")).to_numpy()
+        np.minimum.at(first, person, (moments - np.datetime64(world.start)) / np.timedelta64(1, "D"))
+    return first
 
 
 def _first_users(ids: pa.Array, count: int) -> Callable[[pa.Table], pa.Table]:
