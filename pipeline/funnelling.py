@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from audiences.exports import export_table
 from features.building import build_features
 from features.catalogue import FEATURES
+from features.funnels import NAMED, Counted, Step, funnel_counts, parse_step, referral_counts
 from features.funnels import Asked as Counting
-from features.funnels import Counted, Step, funnel_counts, parse_step, referral_counts
 from features.source import Source, StoreSource, versions
 from insights.funnels import AARRR, Funnel, Reach, Referral, aarrr, duration, funnel, referral
 from pipeline.opening import load
@@ -26,6 +27,9 @@ WINDOW = 30
 """Days of a funnel that says none; aarrr has no window: it tells how far everybody ever came."""
 REFERRAL_DAYS = 90
 _HAPPENINGS = ("orders", "events")
+_LOOKED_AT = 8
+"""Buckets of events in which names are looked for."""
+_NAMES_TOLD = 10
 COLUMNS = (
     "group", "step", "users", "conversion", "from", "to", "overall", "furthest_here", "did_it_ever", "median_time",
 )  # fmt: skip
@@ -35,6 +39,7 @@ _SAID = {
         "ever": "at any time after each other; known until {until}",
         "open": "{n:,} entered less than {days} days before and are counted nowhere: their window is not over",
         "devices": "{n:,} of those who entered are devices on which nobody ever signed in",
+        "never": "nobody ever did {step}; most frequent among the {kind}s of the data: {names}",
         "k": "a customer brings {k:.3f} ({low:.3f} to {high:.3f}) others within {days} days of registering (K factor)",
         "value": "who was brought buys for {difference:+,.2f} ({low:+,.2f} to {high:+,.2f}) in that time compared with "
         "others: observational, not what bringing them did",
@@ -44,6 +49,7 @@ _SAID = {
         "ever": "先后不限时间；数据截至{until}",
         "open": "{n:,}人进入不足{days}天，窗口未结束，未计入",
         "devices": "进入者中{n:,}个是从未登录的设备",
+        "never": "从未有人做过{step}；数据中最常见的{kind}：{names}",
         "k": "每名顾客注册后{days}天内带来{k:.3f}（{low:.3f}至{high:.3f}）名顾客（K因子）",
         "value": "被推荐者在此期间比其他人多消费{difference:+,.2f}（{low:+,.2f}至{high:+,.2f}）：仅为观察，并非因果",
     },
@@ -89,7 +95,10 @@ def funnel_at(
     rows = [_row(None, reach) for reach in found.steps]
     rows += [_row(value or "–", reach) for value, steps in found.groups.items() for reach in steps]
     shown = COLUMNS if found.groups else COLUMNS[1:]
-    return Told(payload, COLUMNS, rows, shown, notes(found, brought, workspace.settings.language))
+    language = workspace.settings.language
+    payload["never_done"] = never_done(source, found, list(steps.values()), language)
+    told = [*payload["never_done"], *notes(found, brought, language)]
+    return Told(payload, COLUMNS, rows, shown, told)
 
 
 def chosen(source: StoreSource, as_of: date, asked: Asked) -> tuple[str, Mapping[str, Step], int | None]:
@@ -208,6 +217,19 @@ def _row(group: str | None, reach: Reach) -> Sequence[Any]:
 
 def _percent(share: float | None) -> str | None:
     return None if share is None else f"{share:.1%}"
+
+
+def never_done(source: StoreSource, found: Funnel, steps: Sequence[Step], language: str) -> list[str]:
+    """Of each step that names something nobody ever did: what the data have instead, by a look at some of them."""
+    told = []
+    for reach, step in zip(found.steps, steps, strict=True):
+        if step.kind in NAMED and not reach.ever:
+            files = [source.store.bucket("events", k) for k in range(min(source.store.buckets, _LOOKED_AT))]
+            names = pq.ParquetDataset(files).read([step.kind])[step.kind].drop_null().value_counts().to_pylist()
+            most = sorted(names, key=lambda each: (-each["counts"], each["values"]))[:_NAMES_TOLD]
+            names_told = ", ".join(each["values"] for each in most) or "–"
+            told.append(_SAID[language]["never"].format(step=step.text, kind=step.kind, names=names_told))
+    return told
 
 
 def notes(found: Funnel, brought: Referral | None, language: str) -> list[str]:

@@ -96,6 +96,9 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
     stages = asked("funnel", "--out", str(place / "stages.csv"))
     assert [step["step"] for step in stages["steps"]] == ["acquired", "activated", "retained"]
     assert stages["out"]["rows"] == stages["steps"][0]["users"]
+    nobody = asked("funnel", "event:never_seen", "order")
+    assert "never_seen" in nobody["never_done"][0]
+    assert "item_view" in nobody["never_done"][0]
     paid = asked("funnel", "acquired", "order", "--by", "rfm_type")
     assert sum(group["steps"][0]["users"] for group in paid["groups"]) == paid["steps"][0]["users"]
     due = asked("cycles", "due", "--status", "all")
