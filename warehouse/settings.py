@@ -268,9 +268,7 @@ class RfmSettings(_Section):
 class FunnelSettings(_Section):
     """Ordered steps that customers take, and within how many days of the first."""
 
-    steps: Annotated[tuple[str, ...], Field(min_length=2)] = Field(
-        description="In order: event:NAME, page:NAME, feature:NAME (NAME|OTHER: either), order, registered, …"
-    )
+    steps: Annotated[tuple[str, ...], Field(min_length=2)] = Field(description="event:NAME, page:NAME, order, …")
     window_days: Days = Field(default=30, description="Days from the first step to the last.")
 
 
