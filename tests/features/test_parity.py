@@ -142,6 +142,7 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
         run("outcomes", "sale_hits", values)
         run("outcomes", "event_hits", values)
     run("outcomes", "purchases")
+    run("outcomes", "spending")
     return found
 
 
