@@ -24,7 +24,7 @@ from warehouse.settings import parse_settings
 
 Row = tuple[int, int, int, bool]
 """Customer, day, points, lasting."""
-LAST = 60
+LAST = 24
 
 
 def acts(rows: Sequence[Row]) -> Acts:
@@ -37,8 +37,8 @@ def told(changes: Changes) -> list[tuple[int, ...]]:
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def day_by_day(scheme: Scheme, rows: Sequence[Row], now: int) -> tuple[int, int, list[tuple[int, ...]]]:
-    """Level, day of expiry and changes of one customer (its own rows), by walking through every day."""
+def day_by_day(scheme: Scheme, rows: Sequence[Row], now: int) -> tuple[int, int, int, list[tuple[int, ...]]]:
+    """Level, day of expiry, units and changes of one customer (its own rows), by walking through every day."""
     level, until, changes = 0, NEVER, []
     done: list[Row] = []
 
@@ -63,15 +63,15 @@ def day_by_day(scheme: Scheme, rows: Sequence[Row], now: int) -> tuple[int, int,
             done += [act] if act else []
             if earned(day) > level:
                 change(day, earned(day), WHY.index("reached"))
-    return level, until, changes
+    return level, until, units(now), changes
 
 
 schemes = st.builds(
     lambda steps, window, valid, one: Scheme(np.cumsum([0, *steps]) * UNIT, window, valid, one),
-    st.lists(st.integers(1, 9), min_size=2, max_size=6), st.integers(1, 30), st.integers(1, 30), st.booleans(),
+    st.lists(st.integers(1, 9), min_size=2, max_size=6), st.integers(1, 12), st.integers(1, 12), st.booleans(),
 )  # fmt: skip
 histories = st.lists(
-    st.tuples(st.integers(0, 3), st.integers(0, LAST - 1), st.integers(-8, 12), st.booleans()), max_size=40
+    st.tuples(st.integers(0, 3), st.integers(0, LAST - 1), st.integers(-8, 12), st.booleans()), min_size=4, max_size=60
 ).map(lambda rows: sorted((e, d, p, lasting and p > 0) for e, d, p, lasting in rows))
 
 
@@ -80,8 +80,8 @@ histories = st.lists(
 def test_the_fold_is_what_walking_through_every_day_gives(scheme: Scheme, rows: list[Row]) -> None:
     state, changes = advance(State.start(scheme, 4), acts(rows), LAST)
     for one in range(4):
-        level, until, slow = day_by_day(scheme, [row for row in rows if row[0] == one], LAST)
-        assert (state.level[one], state.until[one]) == (level, until)
+        level, until, units, slow = day_by_day(scheme, [row for row in rows if row[0] == one], LAST)
+        assert (state.level[one], state.until[one], state.units()[one]) == (level, until, units)
         assert [row[1:] for row in told(changes) if row[0] == one] == slow
 
 
