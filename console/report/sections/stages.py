@@ -69,14 +69,14 @@ def _table(facts: Facts, rows: list[dict[str, Any]], periods: list[str]) -> Tabl
     what = ("goal", "touchpoints", "actions")
     columns = (
         facts.say("stage", "阶段"), facts.say("customers", "顾客数"), facts.say("share", "占比"),
-        facts.say("goal", "目标"), facts.say("touchpoints", "触点"), facts.say("actions", "动作"),
         facts.say("measured", "指标"), *periods,
+        facts.say("goal", "目标"), facts.say("touchpoints", "触点"), facts.say("actions", "动作"),
     )  # fmt: skip
     cells = [
         (
             _title(facts, row), whole(row["customers"]), percent(row["share"]),
-            *(row[name + facts.say("_en", "_zh")] for name in what), facts.say(*KPIS[row["kpi"]]),
-            *(figure_text(row["kpi"], each) for each in row["measured"]),
+            facts.say(*KPIS[row["kpi"]]), *(figure_text(row["kpi"], each) for each in row["measured"]),
+            *(row[name + facts.say("_en", "_zh")] for name in what),
         )
         for row in rows
     ]  # fmt: skip
