@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
         most: Annotated[int, typer.Option("--top", min=1, help="At most so many rows.")] = 20,
         as_of: Annotated[str | None, typer.Option(help="The cutoff; else the day after the last row.")] = None,
     ) -> None:
-        """Which behaviours go with staying, or come before leaving; observational."""
+        """Which behaviours go with staying or leaving; observational."""
         from pipeline import behaving
 
         shell = session(context)
