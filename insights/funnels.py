@@ -18,8 +18,8 @@ STAGES = {
     "acquired": ("acquired", "获取"),
     "activated": ("activated", "激活"),
     "retained": ("retained", "留存"),
-    "referred": ("referred", "推荐"),
     "revenue": ("revenue", "变现"),
+    "referred": ("referred", "推荐"),
 }
 _HOUR, _DAY = 3600, 86400
 
@@ -28,16 +28,16 @@ def aarrr(tables: frozenset[str], referrals: bool) -> dict[str, Step]:
     """The five stages as far as the data say anything of them, by name, each with the step that it is.
 
     Acquired: first heard of (registration, event or order). Activated: an event on an item or of a feature; without
-    events the first order. Retained: an event or order a week or more after the first. Referred: brought somebody who
-    registered. Revenue: an order, where it is no stage already.
+    events the first order. Retained: an event or order a week or more after the first. Revenue: an order, where it is
+    no stage already. Referred: brought somebody who registered; last, for few do, and each stage wants all before it.
     """
     stages = {"acquired": parse_step("acquired")}
     stages["activated"] = parse_step("activated" if "events" in tables else "order")
     stages["retained"] = parse_step("retained")
-    if referrals:
-        stages["referred"] = parse_step("referred")
     if {"events", "orders"} <= tables:
         stages["revenue"] = parse_step("order")
+    if referrals:
+        stages["referred"] = parse_step("referred")
     return stages
 
 

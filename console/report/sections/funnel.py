@@ -27,7 +27,7 @@ def _picture(facts: Facts, asked: Asked) -> Picture:
     named = [STAGES.get(reach.step, (reach.step, reach.step))[facts.language == "zh"] for reach in found.steps]
     bars = {
         "type": "bar", "orientation": "h", "x": [reach.users for reach in found.steps], "y": named,
-        "marker": {"color": BLUE}, "text": [percent(reach.overall.share) for reach in found.steps],
+        "marker": {"color": BLUE}, "textangle": 0, "text": [percent(reach.overall.share) for reach in found.steps],
         "hovertemplate": "%{y}: %{x:,}<extra></extra>",
     }  # fmt: skip
     return Picture(
