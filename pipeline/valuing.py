@@ -20,11 +20,13 @@ from pipeline.opening import Loaded
 from pipeline.suggestions import refused_profiling
 from serving.schemas import VALUE as SCHEMA
 from training import value_runs
+from training.targets import DEFAULT_HORIZONS, REPURCHASE
 from training.tracking import Tracker
 from training.value import LIFETIMES, SO_FAR, TREES, choose_value, spending_so_far
 from warehouse.errors import DataProblemError, NotReadyError, RepriseError
 from warehouse.files import write_text
 from warehouse.progress import Progress, silent
+from warehouse.settings import Settings
 from warehouse.streamed import Streamed
 from warehouse.workspace import Workspace
 
@@ -54,7 +56,7 @@ def choose(loaded: Loaded, tracker: Tracker, progress: Progress = silent) -> dic
         return None
     progress("value of customers", 0)
     trainer, settings = loaded.trainer, loaded.workspace.settings
-    horizon, training = settings.value.horizon, settings.training
+    horizon, training = horizon_of(settings), settings.training
     try:
         first_day, until = trainer.reach_of("orders", loaded.as_of)
         recipe = trainer.recipe()
@@ -67,6 +69,13 @@ def choose(loaded: Loaded, tracker: Tracker, progress: Progress = silent) -> dic
     write_text(_path(loaded.workspace), json.dumps(kept, ensure_ascii=False, indent=1) + "\n")
     value_runs.log(tracker, found, loaded.store.fingerprint())
     return {"model": VALUE, "serves": found.name, "why": found.why, "judged": told["judged"]}
+
+
+def horizon_of(settings: Settings) -> int:
+    """Days ahead of what customers will spend: where nothing is said those of repurchase, so that the features of its
+    cutoffs are built once."""
+    told = settings.targets.get(REPURCHASE)
+    return settings.value.horizon or max((told.horizons if told else None) or DEFAULT_HORIZONS)
 
 
 def chosen(workspace: Workspace) -> dict[str, Any] | None:
@@ -99,7 +108,7 @@ def valued(
     if not set(COLUMNS) <= set(features.schema.names):
         return None
     told = chosen(workspace) or {}
-    name, horizon = told.get("name") or LIFETIMES, workspace.settings.value.horizon
+    name, horizon = told.get("name") or LIFETIMES, horizon_of(workspace.settings)
     trees = ValueTrees.from_json(told["trees"]) if told.get("trees") and name == TREES else None
     plain = features.held(["entity_id", *COLUMNS])
     plain = plain.filter(pa.array(buyers(plain)))

@@ -146,7 +146,7 @@ def sections(tables: Collection[str], said: Collection[str]) -> list[str]:
         ("recommend", "how suggestions are made", RecommendSettings, {}),
         ("recommend.rules", "what may be suggested, and how much of it", RuleSettings, {}),
         ("value", "what customers will spend, and what keeping one is worth", ValueSettings,
-         {"margin": 0.3, "contact_cost": 1.0, "save_rate": 0.1}),
+         {"horizon": 90, "margin": 0.3, "contact_cost": 1.0, "save_rate": 0.1}),
         ("serving", "the HTTP service: reprise serve", ServingSettings, {}),
     ]  # fmt: skip
     told = ["\n# Nothing below need be said. To change a setting take the # off its line and off its [section].\n"]

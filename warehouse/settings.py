@@ -182,7 +182,9 @@ class TrainingSettings(_Section):
 class ValueSettings(_Section):
     """What customers will spend, and what keeping one is worth."""
 
-    horizon: Days = Field(default=90, description="Days ahead of predicted_clv.")
+    horizon: Days | None = Field(
+        default=None, description="Days ahead of predicted_clv; the longest horizon of repurchase if absent."
+    )
     margin: Annotated[float, Field(gt=0, le=1)] | None = Field(
         default=None,
         description="Share of what is spent that is profit; with the next two, decisions are priced.",
