@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -27,8 +28,8 @@ WINDOW = 30
 """Days of a funnel that says none; aarrr has no window: it tells how far everybody ever came."""
 REFERRAL_DAYS = 90
 _HAPPENINGS = ("orders", "events")
-_LOOKED_AT = 8
-"""Buckets of events in which names are looked for."""
+_LOOKED_AT = 100_000
+"""Events, at least, of which names are counted where there are so many."""
 _NAMES_TOLD = 10
 COLUMNS = (
     "group", "step", "users", "conversion", "from", "to", "overall", "furthest_here", "did_it_ever", "median_time",
@@ -224,10 +225,13 @@ def never_done(source: StoreSource, found: Funnel, steps: Sequence[Step], langua
     told = []
     for reach, step in zip(found.steps, steps, strict=True):
         if step.kind in NAMED and not reach.ever:
-            files = [source.store.bucket("events", k) for k in range(min(source.store.buckets, _LOOKED_AT))]
-            names = pq.ParquetDataset(files).read([step.kind])[step.kind].drop_null().value_counts().to_pylist()
-            most = sorted(names, key=lambda each: (-each["counts"], each["values"]))[:_NAMES_TOLD]
-            names_told = ", ".join(each["values"] for each in most) or "–"
+            names: Counter[str] = Counter()
+            for k in range(source.store.buckets):
+                if names.total() < _LOOKED_AT:
+                    column = pq.read_table(source.store.bucket("events", k), columns=[step.kind])[step.kind]
+                    names.update({n["values"]: n["counts"] for n in column.drop_null().value_counts().to_pylist()})
+            most = sorted(names, key=lambda name: (-names[name], name))[:_NAMES_TOLD]
+            names_told = ", ".join(most) or "–"
             told.append(_SAID[language]["never"].format(step=step.text, kind=step.kind, names=names_told))
     return told
 
