@@ -12,8 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-ROWS_AT_ONCE = 16_000
+ROWS_AT_ONCE = 8_000
 """About so many rows are sorted at a time."""
+MOST_FILES = 500
+"""More are never open; stretches are longer then."""
 
 
 def sorted_by(tables: Iterable[pa.Table], by: str, count: int, folder: Path) -> Iterator[pa.Table]:
@@ -27,7 +29,7 @@ def sorted_by(tables: Iterable[pa.Table], by: str, count: int, folder: Path) -> 
     first = next(waiting, None)
     if first is None:
         return
-    bounds = _bounds(first[by], -(-first.num_rows * count // ROWS_AT_ONCE))
+    bounds = _bounds(first[by], min(MOST_FILES, -(-first.num_rows * count // ROWS_AT_ONCE)))
     with TemporaryDirectory(dir=folder, prefix=".writing-sorted-") as scratch:
         paths = [Path(scratch, f"{n}.arrow") for n in range(len(bounds) + 1)]
         _part(first, waiting, by, bounds, paths)

@@ -37,3 +37,11 @@ def test_of_a_sample_that_is_like_all_a_stretch_holds_about_as_many_rows_as_aske
         found = [table.num_rows for table in sorting.sorted_by(tables, "id", 4, tmp_path)]
     assert len(found) == 40
     assert max(found) <= 110
+
+
+def test_no_more_files_are_open_than_allowed(tmp_path: Path) -> None:
+    tables = [pa.table({"id": [f"{n:04}" for n in range(start, 400, 4)]}) for start in range(4)]
+    with patch.object(sorting, "ROWS_AT_ONCE", 10), patch.object(sorting, "MOST_FILES", 3):
+        found = list(sorting.sorted_by(tables, "id", 4, tmp_path))
+    assert len(found) == 3
+    assert pa.concat_tables(found)["id"].to_pylist() == [f"{n:04}" for n in range(400)]
