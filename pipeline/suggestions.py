@@ -26,6 +26,7 @@ from models.recommenders.rules import Rules, listed
 from models.recommenders.suggesting import REASON, suggest
 from models.recommenders.takers import Takers
 from pipeline import new_items, ruling
+from pipeline.kept import read_kept
 from serving.fallbacks import suggestion_ids
 from serving.schemas import POPULAR, SIMILAR_ITEMS, SUGGESTIONS
 from serving.shelf import not_for_sale
@@ -34,7 +35,6 @@ from training.echo import echoed
 from training.recommendation import TrainedRecommender, fit_of, with_items
 from training.recommender_runs import Inputs, train
 from training.rule_costs import with_costs
-from warehouse.errors import RepriseError
 from warehouse.files import write_text
 from warehouse.progress import Progress, silent
 from warehouse.recommender_settings import RecommendSettings
@@ -91,14 +91,7 @@ def _remember(workspace: Workspace, trained: TrainedRecommender, as_of: date) ->
 
 def chosen(workspace: Workspace) -> dict[str, Any] | None:
     """What `choose` wrote down last; None where nothing has been chosen yet."""
-    path = _chosen_path(workspace)
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise RepriseError(f"{path} is damaged.", hint="Delete it and run `reprise train recommend`.") from error
-    return found
+    return read_kept(_chosen_path(workspace), "reprise train recommend")
 
 
 def card(workspace: Workspace) -> dict[str, dict[str, Any]]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from features.source import Source
 from models.value import COLUMNS, BuyTillYouDie, Histories, buyers, shortest, simulated
 from models.value_trees import ValueTrees
+from pipeline.kept import read_kept
 from pipeline.opening import Loaded
 from pipeline.suggestions import refused_profiling
 from serving.schemas import VALUE as SCHEMA
@@ -23,7 +24,7 @@ from training import value_runs
 from training.targets import DEFAULT_HORIZONS, REPURCHASE
 from training.tracking import Tracker
 from training.value import LIFETIMES, SO_FAR, TREES, choose_value, spending_so_far
-from warehouse.errors import DataProblemError, NotReadyError, RepriseError
+from warehouse.errors import DataProblemError, NotReadyError
 from warehouse.files import write_text
 from warehouse.progress import Progress, silent
 from warehouse.settings import Settings
@@ -80,14 +81,7 @@ def horizon_of(settings: Settings) -> int:
 
 def chosen(workspace: Workspace) -> dict[str, Any] | None:
     """What `choose` wrote down last; None where nothing has been chosen yet."""
-    path = _path(workspace)
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise RepriseError(f"{path} is damaged.", hint="Delete it and run `reprise train value`.") from error
-    return found
+    return read_kept(_path(workspace), "reprise train value")
 
 
 def version(workspace: Workspace) -> list[str]:
