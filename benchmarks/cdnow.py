@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 
 from features.outcomes import spending
 from features.source import FramesSource
-from models.value import BuyTillYouDie, Histories
+from models.value import BuyTillYouDie, Histories, nearest, shortest, simulated
 from models.value_trees import ValueTrees
 from training.evaluation.value import evaluate
 from training.recipes import tree_recipe
@@ -72,6 +72,24 @@ def rows(path: str) -> list[tuple[str, float, float, float, float]]:
     return [(name, *_measures(came, judged.spent, *told)) for name, told in found.items()]
 
 
+def held(path: str) -> dict[str, tuple[float, float]]:
+    """The share of purchases and of amounts that lie in their 90 % intervals, beside what the draws promise."""
+    snapshots = Snapshots(None, FramesSource({"orders": orders(path)}, time_zone="UTC"))
+    judged = spent_after(snapshots, JUDGE, HOLDOUT)
+    known = judged.histories
+    purchases, money = simulated(BuyTillYouDie.fit(known), HOLDOUT, known, 400, 7)
+    fewest, most, promised = nearest(purchases)
+    low, high = shortest(money)
+    came = _days(snapshots, JUDGE, HOLDOUT, judged)
+    return {
+        "purchases": (float(((came >= fewest) & (came <= most)).mean()), float(promised.mean())),
+        "amounts": (
+            float(((judged.spent >= low) & (judged.spent <= high)).mean()),
+            float(((money >= low[:, None]) & (money <= high[:, None])).mean()),
+        ),
+    }
+
+
 def _trees(table: pa.Table, y: Floats, judged: Spent) -> Floats:
     recipe = tree_recipe(parse_settings("").training, ["orders"])
     assert recipe.trees is not None
@@ -101,3 +119,5 @@ if __name__ == "__main__":
     print("| model | error in purchases | rank correlation | AUC of any purchase | money in the top decile |")
     for name, *measures in rows(sys.argv[1]):
         print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in measures) + " |")
+    for name, (found, promised) in held(sys.argv[1]).items():
+        print(f"90 % intervals hold {found:.1%} of the {name} (promised {promised:.1%})")

@@ -34,5 +34,5 @@ def register(app: typer.Typer) -> None:
 
 def _cell(held: object) -> str:
     if isinstance(held, dict):
-        return f"{held['low']:,.2f} to {held['high']:,.2f} ({held['level']:.0%})"
+        return f"{_cell(held['low'])} to {_cell(held['high'])} ({held['level']:.0%})"
     return "–" if held is None else f"{held:,.2f}" if isinstance(held, float) else str(held)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.source import Source
-from models.value import COLUMNS, BuyTillYouDie, Histories, buyers, shortest, simulated
+from models.value import COLUMNS, BuyTillYouDie, Histories, buyers, nearest, shortest, simulated
 from models.value_trees import ValueTrees
 from pipeline.kept import read_kept
 from pipeline.opening import Loaded
@@ -121,7 +121,8 @@ def valued(
         "customers": len(known),
         "total": _total(model, known, expected, horizon),
         "regular_buyers": float(model.regular_probability(known).sum()),
-        "fit": _fit(model),
+        "fit": model.to_json(),
+        "notes": list(model.notes),
     }
     return Valued(_withheld(table, refused_profiling(source, as_of)), card)
 
@@ -198,21 +199,21 @@ def _total(model: BuyTillYouDie, known: Histories, expected: Floats, horizon: in
     return {"expected": total, "low": total * max(0.0, 1 - 1.645 * spread), "high": total * (1 + 1.645 * spread)}
 
 
-def _fit(model: BuyTillYouDie) -> dict[str, Any]:
-    lifetimes, spending = model.lifetimes, model.spending
-    told: dict[str, Any] = {
-        "bg_nbd": {name: getattr(lifetimes, name) for name in ("r", "alpha", "a", "b")},
-        "gamma_gamma": {name: getattr(spending, name) for name in ("p", "q", "gamma")},
-        "notes": list(model.notes),
-    }
-    if model.regular:
-        told["regular"] = {name: getattr(model.regular, name) for name in ("stages", "share", "r", "alpha", "a", "b")}
-    return told
+@dataclass(frozen=True)
+class Intervals:
+    """Of each customer the 90 % interval of the money to come; and the fewest and most order days, with the share that
+    these hold, as near to 90 % as whole numbers come."""
+
+    low: Floats
+    high: Floats
+    fewest: Floats
+    most: Floats
+    held: Floats
 
 
-def intervals(model: BuyTillYouDie, known: Histories, expected: Floats, horizon: int) -> tuple[Floats, Floats]:
-    """The 90 % interval of what each customer spends, by draws; where another model serves, of that mean."""
-    drawn = simulated(model, float(horizon), known, 400, 7)[1]
-    own = np.maximum(model.value(float(horizon), known), 1e-12)
-    low, high = shortest(drawn)
-    return low * expected / own, high * expected / own
+def intervals(model: BuyTillYouDie, known: Histories, expected: Floats, horizon: int) -> Intervals:
+    """What may come of each customer, by draws; where another model serves, money is drawn around its mean."""
+    purchases, money = simulated(model, float(horizon), known, 400, 7)
+    scale = expected / np.maximum(model.value(float(horizon), known), 1e-12)
+    low, high = shortest(money)
+    return Intervals(low * scale, high * scale, *nearest(purchases))

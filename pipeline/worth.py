@@ -37,7 +37,7 @@ def worth(workspace: Workspace, by: str | None) -> tuple[Release, Value]:
 
 
 def one(workspace: Workspace, user: str) -> dict[str, Any]:
-    """One customer's value with the 90 % interval of what may come, by draws of the parameters and of the customer.
+    """One customer's value with the 90 % intervals of what may come, by draws of the parameters and of the customer.
 
     `UsageError` for who is unknown, or has not ordered; nothing is predicted of who refused profiling.
     """
@@ -50,11 +50,22 @@ def one(workspace: Workspace, user: str) -> dict[str, Any]:
     horizon = int(release.cards[valuing.VALUE]["horizon_days"])
     facts = {"user_id": user, "as_of": release.as_of, "release": release.id, "horizon_days": horizon, **told}
     if told["predicted_clv"] is None:
-        return {**facts, "interval": None}
+        return {**facts, "interval": None, "order_days_interval": None}
+    row = Histories.of(release.features_of(user))
+    found = valuing.intervals(_fitted(release), row, np.array([told["predicted_clv"]]), horizon)
+    (low,), (high,), (fewest,), (most,), (held,) = (each.tolist() for each in vars(found).values())
+    return {
+        **facts,
+        "interval": {"level": 0.9, "low": low, "high": high},
+        "order_days_interval": {"level": held, "low": int(fewest), "high": int(most)},
+    }
+
+
+def _fitted(release: Release) -> BuyTillYouDie:
+    """The lifetimes of a release; fitted again where it is older than their being kept with it."""
+    fit = release.cards[valuing.VALUE].get("fit", {})
+    if "lifetimes" in fit:
+        return BuyTillYouDie.from_json(fit)
     plain = release.features(["entity_id", *COLUMNS])
-    plain = plain.filter(pa.array(buyers(plain)))
-    known = Histories.of(plain)
-    model = BuyTillYouDie.fit(known.take(valuing.some(len(known), valuing.MOST_FITTED)))
-    row = known.take(np.array([plain["entity_id"].to_pylist().index(user)]))
-    low, high = valuing.intervals(model, row, np.array([told["predicted_clv"]]), horizon)
-    return {**facts, "interval": {"level": 0.9, "low": float(low[0]), "high": float(high[0])}}
+    known = Histories.of(plain.filter(pa.array(buyers(plain))))
+    return BuyTillYouDie.fit(known.take(valuing.some(len(known), valuing.MOST_FITTED)))

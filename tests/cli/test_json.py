@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from typing import Any
 import pytest
 
 from cli.main import COMMANDS, call
+from models.value import BuyTillYouDie
+from pipeline import worth
+from pipeline.lists import current
+from warehouse.workspace import Workspace
 
 
 def said(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
@@ -274,6 +279,19 @@ def test_every_verb_is_walked() -> None:
     assert [noun for noun in COMMANDS if f'"{noun}", ' not in text and f'asked("{noun}")' not in text] == ["demo"]
 
 
+def test_one_customers_value_is_answered_from_the_release(shop: str, capfd: pytest.CaptureFixture[str]) -> None:
+    release = current(Workspace.open(Path(shop)))
+    _, all_of_them = said(capfd, "value", "--top", "1", "-w", shop)
+    user = all_of_them["most"][0]["user_id"]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(BuyTillYouDie, "fit", lambda known: pytest.fail("fitted again"))
+        code, told = said(capfd, "value", "--user", user, "-w", shop)
+        kept = worth._fitted(release)
+    assert (code, told["user_id"]) == (0, user)
+    cards = {**release.cards, "value": {k: v for k, v in release.cards["value"].items() if k != "fit"}}
+    assert worth._fitted(replace(release, cards=cards)) == kept
+
+
 def test_pictures_in_json(shop: str, place: Path, capfd: pytest.CaptureFixture[str]) -> None:
     code, told = said(capfd, "report", "--out", str(place / "report.html"), "-w", shop)
     assert (code, len(told["sections"]) > 8) == (0, True)
@@ -284,5 +302,8 @@ def test_pictures_in_json(shop: str, place: Path, capfd: pytest.CaptureFixture[s
     assert sum(row["customers"] for row in told["deciles"]) == told["told_of"]
     code, told = said(capfd, "value", "--user", told["most"][0]["user_id"], "-w", shop)
     assert (code, told["interval"]["low"] <= told["predicted_clv"] <= told["interval"]["high"]) == (0, True)
+    days = told["order_days_interval"]
+    assert 0 <= days["low"] <= days["high"]
+    assert 0.8 < days["level"] <= 1
     code, told = said(capfd, "plan-target", "50%", "--from", "2026-09", "--to", "2026-12", "-w", shop)
     assert (code, told["remaining"][-1]) == (0, "2026-12")

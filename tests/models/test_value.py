@@ -1,13 +1,15 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from models.bgnbd import BetaGeoNBD
 from models.gammagamma import GammaGamma
 from models.regular import Regular
-from models.value import FURTHEST, BuyTillYouDie, Histories, buyers, shortest, simulated
+from models.value import FURTHEST, BuyTillYouDie, Histories, buyers, nearest, shortest, simulated
 from tests.models.cdnow import FILE, HOLDOUT, cdnow
 from warehouse.errors import DataProblemError
 
@@ -41,6 +43,8 @@ def test_the_holdout_of_cdnow() -> None:
     for drawn, came in zip(outcomes, (shop.bought, shop.spent), strict=True):
         low, high = shortest(drawn)
         assert 0.86 < ((came >= low) & (came <= high)).mean() < 0.94
+    low, high, promised = nearest(outcomes[0])
+    assert ((shop.bought >= low) & (shop.bought <= high)).mean() == pytest.approx(promised.mean(), abs=0.015)
     value = model.value(HOLDOUT, shop.known)
     assert spearmanr(value, shop.spent).statistic > 0.4
 
@@ -90,6 +94,46 @@ def test_the_shortest_interval_begins_at_nothing_for_whoever_may_not_buy() -> No
     )
     np.testing.assert_array_equal(low, [0, 0, 10])
     np.testing.assert_array_equal(high, [4, 0, 18])
+
+
+def test_the_nearest_interval_of_whole_numbers_by_hand() -> None:
+    low, high, held = nearest(
+        np.array([[0.0] * 9 + [1], [0] * 7 + [1, 1, 5], [0] * 8 + [1, 2], [3] * 5 + [4] * 4 + [9], [0] * 10])
+    )
+    np.testing.assert_array_equal(low, [0, 0, 0, 3, 0])
+    np.testing.assert_array_equal(high, [0, 1, 1, 4, 0])
+    np.testing.assert_allclose(held, [0.9, 0.9, 0.9, 0.9, 1])
+
+
+@given(st.lists(st.lists(st.integers(0, 12), min_size=20, max_size=20), min_size=1, max_size=8))
+def test_no_interval_that_holds_most_for_its_width_is_nearer(rows: list[list[int]]) -> None:
+    drawn = np.array(rows, dtype=float)
+    low, high, held = nearest(drawn)
+    np.testing.assert_allclose(held, ((drawn >= low[:, None]) & (drawn <= high[:, None])).mean(axis=1))
+    for row, first, last, share in zip(drawn, low, high, held, strict=True):
+        most = [max(((row >= a) & (row <= a + width)).mean() for a in range(13)) for width in range(13)]
+        assert share == pytest.approx(most[int(last - first)])
+        offs = [round(abs(each - 0.9), 9) for each in most]
+        assert last - first == offs.index(min(offs))
+
+
+def test_who_is_long_overdue_and_still_there_buys_by_chance() -> None:
+    assert MODEL.regular is not None
+    punctual = Histories(*(np.array(v, float) for v in ([8] * 2, [240] * 2, [250, 420], [10] * 2, [0.05] * 2)))
+    assert (MODEL.regular_probability(punctual) > 0.95).all()
+    even, overdue = MODEL.next_order(punctual).expected
+    chance = BuyTillYouDie(MODEL.lifetimes, NONE, MODEL.spending, None).next_order(punctual).expected
+    assert even == pytest.approx(20, abs=5)
+    # P(still there) of the two kinds, by hand: what is left of the regular ones is a handful, and their clock is late.
+    regular, by_chance = (each.alive_probability(*punctual.purchases)[1] for each in (MODEL.regular, MODEL.lifetimes))
+    p = MODEL.regular_probability(punctual)[1]
+    weight = p * regular / (p * regular + (1 - p) * by_chance)
+    base, power = MODEL.lifetimes.alpha + 420, MODEL.lifetimes.r + 8
+    reached = weight * MODEL.regular.buys_within(overdue, *(v[1:] for v in punctual.purchases))[0]
+    reached += (1 - weight) * (1 - (base / (base + overdue)) ** power)
+    assert reached == pytest.approx(0.5, abs=0.02)
+    assert weight < p
+    assert chance[1] > even
 
 
 def test_a_tiny_shop_gets_answers_and_wide_intervals() -> None:

@@ -1,5 +1,6 @@
 """The table of value of a release: of everybody who ordered, with nothing predicted of who refused profiling."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -56,9 +57,15 @@ def test_everybody_who_ordered_has_a_value_and_nothing_is_predicted_of_who_refus
     known = Histories.of(table)
     expected = BuyTillYouDie.fit(known).value(60.0, known)
     assert total["expected"] == pytest.approx(expected.sum())
-    low, high = valuing.intervals(BuyTillYouDie.fit(known), known, expected, 60)
-    assert (low <= high).all()
-    assert np.isfinite(high).all()
+    model = BuyTillYouDie.fit(known)
+    assert BuyTillYouDie.from_json(json.loads(json.dumps(found.card["fit"]))) == model
+    told = valuing.intervals(model, known, expected, 60)
+    assert (told.low <= told.high).all()
+    assert np.isfinite(told.high).all()
+    assert (told.fewest <= told.most).all()
+    twice = valuing.intervals(model, known, 2 * expected, 60)
+    np.testing.assert_allclose(twice.high, 2 * told.high)
+    np.testing.assert_array_equal(twice.most, told.most)
 
 
 def test_where_nobody_ordered_there_is_none(workspace: Workspace) -> None:
