@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def backtest(
         context: typer.Context,
-        target: Annotated[str, typer.Argument(help="A target such as repurchase, or `recommend`.")],
+        target: Annotated[str, typer.Argument(help="A target such as repurchase; `recommend` or `value`.")],
         horizon: Annotated[int | None, typer.Option(help="Days looked ahead; each of the target's if absent.")] = None,
         as_of: Annotated[list[str] | None, typer.Option(help="A date to replay; may be repeated.")] = None,
     ) -> None:

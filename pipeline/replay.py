@@ -1,4 +1,4 @@
-"""Had we used this before, what would have happened: backtests of targets and of recommenders."""
+"""Had we used this before, what would have happened: backtests of targets, of recommenders and of value."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from typing import Any
 
 from features.outcomes import interactions, purchases
 from models.recommenders.interactions import Interactions
+from pipeline import valuing
 from pipeline.opening import Loaded, load
 from training import backtest as propensity
 from training.evaluation.decisions import Prices, decision_lines
 from training.label_dates import time_order_of
 from training.protocol import replay_dates
 from training.recommendation import evaluate_recommenders
+from training.value import LIFETIMES
+from training.value_backtest import replay_value, to_json
 from warehouse.errors import NotReadyError
 from warehouse.progress import Progress
 from warehouse.workspace import Workspace
 
 RECOMMEND = "recommend"
+_MEASURES = ("top_decile_share", "mean_absolute_error", "rank_correlation", "total_ratio")
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,13 @@ def backtest(
     loaded_at: datetime,
     progress: Progress,
 ) -> Replayed:
-    """Replays a target, or the recommenders, at past dates; without dates every 30 days back from the latest one."""
+    """Replays a target, recommenders or value at past dates; without dates every 30 days back from the latest one."""
     with workspace.lock("run"):
         loaded, _ = load(workspace, None, loaded_at, progress)
         if target == RECOMMEND:
             return _recommenders(loaded, horizon, days, progress)
+        if target == valuing.VALUE:
+            return _value(loaded, horizon, days, progress)
         return _propensity(loaded, target, horizon, days, progress)
 
 
@@ -103,6 +109,27 @@ def _judged_lines(replay: dict[str, Any]) -> list[str]:
                 "\t".join((*head, f"{cutoff['n']:,}", f"{cutoff['base_rate']:.3f}", model["name"] + named, *cells))
             )
     return lines
+
+
+def _value(loaded: Loaded, horizon: int | None, days: Sequence[date] | None, progress: Progress) -> Replayed:
+    if "orders" not in loaded.store.tables:
+        raise NotReadyError("There is no value of customers.", hint="It needs orders with amounts.")
+    trainer, settings = loaded.trainer, loaded.trainer.settings
+    first_day, until = trainer.reach_of("orders")
+    champion = (valuing.chosen(loaded.workspace) or {}).get("name")
+    window, serves = horizon or valuing.horizon_of(settings), champion or LIFETIMES
+    found = replay_value(
+        trainer.snapshots, window, serves, settings.training, trainer.recipe(), until, first_day, days or (), progress
+    )
+    payload = to_json(found, champion)
+    lines = ["\t".join(("days", "as_of", "protocol", "customers", "spent", "model", *_MEASURES))]
+    for cutoff in payload["cutoffs"]:
+        head = (str(window), cutoff["as_of"], cutoff["protocol"], f"{cutoff['n']:,}", f"{cutoff['spent']:,.0f}")
+        for model in cutoff["models"]:
+            cells = ("" if model[name] is None else f"{model[name]:.3f}" for name in _MEASURES)
+            lines.append("\t".join((*head, model["name"], *cells)))
+    lines += [cutoff["sentence"] for cutoff in payload["cutoffs"]]
+    return Replayed([payload], lines + _acted_lines(payload))
 
 
 def _recommenders(loaded: Loaded, horizon: int | None, days: Sequence[date] | None, progress: Progress) -> Replayed:

@@ -93,7 +93,7 @@ def backtest(
             if target.of_labels
             else [
                 protocol.plan(day + timedelta(days=h), observed_until, first_day, h, settings.max_cutoffs)
-                for day in _dates(as_of, observed_until, first_day, h)
+                for day in replayed(as_of, observed_until, first_day, h)
             ]
         )
         found = []
@@ -140,7 +140,7 @@ def _of_labels(
     return plans
 
 
-def _dates(asked: Sequence[date], observed_until: date, first_day: date, horizon: int) -> tuple[date, ...]:
+def replayed(asked: Sequence[date], observed_until: date, first_day: date, horizon: int) -> tuple[date, ...]:
     """The dates to replay, earliest first; every one must have a known label."""
     if not asked:
         return protocol.replay_dates(observed_until, first_day, horizon)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from features.building import build_features
+from features.catalogue import families_of
 from features.outcomes import spending
-from models.value import BuyTillYouDie, Histories, buyers
+from models.value import COLUMNS, BuyTillYouDie, Histories, buyers
 from models.value_trees import FORMS, Form, ValueTrees
 from training import gates, protocol
 from training.evaluation import value as metrics
+from training.evaluation.decisions import SINCE, stability
 from training.evaluation.intervals import Interval
 from training.gates import LeakCheck, Verdict
 from training.protocol import Protocol
@@ -38,6 +41,7 @@ LARGEST_TOTAL_ERROR = 0.25
 FEWEST_BUYERS = 50
 UNSTOPPED = (150, 100)
 """Trees of buying and of amounts where there is no later cutoff to stop by."""
+WEEK = 7
 SHORTEST_SINCE = 30
 """Money a day is that of at least so many days: one order yesterday is no rate."""
 
@@ -57,7 +61,8 @@ class Spent:
 @dataclass(frozen=True)
 class ChosenValue:
     """What was judged, and what serves. `trees` is None unless they serve; `judged` holds metrics by model, `deciles`
-    the calibration of the one that serves; `planned` is None where no window is closed, and nothing was judged."""
+    the calibration of the one that serves, `stability` that of its list against a week before (`decisions.stability`);
+    `planned` is None where no window is closed, and nothing was judged."""
 
     name: str
     horizon: int
@@ -71,6 +76,7 @@ class ChosenValue:
     trees: ValueTrees | None = None
     predictions: Mapping[str, Floats] | None = None
     spent: Floats | None = None
+    stability: Mapping[str, Any] | None = None
 
 
 def spent_after(snapshots: Snapshots, cutoff: date, horizon: int, known: date | None = None) -> Spent:
@@ -107,24 +113,17 @@ def choose_value(
     if judged.spent.size < FEWEST_BUYERS or not judged.spent.any():
         why = f"Only {judged.spent.size} customers had ordered before {planned.judge}, too few to judge by."
         return _unjudged(horizon, as_of, why)
-    known = judged.histories
-    expected = {
-        SO_FAR: spending_so_far(known, horizon),
-        LIFETIMES: BuyTillYouDie.fit(known).value(float(horizon), known),
-    }
-    learner = Learner(snapshots, planned, horizon, as_of, settings, recipe)
-    fitted = learner.fitted()
-    leaks = LeakCheck()
-    if fitted is not None:
-        expected[TREES] = fitted.predict(judged.table)
-        leaks = learner.leaks(fitted, judged)
+    contest = Contest.of(Learner(snapshots, planned, horizon, as_of, settings, recipe), judged)
+    expected, fitted = contest.expected, contest.trees
+    leaks = contest.learner.leaks(fitted, judged) if fitted is not None else LeakCheck()
     found = {name: metrics.evaluate(judged.spent, told) for name, told in expected.items()}
     name, why, differences = _chosen(judged.spent, expected, found, leaks, settings)
+    steady = contest.steady(name)
     if name == TREES and fitted is not None:
-        fitted = learner.refitted(fitted)
+        fitted = contest.learner.refitted(fitted)
     return ChosenValue(
         name, horizon, as_of, why, planned, found, differences, metrics.deciles(judged.spent, expected[name]),
-        judged.spent.size, fitted if name == TREES else None, expected, judged.spent,
+        judged.spent.size, fitted if name == TREES else None, expected, judged.spent, steady,
     )  # fmt: skip
 
 
@@ -216,6 +215,51 @@ class Learner:
             found = [_some(each, random.random(each.spent.size) < share) for each in found]
         table = pa.concat_tables([each.table for each in found], promote_options="permissive")
         return Spent(table, np.concatenate([each.spent for each in found]))
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What each model, which knew nothing later, expected of the customers of a judged day. `trees` is None where
+    nothing could be learnt."""
+
+    learner: Learner
+    judged: Spent
+    expected: Mapping[str, Floats]
+    trees: ValueTrees | None
+
+    @classmethod
+    def of(cls, learner: Learner, judged: Spent) -> Contest:
+        """Fits all of them."""
+        trees = learner.fitted()
+        expected = {name: _expected(name, None, judged.table, learner.horizon) for name in (SO_FAR, LIFETIMES)}
+        if trees is not None:
+            expected[TREES] = trees.predict(judged.table)
+        return cls(learner, judged, expected, trees)
+
+    def steady(self, name: str) -> dict[str, Any] | None:
+        """How much of a model's top tenth was in it a week before, of those who did nothing in between; None where
+        hardly anybody was there then."""
+        day = self.learner.planned.judge - timedelta(days=WEEK)
+        if name == TREES:
+            then = self.learner.snapshots.learnt_from(day)
+        else:  # which read a few columns only
+            then = build_features(self.learner.snapshots.learning, day, families=families_of((*COLUMNS, SINCE)))
+        then = then.filter(pa.array(buyers(then)))
+        if SINCE not in then.column_names or not then.num_rows:
+            return None
+        lists = (then, _expected(name, self.trees, then, self.learner.horizon)), (
+            self.judged.table, self.expected[name],
+        )  # fmt: skip
+        return stability(*lists, WEEK)
+
+
+def _expected(name: str, trees: ValueTrees | None, table: pa.Table, horizon: int) -> Floats:
+    """What a model expects of these customers; lifetimes are fitted to their histories."""
+    if name == TREES:
+        assert trees is not None
+        return trees.predict(table)
+    known = Histories.of(table)
+    return spending_so_far(known, horizon) if name == SO_FAR else BuyTillYouDie.fit(known).value(float(horizon), known)
 
 
 def _some(rows: Spent, kept: NDArray[np.bool_]) -> Spent:

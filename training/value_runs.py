@@ -31,6 +31,7 @@ def card(found: ChosenValue) -> dict[str, Any]:
             for pair, told in found.differences.items()
         },
         "deciles": [dict(row) for row in found.deciles],
+        "stability": dict(found.stability) if found.stability else None,
         "trees": {"form": found.trees.form, "rounds": list(found.trees.rounds)} if found.trees else None,
     }
 
@@ -52,6 +53,12 @@ def markdown(found: ChosenValue) -> str:
             "|---|" + "---|" * len(_COLUMNS),
         ]
         lines += [f"| {n} | " + " | ".join(f"{row[c]:.3f}" for c in _COLUMNS) + " |" for n, row in found.judged.items()]
+    if steady := found.stability:
+        lines += [
+            "",
+            f"Of {steady['unchanged']:,} customers who did nothing in the week before, {steady['overlap']:.0%} of the "
+            "tenth expected to spend most were in it then, too.",
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -64,6 +64,9 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
         str(date.fromisoformat(run["as_of"]) - timedelta(days=31)),
     )
     assert replay.keys() >= {"target", "horizon_days", "protocol", "cutoffs", "champion"}
+    [money] = asked("backtest", "value", "--as-of", str(date.fromisoformat(run["as_of"]) - timedelta(days=31)))
+    assert money.keys() == replay.keys()
+    assert money["cutoffs"][0].keys() >= {"as_of", "n", "models", "differences", "deciles", "sentence", "stability"}
     for what in ("scores", "suggestions", "features"):
         written = asked("export", what, "--out", str(place / f"{what}.csv"))
         assert json.loads(Path(written["manifest"]).read_text(encoding="utf-8"))["sha256"] == written["sha256"]

@@ -88,6 +88,8 @@ def test_a_shop_chooses_by_judging_and_its_card_says_so(snapshots: Snapshots) ->
     told = card(found)
     assert told["judged_customers"] == sum(row["customers"] for row in told["deciles"])
     assert found.name in markdown(found)
+    assert told["stability"]["days"] == 7
+    assert f"{told['stability']['overlap']:.0%} of the tenth" in markdown(found)
     judged = spent_after(snapshots, found.planned.judge, HORIZON)
     sold = orders_table(made_up_rows(200)).to_pandas()
     day = found.planned.judge
