@@ -3,7 +3,8 @@
     python -m benchmarks.behaviours --seeds 1 2 3 4 5 --users 4000
 
 Every seed is a shop of its own, its files read as they are. Pages, and the features that people of the shop use by
-habit, mean nothing either: how often they come says how much somebody comes, not how long.
+habit, mean nothing either: how often they come says how much somebody comes, not how long. Before leaving, pages do
+mean a little, and are listed all the same: interest shrinks, so who leaves has looked less at every one of them.
 """
 
 from __future__ import annotations
@@ -63,10 +64,10 @@ def _stored(table: pa.Table, happened: str) -> pa.Table:
 
 def judged(told: Behaviours, key: list[str]) -> str:
     """Of the planted how many were found, and what was found that means nothing."""
-    names = {each.behaviour for each in told.found}
+    names = {each.behaviour: each.verdict for each in told.found}
     planted = {f"feature:{name}" for name in (*truth()["means_nothing_early"], *truth()["means_nothing_late"])}
     back = {f"feature:{name}" for name in key} & {each.behaviour for each in told.found if each.verdict == "more"}
-    wrong = sorted(names & (planted | MEANINGLESS))
+    wrong = [f"{name} ({names[name]})" for name in sorted(names.keys() & (planted | MEANINGLESS))]
     return f"{len(back)} of {len(key)} | {', '.join(wrong) or 'none'} | {len(told.found)} of {len(told.all)}"
 
 
