@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -147,7 +148,9 @@ def fit(
 def _k_means(x: Floats, number: int, rng: np.random.Generator) -> Any:
     from sklearn.cluster import KMeans
 
-    return KMeans(number, n_init=4, random_state=int(rng.integers(2**31))).fit(x)
+    # A few thousand rows: threads would mostly wait for each other, on a busy machine for seconds.
+    with threadpool_limits(1):
+        return KMeans(number, n_init=4, random_state=int(rng.integers(2**31))).fit(x)
 
 
 def _centres(x: Floats, number: int, rng: np.random.Generator) -> Floats:
