@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from features.behaviours import Spans, behaviour_counts
 from features.source import FramesSource
 from insights.behaviours import Behaviours, behaviours
-from warehouse.shop import make_shop
+from warehouse.shop import ShopReport, make_shop
 from warehouse.shop.browsing import FEATURES, PAGES
 from warehouse.shop.planted import truth
 
@@ -35,22 +35,26 @@ EARLY, LATE, BEFORE, SILENT = 14, 90, 28, 60
 def found(folder: Path, seed: int, users: int, days: int) -> tuple[Behaviours, Behaviours]:
     """What goes with staying, and with leaving, in a shop of that seed."""
     shop = make_shop(folder / "shop", users=users, seed=seed, days=days, behaviours=True)
-    text = pacsv.ConvertOptions(
-        column_types={"user_id": pa.string(), "order_id": pa.string()}, strings_can_be_null=True
-    )
-    orders = pacsv.read_csv(shop.files["orders"], convert_options=text)
-    events = pq.read_table(shop.files["events"])
-    orders = orders.set_column(
-        orders.column_names.index("amount"), "amount", orders["amount"].cast(pa.decimal128(18, 4))
-    )
-    tables = {"orders": _stored(orders, "ordered_at"), "events": _stored(events, "occurred_at")}
-    source = FramesSource(tables)
+    source = source_of(shop)
     told = []
     for leaving in (False, True):
         before, after = (BEFORE, SILENT) if leaving else (EARLY, LATE)
         spans = Spans(shop.end, shop.end - timedelta(days=days), shop.end, before, after, leaving)
         told.append(behaviours(behaviour_counts(source, spans), leaving))
     return told[0], told[1]
+
+
+def source_of(shop: ShopReport) -> FramesSource:
+    """The orders and events of a made-up shop, its files read as they are."""
+    text = pacsv.ConvertOptions(
+        column_types={"user_id": pa.string(), "order_id": pa.string()}, strings_can_be_null=True
+    )
+    orders = pacsv.read_csv(shop.files["orders"], convert_options=text)
+    orders = orders.set_column(
+        orders.column_names.index("amount"), "amount", orders["amount"].cast(pa.decimal128(18, 4))
+    )
+    events = pq.read_table(shop.files["events"])
+    return FramesSource({"orders": _stored(orders, "ordered_at"), "events": _stored(events, "occurred_at")})
 
 
 def _stored(table: pa.Table, happened: str) -> pa.Table:

@@ -30,6 +30,7 @@ CUSTOMERS_AT_ONCE = 10_000
 _EVENTS = np.array(["view_item", "page_view", "add_to_cart", "search"])
 _CHANNELS = np.array(["app", "web", "store"])
 _LIKED = 6
+_SELLERS = 200
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,7 @@ def _orders(
             "amount": (cents - discount) / 100,
             "discount": discount / 100,
             "channel": pa.array(_CHANNELS).take(pa.array(order % 3)),
+            "seller_id": _ids("s", _seller(item), 3),
         }
     )
     return who, when, item, table
@@ -158,6 +160,11 @@ def _popular(rng: np.random.Generator, size: Size, shape: int | tuple[int, int])
 def _cents(item: Ints) -> Ints:
     """The price of an item in cents."""
     return 500 + item * 7919 % 20_000
+
+
+def _seller(item: Ints) -> Ints:
+    """The one who sells an item, of whatever category it is."""
+    return item * 31 % _SELLERS
 
 
 def _events(

@@ -17,6 +17,7 @@ from warehouse.contracts import CONTRACTS
 from warehouse.errors import UsageError
 from warehouse.shop import ShopReport, make_shop
 from warehouse.shop.making import CHUNK
+from warehouse.shop.sellers import SKILLS
 from warehouse.shop.world import CATEGORY_NAMES, CONSUMABLE
 
 TABLES = ("orders", "events", "users", "items", "contacts", "tags", "identities")
@@ -348,3 +349,33 @@ def test_planted_behaviours_move_nothing_else(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(kept, pq.read_table(tmp_path / "plain" / "events.parquet").to_pandas())
     assert set(added.feature) == features
     assert added.user_id.notna().all()
+
+
+def test_planted_sellers_move_nothing_else_and_sell_as_planted(tmp_path: Path) -> None:
+    plain = make_shop(tmp_path / "plain", users=CHUNK, seed=4, days=200)
+    more = make_shop(tmp_path / "more", users=CHUNK, seed=4, days=200, sellers=True)
+    before, after = all_bytes(plain.directory), all_bytes(more.directory)
+    assert set(after) - set(before) == {"truth/sellers.json"}
+    assert {name for name in before if after[name] != before[name]} == {"events.parquet", "orders.csv"}
+    added = {}
+    for name in ("events", "orders"):
+        old, new = table(plain, name), table(more, name)
+        pd.testing.assert_frame_equal(new[: len(old)], old)
+        added[name] = new[len(old) :]
+    shown = added["events"][added["events"].event == "view_item_list"][["user_id", "item_id"]]
+    assert not shown.duplicated().any()
+    everything = pd.concat([table(plain, "events"), table(plain, "orders")])[["user_id", "item_id"]].drop_duplicates()
+    assert shown.merge(everything).empty
+    bought = added["orders"][["user_id", "item_id", "seller_id"]].assign(bought=1)
+    category = table(plain, "items").drop_duplicates("item_id").set_index("item_id").category
+    seller = table(plain, "orders").dropna().drop_duplicates("item_id").set_index("item_id").seller_id
+    told = json.loads(after["truth/sellers.json"])
+    looks = shown.merge(bought[["user_id", "item_id", "bought"]], how="left").fillna({"bought": 0})
+    looks = looks.assign(category=looks.item_id.map(category), seller=looks.item_id.map(seller)).dropna()
+    looks["chance"] = [told[s]["rates"][c] for s, c in zip(looks.seller, looks.category, strict=True)]
+    looks["skill"] = [told[s]["skill"] for s in looks.seller]
+    found = looks.groupby("skill")[["bought", "chance"]].sum()
+    assert len(found) == len(SKILLS)
+    # people differ in how easily they pay, which widens the binomial by little: five classes within four errors
+    assert (abs(found.bought - found.chance) < 4 * found.chance**0.5).all()
+    assert set(bought.seller_id) <= set(told)

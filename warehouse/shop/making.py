@@ -42,6 +42,7 @@ from warehouse.shop.purchases import (
     price_lines,
     renew,
 )
+from warehouse.shop.sellers import Selling, draw_looks, draw_selling, known_pairs, planted_rows
 from warehouse.shop.shelf import Shelf, draw_shelf, item_ids, items_table
 from warehouse.shop.text import chosen, numbered, times
 from warehouse.shop.world import CATEGORY_NAMES, Floats, World, draw_world
@@ -84,28 +85,32 @@ def make_shop(
     end: date = date(2026, 9, 30),
     progress: Progress = silent,
     behaviours: bool = False,
+    sellers: bool = False,
 ) -> ShopReport:
     """Makes up a shop of `users` users over the `days` days before `end` and writes its tables as files.
 
     The same arguments give the same bytes. The first users of a larger shop are those of a smaller one. What is
     true (kinds of people, when they left, effects of campaigns) goes to `truth/`, for tests to compare with.
     `behaviours` adds events of features that go with staying, with leaving or with nothing (`planted`); no other
-    row moves.
+    row moves. `sellers` adds looks and order lines of theirs that say how well each seller sells (`sellers`).
     Raises `UsageError` for sizes that make no shop and `RepriseError` where files cannot be written.
     """
     _check_sizes(users, seed, days)
     target = Path(directory)
     world = draw_world(seed, end - timedelta(days=days), days)
     shelf = draw_shelf(world)
+    selling = draw_selling(world, shelf) if sellers else None
     with _Files(target) as files:
         files.write("items.csv", items_table(world, shelf))
         for first in range(0, users, CHUNK):
-            tables = _chunk(world, shelf, first, min(CHUNK, users - first), behaviours)
+            tables = _chunk(world, shelf, first, min(CHUNK, users - first), behaviours, selling)
             for name, table in tables.items():
                 files.write(name, table)
             progress("Making the shop", min(first + CHUNK, users), users)
         if behaviours:
             write_text(target / "truth" / "behaviours.json", json.dumps(truth(), indent=1))
+        if selling is not None:
+            write_text(target / "truth" / "sellers.json", json.dumps(selling.truth(shelf), indent=1))
         write_text(target / "truth" / "parameters.json", json.dumps(world.parameters(), ensure_ascii=False, indent=1))
         rows = files.rows
     return ShopReport(
@@ -126,7 +131,9 @@ def _check_sizes(users: int, seed: int, days: int) -> None:
             raise UsageError(f"{name} is {value}.", hint=f"Give {name} a whole number from {low} to {high}.")
 
 
-def _chunk(world: World, shelf: Shelf, first: int, count: int, behaviours: bool) -> dict[str, pa.Table]:
+def _chunk(
+    world: World, shelf: Shelf, first: int, count: int, behaviours: bool, selling: Selling | None
+) -> dict[str, pa.Table]:
     """All tables of one chunk. It is drawn whole and then cut, so that its users are the same at any size."""
     number = first // CHUNK
     streams = iter(range(100))
@@ -164,6 +171,15 @@ def _chunk(world: World, shelf: Shelf, first: int, count: int, behaviours: bool)
         own = np.random.default_rng([world.seed, 2, number])
         more = planted_events(world, people, _first_days(world, tables, ids), ids, events.schema, own)
         tables["events.parquet"] = pa.concat_tables([events, kept(more)])
+    if selling is not None:
+        touched_items = (acts.person, acts.item), (orders.user[lines.order], lines.product - 1)
+        known = known_pairs(len(shelf.category), *touched_items)
+        own = np.random.default_rng([world.seed, 3, number])
+        looks = draw_looks(world, shelf, people, selling, known, own)
+        schemas = tables["events.parquet"].schema, tables["orders.csv"].schema
+        more_acts, more_lines = planted_rows(world, shelf, looks, ids, number, *schemas, own)
+        tables["events.parquet"] = pa.concat_tables([tables["events.parquet"], kept(more_acts)])
+        tables["orders.csv"] = pa.concat_tables([tables["orders.csv"], kept(more_lines)])
     return tables
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from warehouse.shop.people import Habits, People
 from warehouse.shop.shelf import Shelf
-from warehouse.shop.world import CONSUMABLE, COUPON_HUNTER, ONE_OFF, SELLERS, Flags, Floats, Ints, World
+from warehouse.shop.world import CONSUMABLE, COUPON_HUNTER, ONE_OFF, Flags, Floats, Ints, World
 
 POSTAGE = 0
 """The line that is no product; items of the shelf count from 1 in `Lines.product`."""
@@ -232,7 +232,7 @@ def price_lines(
         quantity=quantity,
         unit_price=unit,
         discount=discount,
-        seller=(item * 7 + category) % SELLERS,
+        seller=shelf.seller_of(item),
         seconds=orders.seconds[order],
         recorded=orders.seconds[order],
         is_return=np.zeros(count, bool),

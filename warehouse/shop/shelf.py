@@ -13,6 +13,7 @@ from warehouse.shop.world import (
     BRANDS,
     CATEGORY_NAMES,
     CATEGORY_NAMES_ZH,
+    SELLERS,
     Flags,
     Floats,
     Ints,
@@ -50,6 +51,10 @@ class Shelf:
     def price_on(self, item: Ints, day: Ints) -> Ints:
         """List price in cents of each item on each day."""
         return np.where(day >= self.price_day[item], self.changed_price[item], self.price[item])
+
+    def seller_of(self, item: Ints) -> Ints:
+        """The one seller of each item."""
+        return np.asarray((item * 7 + self.category[item]) % SELLERS)
 
     def pick(self, rng: np.random.Generator, category: Ints, band: Ints, brand: Ints) -> Ints:
         """One item of each category, by popularity, closeness to the person's price band, and brand."""
