@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Literal
 
@@ -65,6 +65,22 @@ def interactions(source: Source, as_of: date) -> pa.Table:
     parts = of_sales(source, "interactions", as_of, None)
     by = [(name, "ascending") for name in ("user_id", "item_id", "day")]
     return pa.concat_tables(parts).sort_by(by).combine_chunks()
+
+
+def item_acts(source: Source, as_of: date, kinds: Sequence[str]) -> pa.Table:
+    """Events of these kinds that named an item before `as_of`, one row per customer, item, local day and kind.
+
+    Columns: `user_id`, `item_id`, `day` (number of the local day), `event`, `dwell_seconds` (of the day; null: not
+    known); sorted by the first four.
+    """
+    statement, by = statements("outcomes")["item_acts"], ("user_id", "item_id", "day", "event")
+    found = []
+    with engine_of(source) as engine:
+        engine.give("chosen_events", pa.table({"event": pa.array(kinds, pa.string())}))
+        for part in engine.parts(source):
+            register_visible(engine, source, part, as_of, ("events",))
+            found.append(statement.table(engine, as_of))
+    return pa.concat_tables(found).sort_by([(name, "ascending") for name in by]).combine_chunks()
 
 
 def purchases(source: Source, as_of: date, horizon: int, known: date | None = None) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 import numpy as np
@@ -10,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.outcomes import interactions
+from features.outcomes import interactions, item_acts
 from features.source import FramesSource, Source, StoreSource
 from warehouse.clock import instant
 
 _KEY = ("entity_id", "item_id", "suggestion_id", "shown_at")
 _WANTED = (*_KEY, "position", "clicked_at", "local_at")
+_DWELL = (0.1, 10.0)
 _DAY_SHIFT = 1 << 24
 """More than there are days: a pair and a day make one number."""
 
@@ -62,12 +64,40 @@ def bought_within(shown: pa.Table, sales: pa.Table, days: int) -> npt.NDArray[np
     return np.asarray(after - seen < days, dtype=np.bool_)
 
 
-def learnt_from(source: Source, as_of: date, leave_out_days: int) -> pa.Table:
-    """As `outcomes.interactions`, without the sales that followed being shown within so many days; 0: all of them."""
+def learnt_from(
+    source: Source, as_of: date, leave_out_days: int, kinds: Mapping[str, float] | None = None, dwell: float = 0.0
+) -> pa.Table:
+    """As `outcomes.interactions`, without the sales that followed being shown within so many days; 0: all of them.
+
+    With `kinds`, events and what one counts beside a day of purchase, there is a column `worth`, and below the sales
+    a row for each act on an item that was sold (`weighed_acts`), left out like them where it followed.
+    """
     table = interactions(source, as_of)
+    if kinds and "events" in source.tables:
+        acts = weighed_acts(item_acts(source, as_of, sorted(kinds)), kinds, dwell)
+        sold = pc.is_in(acts["item_id"], value_set=table["item_id"].combine_chunks())
+        table = pa.concat_tables([table, acts.filter(sold)], promote_options="default")
     if not leave_out_days:
         return table
     return table.filter(pa.array(~followed(table, exposures(source, as_of), leave_out_days)))
+
+
+def weighed_acts(acts: pa.Table, kinds: Mapping[str, float], dwell: float) -> pa.Table:
+    """What each row of `outcomes.item_acts` is worth: `user_id`, `item_id`, `day`, `worth`.
+
+    That of its kind, times (seconds that day / the median of those of the kind above 0) to the power of `dwell`; the
+    ratio is at least 0.1 and at most 10, as that of money spent is (`History.spend`), and 1 where no seconds are known.
+    """
+    event = np.asarray(acts["event"].combine_chunks().dictionary_encode().indices)
+    names = acts["event"].combine_chunks().dictionary_encode().dictionary.to_pylist()
+    worth = np.array([kinds[name] for name in names], dtype=np.float64)[event]
+    seconds = acts["dwell_seconds"].cast(pa.float64()).to_numpy()
+    for kind in range(len(names)) if dwell else ():
+        some = (event == kind) & (seconds >= 0)
+        if (seconds[some] > 0).any():
+            middle = np.median(seconds[some & (seconds > 0)])
+            worth[some] *= np.clip(seconds[some] / middle, *_DWELL) ** dwell
+    return acts.select(["user_id", "item_id", "day"]).append_column("worth", pa.array(worth))
 
 
 def _rows(source: Source) -> pa.Table:

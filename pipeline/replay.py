@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from features.outcomes import interactions, purchases
+from features.outcomes import purchases
+from features.shown import learnt_from
 from models.recommenders.interactions import Interactions
 from pipeline import valuing
 from pipeline.opening import Loaded, load
@@ -146,7 +147,7 @@ def _recommenders(loaded: Loaded, horizon: int | None, days: Sequence[date] | No
                 hint="Choose an earlier --as-of.",
             )
         progress("replaying", done, len(dates))
-        held = interactions(loaded.trainer.learning, cutoff)
+        held = learnt_from(loaded.trainer.learning, cutoff, 0, **asked.acts)
         held = held.filter(held["item_id"].is_valid())
         if not held.num_rows:
             raise NotReadyError(

@@ -31,6 +31,7 @@ from serving.fallbacks import suggestion_ids
 from serving.schemas import POPULAR, SIMILAR_ITEMS, SUGGESTIONS
 from serving.shelf import not_for_sale
 from serving.wire import MAX_EXCLUDED, MAX_K
+from training.act_counts import act_counts
 from training.echo import echoed
 from training.recommendation import TrainedRecommender, fit_of, with_items
 from training.recommender_runs import Inputs, train
@@ -65,6 +66,8 @@ def choose(workspace: Workspace, source: Source, asked: Inputs, progress: Progre
     trained = with_costs(source, asked, train(source, asked, progress))
     echo = echoed(source, asked.as_of, workspace.settings.recommend)
     trained = replace(trained, card={**trained.card, "shown": echo.payload()}) if echo else trained
+    acts = act_counts(source, asked.as_of, asked.acts.get("kinds", {}))
+    trained = replace(trained, card={**trained.card, "acts": acts}) if acts else trained
     _remember(workspace, trained, asked.as_of)
     return trained
 
@@ -154,7 +157,8 @@ def suggest_all(
 
 def fitted(source: Source, settings: RecommendSettings, name: str, as_of: date) -> Recommender:
     """A recommender as it serves: with its settings, on the sales before `as_of` that are learnt from."""
-    held = Interactions.from_table(with_items(learnt_from(source, as_of, settings.left_out_days)), as_of)
+    learnt = learnt_from(source, as_of, settings.left_out_days, **settings.acts)
+    held = Interactions.from_table(with_items(learnt), as_of)
     return fit_of(source)(recommenders.create(name, settings.fits().get(name)), held)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline import journal, suggestions, valuing
 from pipeline.opening import Loaded
-from training import recommender_runs, rule_costs
+from training import act_counts, recommender_runs, rule_costs
 from training.cards import PROTOCOLS
 from training.outbox import Outbox
 from training.propensity import Trained
@@ -90,7 +90,7 @@ def train(
         if recommender is not None:
             rows.append(recommender.result())
             step(f"recommend: {rows[-1]['why']}")
-            for line in rule_costs.lines(rows[-1]):
+            for line in (*act_counts.lines(rows[-1].get("acts", ())), *rule_costs.lines(rows[-1])):
                 step(line)
     step(open_tracker.told())
     return rows
@@ -170,8 +170,8 @@ def _recommender(loaded: Loaded, tracker: Tracker) -> Row:
         inputs = asked(loaded)
         trained = suggestions.choose(loaded.workspace, loaded.source, inputs, loaded.trainer.progress)
         recommender_runs.log(tracker, trained, inputs)
-    costs = {"rules": trained.card["rules"]} if "rules" in trained.card else {}
-    return {"model": RECOMMEND, "serves": trained.name, "why": trained.why, "metrics": trained.metrics, **costs}
+    more: Row = {name: trained.card[name] for name in ("rules", "acts") if name in trained.card}
+    return {"model": RECOMMEND, "serves": trained.name, "why": trained.why, "metrics": trained.metrics, **more}
 
 
 def asked(loaded: Loaded) -> recommender_runs.Inputs:
@@ -191,6 +191,7 @@ def asked(loaded: Loaded) -> recommender_runs.Inputs:
         settings.training.max_customers,
         settings.recommend.rules.model_dump(mode="json", exclude_defaults=True) if settings.recommend.rules else {},
         settings.recommend.left_out_days,
+        settings.recommend.acts,
     )
 
 

@@ -127,7 +127,8 @@ def _write_recommender(source: Path, target: Path, gone: Gone) -> None:
     """The histories of others, each under its own id as before; items and what was learnt of them stay."""
     arrays = read_arrays(source)
     held = Interactions.from_arrays(arrays)
-    write_arrays(target, arrays | held.without(gone.entities).arrays())
+    learnt = {name: array for name, array in arrays.items() if name not in held.arrays()}
+    write_arrays(target, learnt | held.without(gone.entities).arrays())
 
 
 def unreadable(directory: Path, key: bytes | None) -> ReleaseError | None:

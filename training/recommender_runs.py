@@ -21,6 +21,7 @@ from features.shown import learnt_from
 from features.source import Source
 from models.recommenders.interactions import Interactions
 from models.recommenders.recommender import Recommender
+from training import act_counts
 from training.recommendation import BENCHMARK, Fit, TrainedRecommender, fit_of, train_recommender
 from training.records import CARD, INPUTS
 from training.snapshots import some
@@ -38,7 +39,8 @@ class Inputs:
     """Everything a choice depends on: with the same data it gives the same recommender again.
 
     Of more than `max_customers` customers a random part is what recommenders are judged on; 0: all of them.
-    `left_out_days`: sales so soon after the item was shown are not learnt from.
+    `left_out_days`: sales so soon after the item was shown are not learnt from. `acts`: the `kinds` of events that
+    count beside sales, and `dwell` (`features.shown.learnt_from`).
     """
 
     data_fingerprint: str
@@ -53,12 +55,13 @@ class Inputs:
     max_customers: int = 0
     rules: Mapping[str, Any] = field(default_factory=dict)
     left_out_days: int = 0
+    acts: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values; rules and days left out only where there are any."""
+        """As plain values; rules, days left out and acts only where there are any."""
         dates = {name: getattr(self, name).isoformat() for name in ("as_of", "first_day", "observed_until")}
         told = asdict(self) | dates | {"models": list(self.models)}
-        return {name: value for name, value in told.items() if value or name not in ("rules", "left_out_days")}
+        return {name: value for name, value in told.items() if value or name not in ("rules", "left_out_days", "acts")}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Inputs:
@@ -71,7 +74,7 @@ def train(source: Source, asked: Inputs, progress: Progress = silent) -> Trained
     """Judges and chooses on the rows known at `as_of`, of some customers where they are many, and fits on all."""
     some_of_it = some(source, asked.max_customers) if asked.max_customers else source
     return train_recommender(
-        lambda cutoff: learnt_from(some_of_it, cutoff, asked.left_out_days),
+        lambda cutoff: learnt_from(some_of_it, cutoff, asked.left_out_days, **asked.acts),
         lambda cutoff: purchases(some_of_it, cutoff, asked.horizon, asked.as_of),
         asked.as_of,
         asked.observed_until,
@@ -82,7 +85,7 @@ def train(source: Source, asked: Inputs, progress: Progress = silent) -> Trained
         asked.seed,
         asked.fits,
         _counted(fit_of(source), 2 * len({*asked.models, BENCHMARK}) + 1, progress),
-        lambda cutoff: learnt_from(source, cutoff, asked.left_out_days),
+        lambda cutoff: learnt_from(source, cutoff, asked.left_out_days, **asked.acts),
     )
 
 
@@ -166,6 +169,8 @@ def markdown(trained: TrainedRecommender) -> str:
         lines += ["## Of the first ten suggestions, bought in the judged window", "", *_sources(sources), ""]
     if costs := card.get("rules"):
         lines += ["## What the rules cost on the judged window", "", *_costs(costs), ""]
+    if acts := card.get("acts"):
+        lines += ["## What counts beside purchases", "", *(f"- {line}" for line in act_counts.lines(acts)), ""]
     if shown := card.get("shown"):
         lines += ["## What followed being shown", "", f"- {shown['text']}", ""]
     return "\n".join([*lines, "## To know", "", *(f"- {note}" for note in card["notes"])]) + "\n"

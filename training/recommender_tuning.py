@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from features.outcomes import interactions, purchases
+from features.outcomes import purchases
+from features.shown import learnt_from
 from features.source import Source
 from models.recommenders.interactions import Interactions
 from training.evaluation.recommendation import bootstrap_means, interval
@@ -118,7 +119,7 @@ class RecommenderSearch:
         return [f"[recommend.{name}]", *said]
 
     def _window(self, day: date) -> tuple[Interactions, pa.Table]:
-        held = interactions(self._source, day)
+        held = learnt_from(self._source, day, 0, **self.asked.acts)
         sold = purchases(self._source, day, self.asked.horizon, self.asked.as_of)
         return (
             Interactions.from_table(held.filter(held["item_id"].is_valid()), day),

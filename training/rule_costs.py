@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from features.outcomes import interactions, purchases
+from features.outcomes import purchases
+from features.shown import learnt_from
 from features.source import Source, versions
 from models import recommenders
 from models.recommenders.catalogue import Catalogue
@@ -43,7 +44,7 @@ def with_costs(source: Source, asked: Inputs, trained: TrainedRecommender) -> Tr
         return trained
     day = date.fromisoformat(trained.card["windows"]["judge"])
     part = some(source, asked.max_customers) if asked.max_customers else source
-    held = Interactions.from_table(with_items(interactions(part, day)), day)
+    held = Interactions.from_table(with_items(learnt_from(part, day, 0, **asked.acts)), day)
     bought = with_items(purchases(part, day, asked.horizon, asked.as_of))
     test = read_test_items(held, bought, MOST_JUDGED, asked.seed)
     model = fit_of(source)(recommenders.create(trained.name, asked.fits.get(trained.name)), held)

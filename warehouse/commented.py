@@ -74,7 +74,7 @@ _EXAMPLES: dict[str, Any] = {
     "activity_days": 60,
     "trees": {"num_leaves": 6, "learning_rate": 0.04},
     "als": {"factors": 64, "alpha": 10},
-    "weights": {"count": "log", "half_life_days": 60},
+    "weights": {"kinds": {"view_item": 0.3}},
     "bm25": {"neighbours": 20, "k1": 1.2},
     "bpr": {"factors": 64, "repeat": 10},
     "ease": {"regularization": 200, "repeat": 0.3},

@@ -30,6 +30,23 @@ class WeightSettings(Section):
     )
 
 
+class SharedWeights(WeightSettings):
+    """What an interaction is worth to all that weigh it; acts on items count the same for every recommender."""
+
+    kinds: dict[Annotated[str, Field(min_length=1)], Annotated[float, Field(ge=0, le=10)]] = Field(
+        default_factory=dict,
+        exclude_if=lambda said: not said,
+        description="event = what a day of it with an item counts beside one of purchase.",
+    )
+    dwell: float = Field(
+        default=0,
+        ge=0,
+        le=2,
+        exclude_if=lambda said: said == 0,
+        description="Power of the seconds a day beside the kind's median; 0: how long does not matter.",
+    )
+
+
 class AlsSettings(WeightSettings):
     """Alternating least squares, where otherwise than by default."""
 
@@ -147,7 +164,7 @@ class RecommendSettings(Section):
         exclude_if=lambda said: said == 0,
         description="Of the k places so many are for items that nobody has bought yet, by what they are like.",
     )
-    weights: WeightSettings | None = Field(
+    weights: SharedWeights | None = Field(
         default=None, description="What an interaction is worth to als, bm25, bpr, ease and graph_filter."
     )
     als: AlsSettings | None = Field(default=None, description="How als is fitted; `reprise tune recommend` finds out.")
@@ -179,14 +196,22 @@ class RecommendSettings(Section):
         """Within how many days after being shown purchases are not learnt from; 0: all are."""
         return 0 if self.learn_from_shown else self.shown_days
 
+    @property
+    def acts(self) -> dict[str, Any]:
+        """The events that count beside purchases, as `features.shown.learnt_from` takes them; nothing where none
+        does."""
+        kinds = {kind: worth for kind, worth in sorted(self.weights.kinds.items()) if worth} if self.weights else {}
+        return {"kinds": kinds, "dwell": self.weights.dwell} if self.weights and kinds else {}
+
     def fits(self) -> dict[str, dict[str, Any]]:
         """What is said of each recommender's fit: its settings by its name; the second stage fits its own the same."""
-        shared = self.weights.model_dump(exclude_none=True) if self.weights else {}
+        own = set(WeightSettings.model_fields)
+        shared = self.weights.model_dump(include=own, exclude_none=True) if self.weights else {}
         said = {name: dict(shared) for name in WEIGHED if shared}
         for name in type(self).model_fields:
-            own = getattr(self, name)
-            if isinstance(own, Section) and name not in ("weights", "rules"):
-                said[name] = {**said.get(name, {}), **own.model_dump(exclude_none=True)}
+            section = getattr(self, name)
+            if isinstance(section, Section) and name not in ("weights", "rules"):
+                said[name] = {**said.get(name, {}), **section.model_dump(exclude_none=True)}
         if of_candidates := {name: said[name] for name in sorted(said) if name != "two_stage"}:
             said["two_stage"] = {**said.get("two_stage", {}), "fits": json.dumps(of_candidates, sort_keys=True)}
         return said

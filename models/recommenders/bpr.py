@@ -81,7 +81,8 @@ class BPR(Recommender):
         customers = (taste @ self.item_factors) / np.where(weight > 0, weight, 1)
         customers[:, -1] = weight[:, 0] > 0  # against the last of implicit's factors, the item's own offset
         strengths = customers @ self.item_factors.T
-        strengths[history.rows, history.pattern.indices] += self.repeat * taste.data
+        rows = np.repeat(np.arange(taste.shape[0]), np.diff(taste.indptr))
+        strengths[rows, taste.indices] += self.repeat * taste.data
         return strengths
 
     def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:

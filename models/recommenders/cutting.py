@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from models.recommenders.history import Rows
@@ -21,6 +24,7 @@ def cut_before(held: Interactions, cuts: Rows, ends: Rows, as_of_day: int) -> tu
     kept = days_kept > 0
     users, items = np.unique(owner[kept]), np.unique(held.indices[kept])
     share = (days_kept / np.maximum(np.diff(held.day_starts), 1))[kept]
+    acts = held.acts
     past = Interactions(
         held.user_ids.take(pa.array(users)),
         held.item_ids.take(pa.array(items)),
@@ -31,11 +35,19 @@ def cut_before(held: Interactions, cuts: Rows, ends: Rows, as_of_day: int) -> tu
         np.concatenate([[0], np.cumsum(days_kept[kept])]).astype(np.int64),
         held.days[before],
         as_of_day,
+        acts and acts.moved(_places(users, held.shape[0]), _places(items, held.shape[1]), acts.days < cuts[acts.users]),
     )
     later = np.unique(entry[~before & (held.days < ends[owner][entry])])
     later = later[np.isin(owner[later], users) & np.isin(held.indices[later], items)]
     pairs = (np.searchsorted(users, owner[later]), np.searchsorted(items, held.indices[later]))
     return past, (pairs[0].astype(np.int64), pairs[1].astype(np.int64))
+
+
+def _places(kept: npt.NDArray[Any], count: int) -> Rows:
+    """Of each row the place among those that are kept, −1 where it is not."""
+    found = np.full(count, -1)
+    found[kept] = np.arange(len(kept))
+    return found
 
 
 def last_days(held: Interactions, back: int) -> Rows:

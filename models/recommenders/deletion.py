@@ -40,9 +40,13 @@ def named(drops: Any, items: Rows, strength: Floats) -> Rows:
 
 def of_itself(history: History, rows: Rows, items: Rows, drop: Floats) -> Any:
     """`drops` where nothing but the purchases of the suggested item itself bears on its strength."""
-    kept = np.asarray(history.pattern[rows, items]).ravel() > 0
+    return _itself(history.pattern, rows, items, drop)
+
+
+def _itself(known: Any, rows: Rows, items: Rows, drop: Floats) -> Any:
+    kept = np.asarray(known[rows, items]).ravel() > 0
     place = np.flatnonzero(kept)
-    return csr_matrix((drop[kept], (place, items[kept])), shape=(len(rows), history.pattern.shape[1]))
+    return csr_matrix((drop[kept], (place, items[kept])), shape=(len(rows), known.shape[1]))
 
 
 def linear(taste: Any, weights: Any, rows: Rows, items: Rows) -> Any:
@@ -87,9 +91,9 @@ def alike(held: Interactions, history: History, rows: Rows, items: Rows) -> Any:
 
 
 def nearest(held: Interactions, history: History, rows: Rows, items: Rows, most: int) -> Any:
-    """(n, items) csr_matrix of ones: for each suggestion the item itself where it was bought, and what is most like it;
-    at most `most`."""
-    itself = of_itself(history, rows, items, np.full(len(rows), np.finfo(np.float32).max))
+    """(n, items) csr_matrix of ones: for each suggestion the item itself where the customer knows it, and what is most
+    like it; at most `most`."""
+    itself = _itself(history.known, rows, items, np.full(len(rows), np.finfo(np.float32).max))
     return _kept((alike(held, history, rows, items) + itself).tocsr(), most, held.place)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
+from models.recommenders.acts import COUNTED, Touched
 from warehouse.errors import UsageError
 
 Rows = npt.NDArray[np.int64]
@@ -26,7 +27,8 @@ class History:
     `pattern` is (n, items) with ones; `order_days` (on how many days) is float64 in the order of its entries. Entry e
     was bought on the days `each_ago[day_starts[e] : day_starts[e + 1]]`, counted back from the cutoff, longest ago
     first; `spend` is the amount a day as a multiple of the median entry's, at least 0.1 and at most 10. A session is a
-    history of one day, today (0), whose `order_days` are the weights of its items, of spend 1.
+    history of one day, today (0), whose `order_days` are the weights of its items, of spend 1. `touched` is what they
+    did with items beside buying them, where that counts.
     """
 
     pattern: Any
@@ -34,6 +36,7 @@ class History:
     day_starts: Rows
     each_ago: Floats
     spend: Floats
+    touched: Touched | None = None
 
     @property
     def days_ago(self) -> Floats:
@@ -42,9 +45,11 @@ class History:
 
     @property
     def away(self) -> Floats:
-        """Per customer: days between the last purchase and the cutoff, 0 without one."""
+        """Per customer: days between the last purchase, or act that counts, and the cutoff, 0 without one."""
         last = np.full(self.pattern.shape[0], np.inf)
         np.minimum.at(last, self.rows, self.days_ago)
+        if self.touched is not None:
+            np.minimum.at(last, self.touched.rows, self.touched.days_ago)
         return np.where(np.isfinite(last), last, 0.0)
 
     @property
@@ -72,21 +77,38 @@ class History:
 
         `count` says what the order days n are worth: `log` log(1 + n), because the tenth purchase says less than the
         second; `linear` n; `binary` 1. `amount` is the power of what was spent on a day, 0: money does not matter. A
-        half-life of 0 means no decay.
+        half-life of 0 means no decay. Acts on an item are counted and fade by themselves, and what is left is added.
         """
         if count not in COUNTS:
             raise UsageError(f'count is "{count}".', hint=f"Known are {', '.join(COUNTS)}.")
         values = COUNTS[count](self.order_days)
         values = values * fading(self.days_ago, half_life_days)
-        return self.with_values(values * self.spend**amount if amount else values)
+        bought = self.with_values(values * self.spend**amount if amount else values)
+        if self.touched is None:
+            return bought
+        fades = fading(self.touched.days_ago, half_life_days)
+        both = (bought.tocoo(), self.touched.with_values(COUNTED[count](self.touched.worth.data) * fades).tocoo())
+        # Not by addition, which loses what has faded to 0.
+        values, row, column = (
+            np.concatenate([getattr(each, name) for each in both]) for name in ("data", "row", "col")
+        )
+        return csr_matrix((values, (row, column)), shape=bought.shape)
+
+    @property
+    def known(self) -> Any:
+        """(n, items) csr_matrix, above 0 where a customer bought an item, or did with it what counts."""
+        return self.pattern if self.touched is None else (self.pattern + self.touched.worth).tocsr()
 
     def within(self, days: float) -> History:
-        """The same, as if nobody had been away for longer: all purchases of whoever was are moved on by one stretch."""
-        moved = np.maximum(self.away - days, 0)[self.rows][self.day_entries]
-        return replace(self, each_ago=self.each_ago - moved)
+        """The same, as if nobody had been away for longer: all that whoever was did is moved on by one stretch."""
+        stretch = np.maximum(self.away - days, 0)
+        touched = self.touched
+        if touched is not None:
+            touched = replace(touched, days_ago=touched.days_ago - stretch[touched.rows])
+        return replace(self, each_ago=self.each_ago - stretch[self.rows][self.day_entries], touched=touched)
 
     def taken(self, entries: Rows, indptr: Rows) -> History:
-        """Some entries, given by their places here, as the histories of len(indptr) − 1 customers."""
+        """Some entries of purchases, given by their places here, as the histories of len(indptr) − 1 customers."""
         counts = np.diff(self.day_starts)[entries]
         items = self.pattern.indices[entries]
         shape = (len(indptr) - 1, self.pattern.shape[1])
@@ -99,14 +121,15 @@ class History:
         )
 
     def without(self, rows: Rows, items: Rows) -> History:
-        """A customer for each pair: who is in that row, had the item in that column never been bought."""
+        """A customer for each pair: who is in that row, had the item in that column never been bought or touched."""
         starts = self.pattern.indptr[rows].astype(np.int64)
         lengths = self.pattern.indptr[rows + 1] - starts
         entries = stretches(starts, lengths)
         owner = np.repeat(np.arange(len(rows)), lengths)
         kept = self.pattern.indices[entries] != items[owner]
         left = np.bincount(owner[kept], minlength=len(rows))
-        return self.taken(entries[kept], np.concatenate([[0], np.cumsum(left)]))
+        less = self.taken(entries[kept], np.concatenate([[0], np.cumsum(left)]))
+        return less if self.touched is None else replace(less, touched=self.touched.taken(rows, items))
 
     def part(self, start: int, stop: int) -> History:
         """The customers of the rows from `start` until before `stop`."""
@@ -120,6 +143,7 @@ class History:
             begins - begins[0],
             self.each_ago[begins[0] : begins[-1]],
             self.spend[first:last],
+            None if self.touched is None else self.touched.taken(np.arange(start, stop)),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from scipy.sparse import csr_matrix
 
+from models.recommenders.acts import Acts, split
+from models.recommenders.columns import DAYS, places, read, sorted_unique, texts, with_acting
 from models.recommenders.history import Floats, History, Rows, fading, stretches
 from models.recommenders.neighbours import co_purchase
 from models.recommenders.plain_arrays import csr_from_arrays, starts_from_arrays, texts_from_arrays, texts_to_arrays
@@ -23,7 +24,6 @@ POPULARITY_HALF_LIFE_DAYS = 30.0
 
 _EPOCH = date(1970, 1, 1)
 _SUMS = ("quantity", "amount")
-_DAYS = np.iinfo(np.int32)
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Interactions:
     `user_ids` and `item_ids` are sorted and unique; a *row* is a place among them. `indptr` and `indices` are the
     csr form of (users, items); `quantity` and `amount` hold one float64 per entry, summed over its days. Entry e was
     bought on `days[day_starts[e] : day_starts[e + 1]]`, rising. Days, like `as_of_day`, count from 1970-01-01; where
-    there are no dates they number baskets.
+    there are no dates they number baskets. `acts` are what users did with these items beside buying them, where that
+    counts; whoever did nothing else is a user without an entry.
     """
 
     user_ids: pa.Array
@@ -45,23 +46,32 @@ class Interactions:
     day_starts: Rows
     days: npt.NDArray[np.int32]
     as_of_day: int
+    acts: Acts | None = None
 
     @classmethod
     def from_table(cls, table: pa.Table, as_of: date) -> Interactions:
         """Reads (user_id, item_id, day, quantity, amount), one row per user, item and day.
 
+        Rows that have a `worth` are acts, any number of them; what was never sold is none of their items.
         `DataProblemError` where an id is missing, a row is there twice, or a day is not before `as_of`: such a row
         would let the future in.
         """
         as_of_day = (as_of - _EPOCH).days
-        columns = {name: _numbers(table.column(name)) for name in ("day", *_SUMS)}
-        users, items = _texts(table.column("user_id")), _texts(table.column("item_id"))
-        _refuse_bad_rows(users, items, columns, as_of_day)
-        user_ids, item_ids = _sorted_unique(users), _sorted_unique(items)
-        user_rows, item_rows = _places(users, user_ids), _places(items, item_ids)
-        return cls._from_days(
+        table, acts = split(table)
+        users, items, columns = read(table, as_of_day, _SUMS)
+        item_ids = sorted_unique(items)
+        user_ids = sorted_unique(users) if acts is None else with_acting(users, acts, item_ids)
+        user_rows, item_rows = places(users, user_ids), places(items, item_ids)
+        held = cls._from_days(
             user_ids, item_ids, user_rows, item_rows, columns["day"], columns["quantity"], columns["amount"], as_of_day
         )
+        return held if acts is None else replace(held, acts=held._acts_of(acts))
+
+    def _acts_of(self, table: pa.Table) -> Acts | None:
+        users, items, columns = read(table, self.as_of_day, ("worth",))
+        user_rows, item_rows = self.user_rows(users), self.item_rows(items)
+        sold = item_rows >= 0
+        return Acts.of(user_rows[sold], item_rows[sold], columns["day"][sold], columns["worth"][sold])
 
     @classmethod
     def _from_days(
@@ -105,8 +115,8 @@ class Interactions:
         A day with several items of a group is one day of it; quantity and amount of an entry are shared out evenly
         over its days first.
         """
-        groups = _sorted_unique(_texts(labels).drop_null())
-        of_entry = _places(_texts(labels), groups)[self.indices]
+        groups = sorted_unique(texts(labels).drop_null())
+        of_entry = places(texts(labels), groups)[self.indices]
         entry = self._all.day_entries
         entry_days = np.flatnonzero(of_entry[entry] >= 0)
         entry = entry[entry_days]
@@ -121,10 +131,13 @@ class Interactions:
             for values in (self.quantity, self.amount)
         ]
         pair = distinct // max(width, 1)
-        return self._from_days(
+        held = self._from_days(
             self.user_ids, groups, pair // max(len(groups), 1), pair % max(len(groups), 1),
             distinct % max(width, 1) + first, sums[0], sums[1], self.as_of_day,
         )  # fmt: skip
+        if self.acts is None:
+            return held
+        return replace(held, acts=self.acts.moved(np.arange(self.shape[0]), places(texts(labels), groups)))
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """All of it as plain arrays; `from_arrays` takes it back."""
@@ -138,6 +151,7 @@ class Interactions:
             "interactions_amount": self.amount,
             "interactions_day_starts": self.day_starts,
             "interactions_days": self.days,
+            **(self.acts.arrays() if self.acts else {}),
         }
 
     def without(self, users: Collection[str]) -> Interactions:
@@ -146,6 +160,7 @@ class Interactions:
         lengths = np.diff(self.indptr)
         entries = np.repeat(kept, lengths)
         day_counts = np.diff(self.day_starts)
+        now = np.where(kept, np.cumsum(kept) - 1, -1)
         return Interactions(
             self.user_ids.filter(pa.array(kept)),
             self.item_ids,
@@ -156,6 +171,7 @@ class Interactions:
             np.concatenate([[0], np.cumsum(day_counts[entries])]).astype(np.int64),
             self.days[np.repeat(entries, day_counts)],
             self.as_of_day,
+            self.acts and self.acts.moved(now, np.arange(self.shape[1])),
         )
 
     @classmethod
@@ -177,6 +193,7 @@ class Interactions:
             day_starts,
             days,
             as_of_day,
+            Acts.from_arrays(arrays, (len(users), len(items)), as_of_day),
         )
 
     @property
@@ -206,17 +223,18 @@ class Interactions:
 
     def user_rows(self, ids: Sequence[str] | pa.Array) -> Rows:
         """The row of each user id; −1 where it is unknown."""
-        return _places(_texts(ids), self.user_ids)
+        return places(texts(ids), self.user_ids)
 
     def item_rows(self, ids: Sequence[str] | pa.Array) -> Rows:
         """The row of each item id; −1 where it is unknown."""
-        return _places(_texts(ids), self.item_ids)
+        return places(texts(ids), self.item_ids)
 
     @cached_property
     def _all(self) -> History:
         pattern = csr_matrix((np.ones(len(self.indices)), self.indices, self.indptr), shape=self.shape)
         each_ago = (self.as_of_day - self.days.astype(np.int64)).astype(np.float64)
-        return History(pattern, self.measures["order_days"], self.day_starts, each_ago, self._spend())
+        touched = self.acts.touched(self.shape, self.as_of_day) if self.acts else None
+        return History(pattern, self.measures["order_days"], self.day_starts, each_ago, self._spend(), touched)
 
     def _spend(self) -> Floats:
         a_day = self.amount / self.measures["order_days"]
@@ -234,7 +252,15 @@ class Interactions:
             raise IndexError(f"user rows are −1 to {len(self.user_ids) - 1}, not {rows.min()} to {rows.max()}")
         lengths = np.where(rows < 0, 0, self.indptr[rows + 1] - self.indptr[rows]) if len(self.user_ids) else rows * 0
         entries = stretches(np.where(rows < 0, 0, self.indptr[rows]), lengths)
-        return self._all.taken(entries, np.concatenate([[0], np.cumsum(lengths)]))
+        found = self._all.taken(entries, np.concatenate([[0], np.cumsum(lengths)]))
+        return replace(found, touched=self._all.touched.taken(rows)) if self._all.touched else found
+
+    def last_acts(self, user_rows: Rows, item_rows: Rows) -> Rows:
+        """Per pair of rows how many days before the cutoff the user last did with the item what counts; 0: never."""
+        if not self._all.touched or not len(user_rows):
+            return np.zeros(len(user_rows), np.int64)
+        ago = self._all.touched.with_values(self._all.touched.days_ago)
+        return np.asarray(ago[user_rows, item_rows], dtype=np.int64).ravel()
 
     def session(self, item_rows: Sequence[npt.ArrayLike], weights: Sequence[npt.ArrayLike] | None = None) -> History:
         """The history of customers who are not among the users: items just taken, weighted as order days (default 1).
@@ -318,50 +344,7 @@ def _days_of(
     if some and len(days):
         rising = np.diff(days.astype(np.int64)) > 0
         rising[starts[1:-1] - 1] = True
-        some = bool(rising.all() and days.min() >= _DAYS.min and days.max() < as_of_day)
+        some = bool(rising.all() and days.min() >= DAYS.min and days.max() < as_of_day)
     if not some:
         raise DataProblemError("The recommender arrays are damaged: interactions_days do not rise to the cutoff.")
     return starts, days.astype(np.int32)
-
-
-def _texts(values: Any) -> pa.Array:
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    array = values if isinstance(values, pa.Array) else pa.array(list(values), pa.string())
-    return array.cast(pa.large_string())
-
-
-def _numbers(column: pa.ChunkedArray) -> Floats:
-    if pa.types.is_date32(column.type):
-        column = column.cast(pa.int32())
-    filled = pc.fill_null(column.cast(pa.float64()), float("nan"))
-    return np.asarray(filled.combine_chunks().to_numpy(zero_copy_only=False), dtype=np.float64)
-
-
-def _sorted_unique(values: pa.Array) -> pa.Array:
-    unique = values.unique()
-    return unique.take(pc.array_sort_indices(unique))
-
-
-def _places(values: pa.Array, ids: pa.Array) -> Rows:
-    found = pc.fill_null(pc.index_in(values, value_set=ids), -1)
-    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
-
-
-def _refuse_bad_rows(users: pa.Array, items: pa.Array, columns: Mapping[str, Floats], as_of_day: int) -> None:
-    if users.null_count or items.null_count:
-        raise DataProblemError(
-            f"{users.null_count} interactions have no user_id and {items.null_count} no item_id; both are needed."
-        )
-    for name, values in columns.items():
-        bad = int((~np.isfinite(values)).sum())
-        if bad:
-            raise DataProblemError(f"{name} of the interactions is not a number {bad} times; expected finite numbers.")
-    days = columns["day"]
-    if ((days < _DAYS.min) | (days > _DAYS.max) | (days != np.floor(days))).any():
-        raise DataProblemError("A day of the interactions is not a whole number of days since 1970-01-01.")
-    if late := int((days >= as_of_day).sum()):
-        raise DataProblemError(
-            f"{late} interactions are not before the cutoff.",
-            hint="Build the interactions for the same as_of; a sale at or after it may not be seen.",
-        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,7 +27,7 @@ class Alike:
 class Peers:
     """Likeness: cosine of taste, log(1 + order days) halved every 60 days since the last, each item times its inverse
     frequency log(customers / buyers) (Salton and Buckley, "Term-weighting approaches in automatic text retrieval",
-    1988). Customers without a common item are not alike; what everybody buys tells nobody apart.
+    1988). Customers without a common item are not alike; what everybody buys tells nobody apart. Purchases alone count.
     """
 
     def __init__(self, held: Interactions) -> None:
@@ -36,8 +36,8 @@ class Peers:
     @cached_property
     def _directions(self) -> Any:
         """(users, items): each row of length 1, or empty."""
-        rarity = np.log(self.held.shape[0] / np.maximum(self.held.buyers, 1))
-        weighed = (self.held.everybody().taste() @ diags(rarity)).tocsr()
+        rarity = np.log((np.diff(self.held.indptr) > 0).sum() / np.maximum(self.held.buyers, 1))
+        weighed = (replace(self.held.everybody(), touched=None).taste() @ diags(rarity)).tocsr()
         weighed.eliminate_zeros()
         lengths = np.sqrt(np.asarray(weighed.multiply(weighed).sum(axis=1)).ravel())
         return (diags(1 / np.where(lengths > 0, lengths, 1)) @ weighed).tocsr()

@@ -57,7 +57,8 @@ def suggest(
     `reason` is found by deletion: of what the customer bought, the item without which the strength would be lowest
     (`Recommender.drops`). A code with what its sentence needs: `bought_before`, the item itself (on `reason_count`
     days, every `reason_gap_days` days, last `reason_days` days ago); `bought_other`, that is `reason_item_id`
-    (`reason_days` ago); `popular`, where nothing lowers it (`reason_count` buyers so far).
+    (`reason_days` ago); `looked_before` and `looked_other`, the same of an item that the customer did not buy but did
+    something with that counts; `popular`, where nothing lowers it (`reason_count` buyers so far).
     """
     names = pa.array(list(ids), pa.string()) if not isinstance(ids, pa.Array) else ids.cast(pa.string())
     held = model.interactions
@@ -89,15 +90,20 @@ def reasons(
     some = evidence >= 0
     itself, other = some & (evidence == items), some & (evidence != items)
     entry = held.entries(rows[some], evidence[some])
+    bought = some.copy()
+    bought[some], entry = entry >= 0, entry[entry >= 0]
     count, gap, days = (np.zeros(len(items), np.int64) for _ in range(3))
-    first, last, bought = (held.measures[name][entry] for name in ("first_day", "last_day", "order_days"))
-    count[some], days[some] = bought, held.as_of_day - last
-    gap[some] = np.rint((last - first) / np.maximum(bought - 1, 1))
-    code = np.select([itself, other], ["bought_before", "bought_other"], "popular")
+    first, last, order_days = (held.measures[name][entry] for name in ("first_day", "last_day", "order_days"))
+    count[bought], days[bought] = order_days, held.as_of_day - last
+    gap[bought] = np.rint((last - first) / np.maximum(order_days - 1, 1))
+    looked = some & ~bought
+    days[looked] = held.last_acts(rows[looked], evidence[looked])
+    codes = ["looked_before", "looked_other", "bought_before", "bought_other"]
+    code = np.select([looked & itself, looked, itself, other], codes, "popular")
     columns = [
         pa.array(code, pa.string()),
         held.item_ids.take(pa.array(evidence, mask=~other)).cast(pa.string()),
-        pa.array(np.where(some, count, held.buyers[items]), mask=other),
+        pa.array(np.where(some, count, held.buyers[items]), mask=other | looked),
         pa.array(gap, mask=~itself | (count < 2)),
         pa.array(days, mask=~some),
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from features.outcomes import Outcome, interactions, outcome_counts, purchases
+from features.outcomes import Outcome, interactions, item_acts, outcome_counts, purchases
 from features.source import FramesSource
 from tests.features.conftest import PartedSource, make_world, sale, stored, utc
 from warehouse.clock import local_day
@@ -126,3 +126,32 @@ def test_counts_agree_with_plain_python_and_with_any_number_of_parts(seed: int) 
         assert {r["entity_id"]: r["hits"] for r in table.to_pylist()} == {who: len(o) for who, o in orders.items()}
         bought = {(r["user_id"], r["item_id"]) for r in purchases(src, world.as_of, 30).to_pylist()}
         assert bought == {pair for pair in pairs if pair[1] is not None}
+
+
+def test_acts_on_items_are_counted_by_day_and_known_before_the_cutoff() -> None:
+    def act(event: str, when: str, item: str | None = "tea", dwell: float | None = None, **more: Any) -> dict[str, Any]:
+        return {
+            "user_id": "a",
+            "event": event,
+            "occurred_at": at(when),
+            "item_id": item,
+            "dwell_seconds": dwell,
+            **more,
+        }
+
+    events = [
+        act("view", "2024-06-29 16:00", dwell=20.0),
+        act("view", "2024-06-30 15:59", dwell=2.5),  # the same day in Shanghai
+        act("view", "2024-06-30 15:59"),
+        act("view", "2024-06-30 16:00"),  # at the cutoff
+        act("view", "2024-06-01 12:00", recorded_at=at("2024-07-05")),
+        act("cart", "2024-06-01 12:00"),
+        act("search", "2024-06-01 12:00"),
+        act("view", "2024-06-01 12:00", item=None),
+    ]
+    found = item_acts(source("Asia/Shanghai", events=events), AS_OF, ["cart", "view", "never"]).to_pylist()
+    day = (date(2024, 6, 30) - date(1970, 1, 1)).days
+    assert found == [
+        {"user_id": "a", "item_id": "tea", "day": day - 29, "event": "cart", "dwell_seconds": None},
+        {"user_id": "a", "item_id": "tea", "day": day, "event": "view", "dwell_seconds": 22.5},
+    ]

@@ -95,6 +95,8 @@ def ran(engine: Engine, src: FramesSource, as_of: date) -> dict[str, list[pa.Tab
     run("profile", "last_uses")
     run("outcomes", "interactions")
     run("outcomes", "order_items")
+    engine.give("chosen_events", pa.table({"event": ["view_item", "add_to_cart", "search"]}))
+    run("outcomes", "item_acts")
     for grain in ("month", "week"):
         values = Counting(src, as_of, grain).values | acts
         for name in ordered("periods"):

@@ -6,11 +6,13 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.shown import bought_within, exposures, followed
+from features.shown import bought_within, exposures, followed, learnt_from, weighed_acts
 from features.source import FramesSource
+from tests.features.conftest import sale, stored
 
 
 def frames(rows: list[tuple[str, str, str, datetime, float | None, datetime | None]]) -> FramesSource:
@@ -59,3 +61,52 @@ def test_following_is_what_a_loop_says(sales: list, shown: list, within: int) ->
     bought = bought_within(days(shown), days(sales), within)
     assert bought.tolist() == [any(after(s, e) for s in sales) for e in shown]
     assert bought.dtype == np.bool_
+
+
+def acts(rows: list[tuple[str, float | None]]) -> pa.Table:
+    events, seconds = zip(*rows, strict=True)
+    n = len(rows)
+    return pa.table({"user_id": ["a"] * n, "item_id": ["x"] * n, "day": [*range(n)], "event": pa.array(events),
+                     "dwell_seconds": pa.array(seconds, pa.float64())})  # fmt: skip
+
+
+def test_what_acts_are_worth_by_hand() -> None:
+    """Beside the median of its kind (40 of views, 5 of carts), within a tenth and ten times; 1 where not known."""
+    table = acts([("view", 10.0), ("view", 40.0), ("view", 9000.0), ("view", None), ("cart", 5.0), ("view", 0.0)])
+    kinds = {"view": 0.2, "cart": 0.5}
+    assert weighed_acts(table, kinds, 0)["worth"].to_pylist() == [0.2, 0.2, 0.2, 0.2, 0.5, 0.2]
+    told = weighed_acts(table, kinds, 0.5)["worth"].to_pylist()
+    assert told == pytest.approx([0.1, 0.2, 0.2 * 10**0.5, 0.2, 0.5, 0.2 * 0.1**0.5])
+
+
+@settings(max_examples=60, deadline=None)
+@given(seconds=st.lists(st.floats(0, 1e5), min_size=1, max_size=9), longer=st.floats(0, 1e5), power=st.floats(0, 2))
+def test_a_longer_look_is_never_worth_less(seconds: list[float], longer: float, power: float) -> None:
+    before = weighed_acts(acts([("view", each) for each in seconds]), {"view": 0.2}, power)["worth"].to_numpy()
+    more = [seconds[0] + longer, *seconds[1:]]
+    after = weighed_acts(acts([("view", each) for each in more]), {"view": 0.2}, power)["worth"].to_numpy()
+    assert after[0] >= before[0] - 1e-12
+    assert (after > 0).all()
+
+
+def world() -> FramesSource:
+    at = datetime(2024, 6, 1, 12)
+    orders = stored("orders", [sale("a", at, 5, item_id="tea"), sale("b", at, 5, item_id="cup")], "UTC")
+    looks = [{"user_id": user, "event": "view", "occurred_at": at, "item_id": item}
+             for user, item in (("b", "tea"), ("c", "tea"), ("c", "never sold"))]  # fmt: skip
+    shown = frames([("b", "tea", "s1", at, None, None), ("a", "tea", "s2", at - timedelta(days=9), None, None)])
+    return FramesSource({"orders": orders, "events": stored("events", looks, "UTC"), **shown.frames})
+
+
+def test_acts_are_learnt_from_below_the_sales_and_without_those_that_followed() -> None:
+    day, source = date(2024, 7, 1), world()
+    plain = learnt_from(source, day, 0)
+    assert "worth" not in plain.column_names
+    assert learnt_from(source, day, 0, {}).equals(plain)
+    both = learnt_from(source, day, 0, {"view": 0.3})
+    assert [(row["user_id"], row["item_id"], row["worth"]) for row in both.to_pylist()] == [
+        ("a", "tea", None), ("b", "cup", None), ("b", "tea", 0.3), ("c", "tea", 0.3)]  # fmt: skip
+    left = learnt_from(source, day, 7, {"view": 0.3})  # b was shown the tea that day
+    assert left["user_id"].to_pylist() == ["a", "b", "c"]
+    orders_alone = FramesSource({"orders": source.frames["orders"]})
+    assert learnt_from(orders_alone, day, 0, {"view": 0.3}).equals(plain)

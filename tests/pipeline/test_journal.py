@@ -52,6 +52,7 @@ TAUGHT = [
     ("", 'activity.acts = "events"'),
     ("[targets.repurchase]", "horizons = [14]"),
     ("[recommend]", "horizon = 14"),
+    ("[recommend.weights]", "kinds = { view = 0.3 }"),
     ("", "training.seed = 8"),
     ("", "training.rounds = 50"),
     ("", 'training.exclude_families = ["money"]'),

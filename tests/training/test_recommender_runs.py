@@ -1,7 +1,8 @@
 """What a choice of a recommender leaves on a real tracking store, and that it is made again from that alone."""
 
 import json
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from features.outcomes import interactions
 from features.source import FramesSource
 from models import recommenders
 from models.recommenders.interactions import Interactions
-from training import recommender_runs
+from tests.features.conftest import stored as stored_rows
+from training import act_counts, recommender_runs
 from training.recommendation import TrainedRecommender
 from training.recommender_runs import Inputs, digest, log, reproduce, train
 from warehouse.errors import NotReadyError
@@ -112,3 +114,30 @@ def test_where_there_is_nothing_to_suggest_nothing_is_logged(tracker, stored):
     log(tracker, TrainedRecommender(None, None, [], "No suggestions.", {}, {}), ASKED)
     tracker.log(recommender_runs.Record("tests", "after nothing", {}, {})).result()
     assert stored.runs("None-20240610") == []
+
+
+def test_acts_are_judged_with_and_kept_by_the_recommender_that_serves(source, trained):
+    """An act between the windows and today is known to the last fit alone; its kind is told, a misspelt one too."""
+    held = trained.model.interactions
+    item, buyer = held.item_ids[0].as_py(), held.user_ids[0].as_py()
+    rows = [{"user_id": user, "event": "view", "occurred_at": datetime(2024, month, 20, 12), "item_id": item}
+            for user, month in ((buyer, 4), ("looker", 5))]  # fmt: skip
+    with_events = FramesSource({**source.frames, "events": stored_rows("events", rows, "UTC")})
+    asked = replace(ASKED, models=("gp_topfreq", "bm25"), acts={"kinds": {"view": 0.3, "veiw": 0.1}, "dwell": 0.0})
+    assert Inputs.from_json(asked.to_json()) == asked
+    assert "acts" not in ASKED.to_json()
+    seen = []
+
+    def looking(model, interactions):
+        seen.append((model.name, interactions.as_of, interactions.user_rows(["looker"])[0] >= 0))
+        return model.fit(interactions)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recommender_runs, "fit_of", lambda _: looking)
+        found = train(with_events, asked)
+    assert {known for _, as_of, known in seen if as_of < AS_OF} == {False}
+    assert seen[-1][1:] == (AS_OF, True)
+    assert sorted(found.model.interactions.acts.days.tolist()) == [19833, 19863]
+    assert act_counts.act_counts(with_events, AS_OF, asked.acts["kinds"]) == [
+        {"event": "veiw", "worth": 0.1, "rows": 0}, {"event": "view", "worth": 0.3, "rows": 2}]  # fmt: skip
+    assert "no event of that name" in act_counts.lines([{"event": "veiw", "worth": 0.1, "rows": 0}])[0]

@@ -33,3 +33,18 @@ def test_a_recommender_s_own_weights_win() -> None:
     assert json.loads(fits["two_stage"]["fits"])["ease"] == fits["ease"]  # the first stage is fitted the same
     assert recommenders.create("ease", fits["ease"]).settings()["count"] == "binary"
     assert parse_settings("").recommend.fits() == {}
+
+
+def test_acts_that_count_are_those_worth_something_and_no_setting_of_a_recommender() -> None:
+    text = "[recommend.weights]\nkinds = { view = 0.3, search = 0, cart = 0.5 }\ndwell = 0.5\n"
+    told = parse_settings(text).recommend
+    assert told.acts == {"kinds": {"cart": 0.5, "view": 0.3}, "dwell": 0.5}
+    assert told.fits() == {}
+    for text in (
+        "",
+        "[recommend.weights]\ncount = 'log'\n",
+        "[recommend.weights]\nkinds = { search = 0 }\ndwell = 1\n",
+    ):
+        assert parse_settings(text).recommend.acts == {}
+    dumped = parse_settings("[recommend.weights]\ncount = 'log'\n").model_dump(mode="json")["recommend"]["weights"]
+    assert dumped.keys() == set(WeightSettings.model_fields)  # what is not said leaves releases as they were
