@@ -13,9 +13,10 @@ from threadpoolctl import threadpool_limits
 from models.recommenders import deletion
 from models.recommenders.history import Floats, History, Rows
 from models.recommenders.interactions import Interactions, threads_for
+from models.recommenders.longest_first import LongestFirst
 from models.recommenders.plain_arrays import factors_from_arrays
-from models.recommenders.ranking import Exact
-from models.recommenders.recommender import Recommender
+from models.recommenders.ranking import Ranked, rank_entries
+from models.recommenders.recommender import Mask, Recommender
 
 _CELLS_AT_ONCE = 2_000_000
 
@@ -80,7 +81,7 @@ class ALS(Recommender):
         super().fit(interactions)
         self.item_factors: npt.NDArray[np.float64] = np.asarray(item_factors, dtype=np.float64)
         self.factors = self.item_factors.shape[1]
-        for made_of_them in ("_base", "_single"):
+        for made_of_them in ("_base", "_longest_first"):
             self.__dict__.pop(made_of_them, None)
         return self
 
@@ -97,9 +98,8 @@ class ALS(Recommender):
         return base, Y @ np.linalg.inv(base)
 
     @cached_property
-    def _single(self) -> npt.NDArray[np.float32]:
-        """The item factors in single precision."""
-        return self.item_factors.astype(np.float32)
+    def _longest_first(self) -> LongestFirst:
+        return LongestFirst(self.item_factors)
 
     def _customers(self, history: History) -> npt.NDArray[np.float64]:
         """(n, factors): per customer (YᵀY + Yᵀ(C − I)Y + λI) x = YᵀC1, with Y the factors of the items."""
@@ -135,11 +135,11 @@ class ALS(Recommender):
     def _strengths(self, history: History) -> Any:
         return self._customers(history) @ self.item_factors.T  # 0 for an empty history, for which all is as good
 
-    def _approximately(self, history: History) -> tuple[Any, Exact]:
-        customers, Y = self._customers(history), self.item_factors
-        return customers.astype(np.float32) @ self._single.T, lambda rows, items: np.einsum(
-            "nf,nf->n", customers[rows], Y[items]
-        )
+    def _ranked(self, history: History, k: int, allowed: Mask | None, blocked: Any) -> Ranked:
+        customers = self._customers(history)
+        rows, items = self._longest_first.candidates(customers, k, allowed, blocked)
+        values = np.einsum("nf,nf->n", customers[rows], self.item_factors[items])
+        return rank_entries(rows, items, values, len(customers), k, self.interactions.place, blocked, self.rounded)
 
     def drops(self, history: History, rows: Rows, items: Rows, strength: Floats) -> Any:
         """In closed form (Sherman and Morrison 1950): a term less in the sum that is inverted, and one in the product.

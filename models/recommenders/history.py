@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,12 +39,12 @@ class History:
     spend: Floats
     touched: Touched | None = None
 
-    @property
+    @cached_property
     def days_ago(self) -> Floats:
         """Per entry: days between its last purchase and the cutoff."""
         return self.each_ago[self.day_starts[1:] - 1]
 
-    @property
+    @cached_property
     def away(self) -> Floats:
         """Per customer: days between the last purchase, or act that counts, and the cutoff, 0 without one."""
         last = np.full(self.pattern.shape[0], np.inf)
@@ -52,12 +53,12 @@ class History:
             np.minimum.at(last, self.touched.rows, self.touched.days_ago)
         return np.where(np.isfinite(last), last, 0.0)
 
-    @property
+    @cached_property
     def rows(self) -> Rows:
         """Per entry: the row of its customer."""
         return np.repeat(np.arange(self.pattern.shape[0]), np.diff(self.pattern.indptr))
 
-    @property
+    @cached_property
     def day_entries(self) -> Rows:
         """Per purchase day: its entry."""
         return np.repeat(np.arange(len(self.order_days)), np.diff(self.day_starts))

@@ -117,13 +117,14 @@ class Interactions:
         """
         groups = sorted_unique(texts(labels).drop_null())
         of_entry = places(texts(labels), groups)[self.indices]
-        entry = self._all.day_entries
+        everybody = self.everybody()
+        entry = everybody.day_entries
         entry_days = np.flatnonzero(of_entry[entry] >= 0)
         entry = entry[entry_days]
         day = self.days[entry_days].astype(np.int64)
         first = int(day.min()) if len(day) else 0
         width = self.as_of_day - first
-        key = (self._all.rows[entry] * len(groups) + of_entry[entry]) * width + (day - first)
+        key = (everybody.rows[entry] * len(groups) + of_entry[entry]) * width + (day - first)
         distinct, place = np.unique(key, return_inverse=True)
         share = self.measures["order_days"][entry]
         sums = [
@@ -243,7 +244,7 @@ class Interactions:
 
     def everybody(self) -> History:
         """What all users bought, a row each."""
-        return self._all
+        return replace(self._all)  # what is worked out along the way is not kept
 
     def history(self, user_rows: npt.ArrayLike) -> History:
         """What these users bought; row −1 (unknown) has an empty history."""
@@ -294,7 +295,7 @@ class Interactions:
     @cached_property
     def popularity(self) -> Floats:
         """Per item: its distinct buyers, each counted 0.5 ** (days since their last purchase of it / 30)."""
-        return popularity_in(self._all, POPULARITY_HALF_LIFE_DAYS)
+        return popularity_in(self.everybody(), POPULARITY_HALF_LIFE_DAYS)
 
     @cached_property
     def popularity_share(self) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,8 @@ _DIGITS = 6
 _GROUP = 64
 _LONG = 2048
 _SORTED_AT_ONCE = 500_000
-_SINGLE = 1e-4
-"""More than single precision takes from a strength between 0 and about 1."""
-
-Exact = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], npt.NDArray[np.float64]]
-"""The strength of each entry of a row and an item row."""
+DIGIT = 10.0**-_DIGITS
+"""The last digit to which computed strengths count."""
 
 
 @dataclass(frozen=True)
@@ -57,25 +54,21 @@ def rank(
     place: npt.NDArray[np.int64],
     blocked: Any = None,
     rounded: bool = False,
-    exact: Exact | None = None,
 ) -> Ranked:
     """The best `k` items of every row.
 
     `strengths` is a csr_matrix (only its entries may be suggested) or a float64 array that is overwritten (−inf:
     may not be suggested), both (n, items); `place` (items,) breaks ties; `blocked` is a csr_matrix (n, items)
     whose entries are left out. `rounded`: strengths are computed, so they count to six digits, that ties do not hang
-    on the last bit, and only where they are above 0. `exact`: strengths are an array that is right to four digits, and
-    this gives the strength of entries that may be in a list.
+    on the last bit, and only where they are above 0.
     """
-    n, items = strengths.shape
+    n = strengths.shape[0]
     if not isinstance(strengths, np.ndarray):
         return _rank_csr(strengths, k, place, blocked, rounded)
     if blocked is not None:
         strengths[blocked.nonzero()] = -np.inf
-    margin = (10.0**-_DIGITS if rounded else 0.0) + (_SINGLE if exact else 0.0)
-    rows, columns = _candidates(np.ascontiguousarray(strengths), min(k, items), margin)
-    values = exact(rows, columns) if exact else strengths[rows, columns]
-    return rank_entries(rows, columns, values, n, k, place, rounded=rounded)
+    rows, columns = _candidates(np.ascontiguousarray(strengths), k, DIGIT if rounded else 0.0)
+    return rank_entries(rows, columns, strengths[rows, columns], n, k, place, rounded=rounded)
 
 
 def counted(strengths: Any) -> Any:
@@ -86,7 +79,7 @@ def counted(strengths: Any) -> Any:
 
 def _rank_csr(strengths: Any, k: int, place: npt.NDArray[np.int64], blocked: Any, rounded: bool) -> Ranked:
     most = k + (int(np.diff(blocked.indptr).max(initial=0)) if blocked is not None else 0)
-    some = _likely(strengths.data, strengths.indptr, most, 10.0**-_DIGITS if rounded else 0.0)
+    some = _likely(strengths.data, strengths.indptr, most, DIGIT if rounded else 0.0)
     rows = np.searchsorted(strengths.indptr, some, side="right") - 1
     columns, values = strengths.indices[some], strengths.data[some]
     return rank_entries(rows, columns, values, strengths.shape[0], k, place, blocked, rounded)
@@ -118,24 +111,44 @@ def _likely(values: Any, indptr: Any, k: int, margin: float) -> npt.NDArray[np.i
 def _candidates(strengths: npt.NDArray[np.floating[Any]], k: int, margin: float) -> tuple[Any, Any]:
     """Entries at least as strong as the k-th of their row, less a margin: all that can be in the list, ties included.
 
-    Columns a stride apart form groups; the k-th largest of the groups' maxima is at most the k-th largest value, so
-    one pass over the array is enough, and only groups that reach it are looked into.
+    Only groups of columns that reach it are looked into.
     """
-    n, items = strengths.shape
     if k < 1 or not strengths.size:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    size = max(1, min(_GROUP, items // (4 * k)))
-    groups = items // size
-    body = strengths[:, : groups * size].reshape(n, size, groups)
-    rest = strengths[:, groups * size :]
+    body, rest = _grouped(strengths, k)
     peaks = body.max(axis=1)
-    floor = np.partition(peaks, groups - k, axis=1)[:, groups - k] - margin
-    floor = np.maximum(floor, np.finfo(strengths.dtype).min)
+    floor = np.maximum(_kth(peaks, k) - margin, np.finfo(strengths.dtype).min)
     rows, group = np.nonzero(peaks >= floor[:, None])
     found, step = np.nonzero(body[rows, :, group] >= floor[rows, None])
     last_rows, last = np.nonzero(rest >= floor[:, None])
+    _, size, groups = body.shape
     columns = np.concatenate([step * groups + group[found], groups * size + last])
     return np.concatenate([rows[found], last_rows]), columns
+
+
+def floors(strengths: npt.NDArray[np.floating[Any]], k: int) -> npt.NDArray[np.floating[Any]]:
+    """For each row what its k-th largest is at least; its smallest is, where there are fewer."""
+    if not strengths.size:
+        return np.full(len(strengths), -np.inf)
+    return _kth(_grouped(strengths, k)[0].max(axis=1), k)
+
+
+def _grouped(strengths: Any, k: int) -> tuple[Any, Any]:
+    """(rows, size, groups), where columns a stride apart form a group, and the few columns that are left over.
+
+    The k-th largest of the groups' maxima is at most the k-th largest value, so one pass over the array is enough.
+    """
+    n, columns = strengths.shape
+    size = max(1, min(_GROUP, columns // (4 * k)))
+    groups = columns // size
+    return strengths[:, : groups * size].reshape(n, size, groups), strengths[:, groups * size :]
+
+
+def _kth(values: npt.NDArray[Any], k: int) -> npt.NDArray[Any]:
+    """The k-th largest of each row; the smallest where there are fewer."""
+    columns = values.shape[1]
+    found = np.partition(values, columns - k, axis=1)[:, columns - k] if k < columns else values.min(axis=1)
+    return np.asarray(found)
 
 
 def _entries_among(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int32], blocked: Any) -> npt.NDArray[np.bool_]:
@@ -177,12 +190,17 @@ def _short(numbers: Any, below: int) -> Any:
     return numbers.astype(np.uint16) if below <= np.iinfo(np.uint16).max else numbers
 
 
+def fitting(allowed: npt.NDArray[np.bool_], items: int) -> None:
+    """`ValueError` where there is not one truth value per item."""
+    if allowed.shape != (items,):
+        raise ValueError(f"allowed has shape {allowed.shape}; expected one truth value per item: {items}")
+
+
 def only(strengths: Any, allowed: npt.NDArray[np.bool_] | None) -> Any:
     """Leaves the allowed items; a strength of the others becomes −inf."""
     if allowed is None:
         return strengths
-    if allowed.shape != (strengths.shape[1],):
-        raise ValueError(f"allowed has shape {allowed.shape}; expected one truth value per item: {strengths.shape[1]}")
+    fitting(allowed, strengths.shape[1])
     if isinstance(strengths, np.ndarray):
         strengths[:, ~allowed] = -np.inf
     else:

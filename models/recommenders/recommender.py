@@ -15,7 +15,7 @@ from models.recommenders import deletion
 from models.recommenders.history import Floats, History, Rows, fading
 from models.recommenders.interactions import Interactions
 from models.recommenders.plain_arrays import needed
-from models.recommenders.ranking import Exact, Ranked, counted, marked, only, rank
+from models.recommenders.ranking import Ranked, counted, marked, only, rank
 from warehouse.errors import DataProblemError
 
 Mask = npt.NDArray[np.bool_]
@@ -77,14 +77,9 @@ class Recommender(ABC):
         """The strengths of (row of the history, item row) pairs, −inf where the item may not be suggested."""
         return deletion.in_parts(self._strengths, history, rows, items)
 
-    def _approximately(self, history: History) -> tuple[Any, Exact | None]:
-        """As `_strengths`; or a fresh array that is right to four digits where that is quicker, and what is exact."""
-        return self._strengths(history), None
-
     def _ranked(self, history: History, k: int, allowed: Mask | None, blocked: Any) -> Ranked:
         """The lists of a few customers; `blocked` is a csr_matrix (n, items) whose entries are left out, or None."""
-        strengths, exact = self._approximately(history)
-        return rank(only(strengths, allowed), k, self.interactions.place, blocked, self.rounded, exact)
+        return rank(only(self._strengths(history), allowed), k, self.interactions.place, blocked, self.rounded)
 
     def _similarities(self, picked: Any) -> Any:
         """(n, items) likeness to the one item in each row of the csr_matrix `picked`; by default cosine of buyers."""

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from models.recommenders.deletion import linear, named
+from models.recommenders.deletion import named
 from models.recommenders.history import Floats, Rows
 from models.recommenders.interactions import Interactions
 from models.recommenders.pair_features import Items
@@ -65,9 +65,9 @@ class Takers:
     def evidence(self, found: Taken, item_row: int) -> Rows:
         """Of each customer who was found for an item the item row whose deletion lowers the first stage's strength
         most."""
-        history = self.held.history(found.user_rows)
-        rows, items = np.arange(len(found.user_rows)), np.full(len(found.user_rows), item_row)
-        return named(linear(history.taste(), self._evidence.likeness, rows, items), items, found.strength)
+        taste = self.held.history(found.user_rows).taste()
+        parts = taste.multiply(self._evidence.likeness[[item_row]].toarray()).tocsr()
+        return named(parts, np.full(len(found.user_rows), item_row), found.strength)
 
     def chance(self, user_rows: Rows, item_rows: Rows) -> Floats:
         """P(each customer, −1 unknown, buys the item beside them); NaN where that is not known."""

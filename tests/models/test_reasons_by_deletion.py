@@ -169,11 +169,16 @@ def test_of_what_nothing_speaks_for_the_many_are_named() -> None:
 
 
 def test_whom_an_item_suits_is_explained_by_what_found_them() -> None:
+    # An item keeps its fifty most alike of sixty: that A is like B does not say that B is like A.
     held = shop()
     takers = Takers(held, None)
-    found = takers.of(7, 40)
-    named = takers.evidence(found, 7)
-    assert (named >= 0).all()
-    less = held.history(found.user_rows).without(np.arange(len(named)), named)
-    left = less.taste() @ takers._evidence.likeness[:, [7]].toarray().ravel()
-    assert (left < found.strength).all()
+    likeness = takers._evidence.likeness
+    assert (likeness != likeness.T).nnz > 100
+    for item in range(held.shape[1]):
+        found = takers.of(item, 200)
+        named, rows = takers.evidence(found, item), np.arange(len(found.user_rows))
+        assert (named >= 0).all()
+        history = held.history(found.user_rows)
+        left = history.without(rows, named).taste() @ likeness[[item]].toarray().ravel()
+        parts = history.taste().multiply(likeness[[item]].toarray()).tocsr()
+        assert np.allclose(found.strength - left, parts.max(axis=1).toarray().ravel(), rtol=1e-9)
