@@ -130,7 +130,8 @@ def suggest_all(
     names, refused = _names(items), refused_profiling(source, as_of)
     version = f"{choice['name']}-{as_of:%Y%m%d}"
     cold = new_items.to_offer(held, items, told, as_of, source.time_zone)
-    rules = ruling.compiled(told.rules, takers, items, allowed, told.horizon)
+    ruled_items = ruling.items_of(workspace.settings, source, items, as_of)
+    rules = ruling.compiled(told.rules, takers, ruled_items, allowed, told.horizon)
     known = (None if user in refused else user for user in users.to_pylist())
     ruled = ruling.told(model, rules, known, told.k) if rules else {}
     allowed = rules.allowed if rules else allowed

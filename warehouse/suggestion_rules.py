@@ -37,6 +37,11 @@ class RuleSettings(Section):
     pin: Names = Field(default=(), description="Items put first, in this order, for whom they are allowed.")
     boost_categories: dict[str, Factor] = Field(default_factory=dict, description="category = factor on its chance.")
     boost_brands: dict[str, Factor] = Field(default_factory=dict, description="brand = factor on its chance.")
+    boost_seller_levels: dict[str, Factor] = Field(
+        default_factory=dict,
+        exclude_if=lambda said: not said,
+        description="level of who sells it = factor on its chance; levels are those of [levels].",
+    )
     margin: float = Field(default=0, ge=0, le=1, description="Weight of the expected margin beside the chance.")
     diversity: float = Field(default=0, ge=0, le=1, description="Weight of being unlike what is listed before.")
 
