@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -58,15 +58,17 @@ def compiled(
     return Rules(said, takers.held, Catalogue.of(takers.held, items), for_sale, takers.chance, horizon_days)
 
 
-def taken(model: Recommender, rules: Rules, users: Iterable[str | None], k: int) -> list[dict[str, Any]]:
+def taken(
+    model: Recommender, rules: Rules, users: Iterable[str | None], k: int, pinned: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Of each rule, as plain values: what it says, and how many of the suggestions without it it removed or moved.
 
     `users` are those who get suggestions; None is one whose history is not looked at. `unmet` are words of a rule
-    that fit no item that was ever sold.
+    that fit no item that was ever sold, but for those `pinned` all the same.
     """
     rows = rules.held.user_rows(pa.array(list(users), pa.string()))
     says = rules.said.model_dump(mode="json")
-    unmet = dict(rules.unmet())
+    unmet = {name: [word for word in words if word not in pinned] for name, words in rules.unmet()}
     return [
         {"rule": each.rule, "says": says[each.rule], "shown": each.shown, "removed": each.removed,
          "moved": each.moved, "unmet": unmet.get(each.rule, [])}
@@ -74,11 +76,13 @@ def taken(model: Recommender, rules: Rules, users: Iterable[str | None], k: int)
     ]  # fmt: skip
 
 
-def told(model: Recommender, rules: Rules, users: Iterable[str | None], k: int) -> dict[str, list[Any]]:
+def told(
+    model: Recommender, rules: Rules, users: Iterable[str | None], k: int, pinned: Sequence[str] = ()
+) -> dict[str, list[Any]]:
     """What a release says of rules: `taken`, and `ruled_out`, the items that are for sale and may not be offered."""
     out = ~rules.allowed if rules.for_sale is None else rules.for_sale & ~rules.allowed
     return {
-        "taken": taken(model, rules, users, k),
+        "taken": taken(model, rules, users, k, pinned),
         "ruled_out": rules.held.item_ids.filter(pa.array(out)).to_pylist(),
     }
 

@@ -51,6 +51,12 @@ class RuleSettings(Section):
             raise ValueError("a max_price that is at least min_price")
         return self
 
+    def of_whole_lists(self) -> list[str]:
+        """The rules said that hang on the customer's own prices or on all of a list, so that nothing can be put into a
+        list afterwards."""
+        names = ("within_price_band", "per_category", "per_brand")
+        return [name for name in names if getattr(self, name) is not None]
+
     def said(self) -> Iterator[str]:
         """The names of the rules that say something, in the order in which they are written here."""
         for name, field in type(self).model_fields.items():
