@@ -229,7 +229,8 @@ def _lists(workspace: Workspace, source: Source, name: str, as_of: date, users: 
     model, items = fitted(source, told, name, as_of), items_known(source, as_of)
     held = model.interactions
     allowed = on_sale(held, items, as_of, source.time_zone)
-    rules = ruling.compiled(told.rules, Takers(held, None), items, allowed, told.horizon)
+    ruled_items = ruling.items_of(workspace.settings, source, items, as_of)
+    rules = ruling.compiled(told.rules, Takers(held, None), ruled_items, allowed, told.horizon)
     return suggest(model, users, k, rules.allowed if rules else allowed, rules=rules)
 
 

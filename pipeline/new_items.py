@@ -18,20 +18,20 @@ from models.recommenders.suggesting import SCHEMA
 from serving.shelf import not_for_sale
 from warehouse.clock import instant
 from warehouse.recommender_settings import RecommendSettings
+from warehouse.suggestion_rules import RuleSettings
 
 SOURCE, REASON = "new", "new_like"
 
 
-def to_offer(
-    held: Interactions, items: pa.Table | None, said: RecommendSettings, as_of: date, time_zone: str
-) -> ColdItems | None:
-    """The items of the catalogue that nobody has bought, and that the rules on items let through; None where no place
-    is kept for them, or there are none that are like anything sold.
+def unsold(
+    held: Interactions, items: pa.Table | None, rules: RuleSettings | None, as_of: date, time_zone: str
+) -> list[str]:
+    """The items of the catalogue that nobody has bought, and that the rules on items let through, sorted.
 
     What is launched later, out of stock or retired is none of them.
     """
-    if not said.new_items or items is None:
-        return None
+    if items is None:
+        return []
     gone, cutoff = not_for_sale(items, as_of, time_zone), instant(as_of, time_zone)
     launched = items["launched_at"].to_pylist() if "launched_at" in items.column_names else [None] * len(items)
     there = [
@@ -40,12 +40,19 @@ def to_offer(
         if item not in gone and (day is None or day < cutoff)
     ]
     new = sorted(set(there) - set(held.item_ids.to_pylist()))
-    if said.rules:
-        unsold = _unsold(new, held.as_of_day)
-        new = unsold.item_ids.filter(
-            pa.array(Rules(said.rules, unsold, Catalogue.of(unsold, items)).allowed)
-        ).to_pylist()
-    return ColdItems.of(held, items, new)
+    if rules is None:
+        return new
+    of_new = _unsold(new, held.as_of_day)
+    allowed = Rules(rules, of_new, Catalogue.of(of_new, items)).allowed
+    return [str(item) for item in of_new.item_ids.filter(pa.array(allowed)).to_pylist()]
+
+
+def to_offer(
+    held: Interactions, items: pa.Table | None, said: RecommendSettings, new: Sequence[str]
+) -> ColdItems | None:
+    """Those of the `unsold` items that are like anything sold; None where no place is kept for them, or there are
+    none."""
+    return ColdItems.of(held, items, new) if said.new_items and items is not None else None
 
 
 def _unsold(item_ids: Sequence[str], as_of_day: int) -> Interactions:

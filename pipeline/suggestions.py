@@ -25,7 +25,7 @@ from models.recommenders.recommender import Mask, Recommender
 from models.recommenders.rules import Rules, listed
 from models.recommenders.suggesting import REASON, suggest
 from models.recommenders.takers import Takers
-from pipeline import new_items, ruling
+from pipeline import new_items, pinning, ruling
 from pipeline.kept import read_kept
 from serving.fallbacks import suggestion_ids
 from serving.schemas import POPULAR, SIMILAR_ITEMS, SUGGESTIONS
@@ -129,16 +129,21 @@ def suggest_all(
     allowed = on_sale(held, items, as_of, source.time_zone)
     names, refused = _names(items), refused_profiling(source, as_of)
     version = f"{choice['name']}-{as_of:%Y%m%d}"
-    cold = new_items.to_offer(held, items, told, as_of, source.time_zone)
-    rules = ruling.compiled(told.rules, takers, items, allowed, told.horizon)
+    new = new_items.unsold(held, items, told.rules, as_of, source.time_zone) if asks_for_new(told) else []
+    pins = pinning.pinned_unsold(told.rules, new)
+    cold = new_items.to_offer(held, items, told, [item for item in new if item not in pins])
+    ruled_items = ruling.items_of(workspace.settings, source, items, as_of)
+    rules = ruling.compiled(told.rules, takers, ruled_items, allowed, told.horizon)
     known = (None if user in refused else user for user in users.to_pylist())
-    ruled = ruling.told(model, rules, known, told.k) if rules else {}
+    ruled = ruling.told(model, rules, known, told.k, pins) if rules else {}
     allowed = rules.allowed if rules else allowed
 
     def chunks(columns: Sequence[str] | None) -> Iterator[pa.Table]:
         for start in range(0, len(users), _USERS_AT_ONCE):
             ids = users.slice(start, _USERS_AT_ONCE).to_pylist()
             found = suggest(model, ids, told.k, allowed, strangers=[i in refused for i in ids], rules=rules)
+            if pins and told.rules:
+                found = pinning.placed(found, ids, told.rules.pin, pins, told.k)
             if cold:
                 theirs = [None if i in refused else i for i in ids]
                 found = new_items.placed(found, theirs, cold, told.new_items, told.k)
@@ -149,7 +154,7 @@ def suggest_all(
     return Suggested(
         Streamed(SUGGESTIONS, chunks),
         _similar(model, held, allowed),
-        _popular(model, allowed, rules),
+        _popular(model, allowed, rules, pins),
         (version, model.arrays() | (probability.arrays() if probability else {})),
         rules=ruled,
     )
@@ -160,6 +165,11 @@ def fitted(source: Source, settings: RecommendSettings, name: str, as_of: date) 
     learnt = learnt_from(source, as_of, settings.left_out_days, **settings.acts)
     held = Interactions.from_table(with_items(learnt), as_of)
     return fit_of(source)(recommenders.create(name, settings.fits().get(name)), held)
+
+
+def asks_for_new(told: RecommendSettings) -> bool:
+    """Whether anything that nobody has bought may be in a list."""
+    return bool(told.new_items or (told.rules and told.rules.pin))
 
 
 def items_known(source: Source, as_of: date) -> pa.Table | None:
@@ -247,12 +257,19 @@ def _similar(model: Any, held: Interactions, allowed: npt.NDArray[np.bool_] | No
     ).cast(SIMILAR_ITEMS)
 
 
-def _popular(model: Any, allowed: npt.NDArray[np.bool_] | None, rules: Rules | None) -> pa.Table:
-    """What a customer without a history is offered, best first; caps hold in what is then asked for, not in all."""
+def _popular(model: Any, allowed: npt.NDArray[np.bool_] | None, rules: Rules | None, pins: Sequence[str]) -> pa.Table:
+    """What a customer without a history is offered, best first; caps hold in what is then asked for, not in all.
+    `pins` that nobody has bought are among the other pins, of strength 0."""
     popularity, nobody = recommenders.create("popularity").fit(model.interactions), np.array([-1])
     if rules:
         found = listed(popularity, nobody, POPULAR_KEPT, rules.without_caps())
     else:
         found = climb(popularity, nobody, POPULAR_KEPT, allowed)
     ids = model.interactions.item_ids.take(pa.array(found.item)).cast(pa.string())
-    return pa.table({"item_id": ids, "strength": pa.array(found.strength, pa.float64())}).cast(POPULAR)
+    popular = pa.table({"item_id": ids, "strength": pa.array(found.strength, pa.float64())}).cast(POPULAR)
+    if not pins or rules is None:
+        return popular
+    more = pa.table({"item_id": pa.array(pins), "strength": pa.array(np.zeros(len(pins)))}).cast(POPULAR)
+    both, pinned = pa.concat_tables([popular, more]), pa.array(list(dict.fromkeys(rules.said.pin)), pa.string())
+    place = pc.fill_null(pc.index_in(both["item_id"], value_set=pinned), len(pinned)).combine_chunks()
+    return both.take(pa.array(np.argsort(np.asarray(place), kind="stable")))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from pipeline import journal, suggestions, valuing
+from pipeline import journal, ruling, suggestions, valuing
 from pipeline.opening import Loaded
 from training import act_counts, recommender_runs, rule_costs
 from training.cards import PROTOCOLS
@@ -178,6 +178,7 @@ def asked(loaded: Loaded) -> recommender_runs.Inputs:
     """What the choice of a recommender depends on."""
     settings = loaded.workspace.settings
     first_day, until = loaded.trainer.reach_of("orders", loaded.as_of)
+    levels = ruling.levels_asked(settings)
     return recommender_runs.Inputs(
         loaded.store.fingerprint(),
         loaded.as_of,
@@ -192,6 +193,7 @@ def asked(loaded: Loaded) -> recommender_runs.Inputs:
         settings.recommend.rules.model_dump(mode="json", exclude_defaults=True) if settings.recommend.rules else {},
         settings.recommend.left_out_days,
         settings.recommend.acts,
+        levels.model_dump(mode="json", exclude_defaults=True) if levels else {},
     )
 
 

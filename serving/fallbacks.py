@@ -8,12 +8,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from models.recommenders.reasons import sentence
 from serving.release import Release
 from serving.ruled import Caps, speaks_of_customers
 from warehouse.engine import connect
 
 UNKNOWN_USER = "unknown user"
 NO_ITEMS = "no items in this workspace"
+_BOUGHT_BY_MANY = {"en": "Bought by many", "zh": "很多人在买"}
 NONE_LEFT = "all that could be suggested is excluded or not for sale"
 
 
@@ -80,15 +82,17 @@ def _ladder(release: Release, user_id: str) -> Iterable[tuple[bool, dict[str, An
     for row in release.suggestions.of(user_id):
         told = {name: row[name] for name in ("item_id", "probability", "strength", "source", "reason")}
         yield True, {**told, "suggestion_id": suggestion_id(release.id, user_id, row["item_id"])}
+    rules, language = release.settings.recommend.rules, release.settings.language
     for item_id, strength in release.popular:
+        pinned = strength == 0 and rules is not None and item_id in rules.pin  # nobody has bought it
         yield (
             False,
             {
                 "item_id": item_id,
                 "probability": None,
                 "strength": strength,
-                "source": "popular",
-                "reason": "Bought by many" if release.settings.language == "en" else "很多人在买",
+                "source": "pinned" if pinned else "popular",
+                "reason": sentence("pinned", language=language) if pinned else _BOUGHT_BY_MANY[language],
                 "suggestion_id": suggestion_id(release.id, user_id, item_id),
             },
         )

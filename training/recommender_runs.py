@@ -40,7 +40,8 @@ class Inputs:
 
     Of more than `max_customers` customers a random part is what recommenders are judged on; 0: all of them.
     `left_out_days`: sales so soon after the item was shown are not learnt from. `acts`: the `kinds` of events that
-    count beside sales, and `dwell` (`features.shown.learnt_from`).
+    count beside sales, and `dwell` (`features.shown.learnt_from`). `levels`: what levels sellers have, where a rule
+    asks for them.
     """
 
     data_fingerprint: str
@@ -56,12 +57,17 @@ class Inputs:
     rules: Mapping[str, Any] = field(default_factory=dict)
     left_out_days: int = 0
     acts: Mapping[str, Any] = field(default_factory=dict)
+    levels: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values; rules, days left out and acts only where there are any."""
+        """As plain values; rules, days left out, acts and levels only where there are any."""
         dates = {name: getattr(self, name).isoformat() for name in ("as_of", "first_day", "observed_until")}
         told = asdict(self) | dates | {"models": list(self.models)}
-        return {name: value for name, value in told.items() if value or name not in ("rules", "left_out_days", "acts")}
+        return {
+            name: value
+            for name, value in told.items()
+            if value or name not in ("rules", "left_out_days", "acts", "levels")
+        }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Inputs:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from features.outcomes import purchases
+from features.seller_levels import with_seller_levels
 from features.shown import learnt_from
 from features.source import Source, versions
 from models import recommenders
@@ -25,6 +26,7 @@ from training.evaluation.recommendation import TestItems, bootstrap_means, inter
 from training.recommendation import MOST_JUDGED, TrainedRecommender, fit_of, with_items
 from training.recommender_runs import Inputs
 from training.snapshots import some
+from warehouse.level_settings import LevelSettings
 from warehouse.suggestion_rules import RuleSettings
 
 K = 10
@@ -49,6 +51,8 @@ def with_costs(source: Source, asked: Inputs, trained: TrainedRecommender) -> Tr
     test = read_test_items(held, bought, MOST_JUDGED, asked.seed)
     model = fit_of(source)(recommenders.create(trained.name, asked.fits.get(trained.name)), held)
     items = versions(source, "items", day) if "items" in source.tables else None
+    if said.boost_seller_levels:
+        items = with_seller_levels(items, source, day, LevelSettings.model_validate(dict(asked.levels)).rules)
     rules = Rules(said, held, Catalogue.of(held, items), horizon_days=asked.horizon)
     if rules.how.weighs:
         probability = PurchaseProbability.fit(held, asked.horizon, asked.seed)

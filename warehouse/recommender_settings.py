@@ -186,9 +186,11 @@ class RecommendSettings(Section):
     def _room_for_new_items(self) -> RecommendSettings:
         if self.new_items * 2 > self.k:
             raise ValueError("new_items of at most half of k")
-        whole = ("within_price_band", "per_category", "per_brand")
-        if self.new_items and self.rules and any(getattr(self.rules, name) is not None for name in whole):
-            raise ValueError(f"new_items = 0 beside {', '.join(whole)}, which hang on the customer or the whole list")
+        if self.new_items and self.rules and self.rules.of_whole_lists():
+            raise ValueError(
+                "new_items = 0 beside within_price_band, per_category, per_brand, "
+                "which hang on the customer or the whole list"
+            )
         return self
 
     @property

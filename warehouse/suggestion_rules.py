@@ -37,6 +37,11 @@ class RuleSettings(Section):
     pin: Names = Field(default=(), description="Items put first, in this order, for whom they are allowed.")
     boost_categories: dict[str, Factor] = Field(default_factory=dict, description="category = factor on its chance.")
     boost_brands: dict[str, Factor] = Field(default_factory=dict, description="brand = factor on its chance.")
+    boost_seller_levels: dict[str, Factor] = Field(
+        default_factory=dict,
+        exclude_if=lambda said: not said,
+        description="level of who sells it = factor on its chance; levels are those of [levels].",
+    )
     margin: float = Field(default=0, ge=0, le=1, description="Weight of the expected margin beside the chance.")
     diversity: float = Field(default=0, ge=0, le=1, description="Weight of being unlike what is listed before.")
 
@@ -45,6 +50,12 @@ class RuleSettings(Section):
         if self.min_price is not None and self.max_price is not None and self.max_price < self.min_price:
             raise ValueError("a max_price that is at least min_price")
         return self
+
+    def of_whole_lists(self) -> list[str]:
+        """The rules said that hang on the customer's own prices or on all of a list, so that nothing can be put into a
+        list afterwards."""
+        names = ("within_price_band", "per_category", "per_brand")
+        return [name for name in names if getattr(self, name) is not None]
 
     def said(self) -> Iterator[str]:
         """The names of the rules that say something, in the order in which they are written here."""

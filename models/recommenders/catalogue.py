@@ -38,10 +38,12 @@ class Catalogue:
     brand: Kind
     price: Floats
     margin: Floats
+    seller_level: Kind
 
     @classmethod
     def of(cls, held: Interactions, items: pa.Table | None) -> Catalogue:
-        """From the versions of items known at the cutoff (`item_id`, and any of category, brand, price, cost).
+        """From the versions of items known at the cutoff (`item_id`, and any of category, brand, price, cost,
+        seller_level).
 
         An item without a price is worth what was paid for one on average. One without a cost earns the median share
         of its price that the others earn.
@@ -52,7 +54,8 @@ class Catalogue:
             share = np.where(price > 0, (price - cost) / price, np.nan)
         usual = np.median(share[~np.isnan(share)]) if (~np.isnan(share)).any() else np.nan
         margin = np.where(np.isnan(cost), price * usual, price - cost)
-        return cls(_kind(held, items, "category"), _kind(held, items, "brand"), price, margin)
+        category, brand, level = (_kind(held, items, name) for name in ("category", "brand", "seller_level"))
+        return cls(category, brand, price, margin, level)
 
     def kinds(self) -> tuple[Kind, ...]:
         """The attributes that any item has."""

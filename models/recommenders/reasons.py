@@ -18,6 +18,7 @@ _WORDS = {
         "same_visit": "Often bought together with {item}",
         "popular": "Popular: {buyers} so far",
         "both_buy": "Both buy {item}",
+        "pinned": "Picked by the shop",
         "new_like": "New, and like {item}",
     },
     "zh": {
@@ -29,6 +30,7 @@ _WORDS = {
         "same_visit": "常与 {item} 一起购买",
         "popular": "热门：累计{buyers}购买",
         "both_buy": "都购买 {item}",
+        "pinned": "店铺精选",
         "new_like": "新品，与 {item} 相似",
     },
 }

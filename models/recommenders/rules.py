@@ -56,6 +56,7 @@ class Rules:
         known = {
             "categories": self.catalogue.category.names,
             "brands": self.catalogue.brand.names,
+            "levels": self.catalogue.seller_level.names,
             "pin": self.held.item_ids.to_pylist(),
         }
         for name in self.said.said():
@@ -132,10 +133,18 @@ class Rules:
         """How candidates become lists."""
         said, known = self.said, self.catalogue
         caps = [(known.category.of, said.per_category), (known.brand.of, said.per_brand)]
-        boosted = bool(said.boost_categories or said.boost_brands)
+        factors = [
+            kind.factors(boosts)
+            for kind, boosts in (
+                (known.category, said.boost_categories),
+                (known.brand, said.boost_brands),
+                (known.seller_level, said.boost_seller_levels),
+            )
+            if boosts
+        ]
         earns = np.nan_to_num(known.margin, nan=np.nanmedian(known.margin)) if self._earns else None
         return Arrangement(
-            known.category.factors(said.boost_categories) * known.brand.factors(said.boost_brands) if boosted else None,
+            np.prod(factors, axis=0) if factors else None,
             said.margin,
             earns,
             said.diversity,

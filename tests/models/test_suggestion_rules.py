@@ -27,6 +27,7 @@ from tests.models.conftest import AS_OF, interactions
 from warehouse.settings import parse_settings
 from warehouse.suggestion_rules import RuleSettings
 
+LEVELS = ("gold", "silver", None)
 CATEGORIES, BRANDS = ("tea", "tools", "toys", None), ("ann", "bob", None)
 
 
@@ -50,6 +51,7 @@ def catalogue(held: Interactions, seed: int) -> pa.Table:
             "item_id": held.item_ids.cast(pa.string()),
             "category": pa.array([CATEGORIES[i] for i in random.integers(0, 4, n)], pa.string()),
             "brand": pa.array([BRANDS[i] for i in random.integers(0, 3, n)], pa.string()),
+            "seller_level": pa.array([LEVELS[i % 3] for i in range(n)], pa.string()),
             "price": pa.array(price, mask=random.random(n) < 0.2),
             "cost": pa.array(price * random.random(n), mask=random.random(n) < 0.3),
         }
@@ -82,6 +84,7 @@ RULES = st.builds(
     pin=st.lists(st.sampled_from([f"i{i:02}" for i in range(14)] + ["never sold"]), max_size=3).map(tuple),
     boost_categories=st.sampled_from([{}, {"tea": 3.0}, {"tea": 0.2, "toys": 2.0}]),
     boost_brands=st.sampled_from([{}, {"bob": 2.0}]),
+    boost_seller_levels=st.sampled_from([{}, {"gold": 2.0, "silver": 0.5}]),
     margin=st.sampled_from([0.0, 0.5, 1.0]),
     diversity=st.sampled_from([0.0, 0.4, 1.0]),
 )
@@ -163,6 +166,7 @@ NOTHING_APPLIES = [
     RuleSettings(),
     RuleSettings(never_categories=("none",), max_price=1e9, per_category=99, within_price_band=1e9),
     RuleSettings(boost_categories={"none": 9.0}, boost_brands={"ann": 1.0}, pin=("never sold",)),
+    RuleSettings(boost_seller_levels={"platinum": 9.0}),
 ]
 
 
@@ -178,15 +182,20 @@ def test_where_nothing_applies_the_order_is_the_model_s(said: RuleSettings, name
 
 
 @settings(deadline=None, max_examples=20)
-@given(st.floats(0.1, 10), st.booleans(), st.integers(0, 3))
-def test_what_is_boosted_alike_keeps_its_order(factor: float, known: bool, seed: int) -> None:
-    said = RuleSettings(boost_categories={"tea": factor})
+@given(st.floats(0.1, 10), st.booleans(), st.integers(0, 3), st.booleans())
+def test_what_is_boosted_alike_keeps_its_order(factor: float, known: bool, seed: int, by_seller: bool) -> None:
+    said = (
+        RuleSettings(boost_seller_levels={"gold": factor})
+        if by_seller
+        else RuleSettings(boost_categories={"tea": factor})
+    )
     held, rules = world(seed, said, known)
     model = recommenders.create("gp_topfreq").fit(held)
     rows = np.arange(held.shape[0])
     plain = lists_of(climb(model, rows, 50, rules.allowed), len(rows))
     boosted = lists_of(listed(model, rows, 50, rules), len(rows))
-    tea = set(np.flatnonzero(rules.catalogue.category.among(("tea",))).tolist())
+    whose = rules.catalogue.seller_level if by_seller else rules.catalogue.category
+    tea = set(np.flatnonzero(whose.among(("tea", "gold"))).tolist())
     for before, after in zip(plain, boosted, strict=True):
         for part in (tea, set(range(held.shape[1])) - tea):
             assert [item for item in before if item in part] == [item for item in after if item in part]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from models.recommenders.cold_items import ColdItems
 from models.recommenders.graph_filter import GraphFilter
 from models.recommenders.suggesting import suggest
-from pipeline.new_items import placed, to_offer
+from pipeline.new_items import placed, to_offer, unsold
 from tests.models.conftest import AS_OF, WORLDS
 from warehouse.errors import SettingsError
 from warehouse.settings import parse_settings
@@ -35,7 +35,8 @@ def table(*new: dict[str, Any]) -> pa.Table:
 
 
 def offered(text: str, *new: dict[str, Any]) -> list[str]:
-    found = to_offer(WORLDS, table(*new), said(text), AS_OF, "UTC")
+    there = unsold(WORLDS, table(*new), said(text).rules, AS_OF, "UTC")
+    found = to_offer(WORLDS, table(*new), said(text), there)
     return found.item_ids.to_pylist() if found else []
 
 
@@ -52,7 +53,8 @@ def test_what_may_be_offered_of_what_nobody_has_bought() -> None:
     assert offered("new_items = 1\n[recommend.rules]\nmin_price = 5", *new) == ["new-tool"]
     assert offered("k = 20", *new) == []  # nobody asked for any: nothing is fitted
     assert offered("new_items = 1") == []
-    assert to_offer(WORLDS, None, said("new_items = 1"), date(2011, 6, 11), "UTC") is None
+    assert unsold(WORLDS, None, None, AS_OF, "UTC") == []
+    assert to_offer(WORLDS, None, said("new_items = 1"), []) is None
 
 
 @settings(max_examples=20, deadline=None)

@@ -14,6 +14,7 @@ from serving import answers
 from serving.fallbacks import suggestion_id, suggestion_ids, suggestions
 from serving.release import Release, ReleaseContents, open_release, write_release
 from serving.shelf import not_for_sale
+from warehouse.suggestion_rules import RuleSettings
 
 
 @given(
@@ -25,6 +26,17 @@ def test_never_padded_never_twice_never_excluded(release: Release, k: int, exclu
     assert len(set(items)) == len(items) == min(k, 10 - len(excluded & {f"item{n}" for n in range(10)}))
     assert not set(items) & (excluded | release.not_for_sale)
     assert [each["rank"] for each in told] == list(range(1, len(told) + 1))
+
+
+def test_a_pin_that_nobody_has_bought_is_not_said_to_be_bought_by_many(release: Release) -> None:
+    rules = RuleSettings(pin=("fresh", "item1"))
+    told = release.settings.model_copy(
+        update={"recommend": release.settings.recommend.model_copy(update={"rules": rules})}
+    )
+    pinned = replace(release, popular=(("fresh", 0.0), *release.popular), settings=told)
+    rows = {row["item_id"]: (row["source"], row["reason"]) for row in suggestions(pinned, "nobody", 20, ())}
+    assert rows["fresh"] == ("pinned", "Picked by the shop")
+    assert rows["item1"] == ("popular", "Bought by many")
 
 
 def test_no_items_at_all(tmp_path: Path, contents: ReleaseContents) -> None:

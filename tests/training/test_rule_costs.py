@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from features.source import FramesSource
+from tests.features.conftest import stored
 from training import rule_costs
 from training.recommendation import BENCHMARK, train_recommender
 from training.recommender_runs import Inputs, markdown, train
@@ -76,3 +78,25 @@ def test_where_nothing_was_judged_there_is_no_cost():
         empty = empty.append_column(name, pa.array([], pa.float64()))
     nothing = train_recommender(lambda day: empty, lambda day: empty, AS_OF, AS_OF, ASKED.first_day)
     assert rule_costs.with_costs(FramesSource({}), ASKED, nothing) is nothing
+
+
+def test_a_boost_by_the_level_of_sellers_costs_what_one_by_a_brand_of_the_same_items_does(source, trained):
+    orders = source.frames["orders"]
+    orders = orders.append_column("seller_id", pc.utf8_slice_codeunits(orders["item_id"], -1))  # the last digit
+    start = datetime(2024, 1, 1)
+    sellers = [{"user_id": f"seller {n}", "seller_id": str(n), "recorded_at": start} for n in range(10)]
+    posts = [{"user_id": f"seller {n}", "event": "post", "occurred_at": start} for n in range(5) for _ in range(3)]
+    brands = [{"item_id": item, "brand": "star" if int(item[-1]) < 5 else "none", "recorded_at": start}
+              for item in pc.unique(orders["item_id"]).to_pylist()]  # fmt: skip
+    frames = {"users": sellers, "events": posts, "items": brands}
+    both = FramesSource({"orders": orders, **{name: stored(name, rows, "UTC") for name, rows in frames.items()}})
+    asked = replace(ASKED, levels={"steps": {"none": 0, "some": 1, "star": 20}, "events": {"post": 10}})
+    assert Inputs.from_json(asked.to_json()) == asked
+    assert "levels" not in ASKED.to_json()
+    factors = {"star": 0.01, "none": 3.0}
+    by_level, by_brand = (
+        rule_costs.with_costs(both, replace(asked, rules={rule: factors}), trained).card["rules"][0]
+        for rule in ("boost_seller_levels", "boost_brands")
+    )
+    assert by_level["ndcg@10_cost"] != 0
+    assert by_level == by_brand | {"rule": "boost_seller_levels"}
