@@ -20,14 +20,18 @@ from warehouse.workspace import Workspace
 
 def value_of(release: Release, by: str | None) -> Value:
     """The value of the customers of a release; `NotReadyError` where it holds none, with what is missing."""
-    if valuing.VALUE not in release.tables:
-        missing = next((each for each in release.absent if each["what"] == valuing.VALUE), None)
-        why = missing["why"] if missing else "the release was made without it; make one with `reprise run`"
-        raise NotReadyError(f"There is no value of customers: {why}.", hint="It needs orders with amounts.")
+    _needs_value(release)
     known = customers.fields(release)
     chosen = by if by is not None else BY if BY in known else None
     table = customers.customers(release, [*VALUE.names[1:], *([chosen] if chosen else [])])
     return Value.of(table, release.cards[valuing.VALUE], chosen)
+
+
+def _needs_value(release: Release) -> None:
+    if valuing.VALUE not in release.tables:
+        missing = next((each for each in release.absent if each["what"] == valuing.VALUE), None)
+        why = missing["why"] if missing else "the release was made without it; make one with `reprise run`"
+        raise NotReadyError(f"There is no value of customers: {why}.", hint="It needs orders with amounts.")
 
 
 def worth(workspace: Workspace, by: str | None) -> tuple[Release, Value]:
@@ -42,7 +46,7 @@ def one(workspace: Workspace, user: str) -> dict[str, Any]:
     `UsageError` for who is unknown, or has not ordered; nothing is predicted of who refused profiling.
     """
     release = current(workspace)
-    value_of(release, None)
+    _needs_value(release)
     rows = release.standing[valuing.VALUE].of(user)
     if not rows:
         raise UsageError(f"{user} had not ordered by {release.as_of}, or is unknown.", hint="Leading zeros count.")
