@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from insights.position_bias import Examination
@@ -22,8 +21,8 @@ class Comparison:
     """Clicks per examined place of the lists that were shown and of the other model's, with intervals by user.
 
     `coverage`: the share of the other's lists, weighed by how often their places are looked at, that was shown to those
-    users at all. `effective_sample`: as how many exposures the weighted ones count (Kish). `refused` says why there is
-    no comparison; the figures are then None.
+    users, or could have been by a known chance. `effective_sample`: as how many exposures the weighted ones count
+    (Kish). `refused` says why there is no comparison; the figures are then None.
     """
 
     coverage: float
@@ -42,26 +41,27 @@ class Comparison:
         }
 
 
-def compare(
-    shown: Shown, other_rank: Rows, wanted: tuple[Rows, npt.NDArray[np.bool_]], looked: Examination
-) -> Comparison:
+def compare(shown: Shown, other_rank: Rows, wanted: tuple[Rows, Floats], looked: Examination) -> Comparison:
     """What the clicks say of another model's lists, under the position-based model of `position_bias`.
 
     `other_rank` says per exposure the place that the other model gives that item for that user, 0 where it does not
-    list it. `wanted` are all places of the other's lists for those users, and whether what stands there was shown.
+    list it. `wanted` are all places of the other's lists for those users, and whether what stands there was shown: 1 /
+    its propensity, else 0.
     Self-normalised inverse propensities (Swaminathan and Joachims 2015) by item and place (Li et al., KDD 2018): Σ w
-    click / Σ θ_other with w = θ_other / θ_shown, at most `CLIP`. What was not shown says nothing, so the figure is of
-    the part that was; below half of the lists, or where the places are not known, there is none.
+    click / Σ θ_other with w = θ_other / θ_shown, at most `CLIP`, over the propensity, which is known and never clipped.
+    What could not be shown says nothing, so the figure is of the part that could, of which what was shown is an
+    unbiased estimate (Horvitz and Thompson 1952); below half of the lists, or where the places are not known, there is
+    none.
     """
     places, was_shown = wanted
     mass = np.nan_to_num(looked.at(places))
-    coverage = float(mass[was_shown].sum() / mass.sum()) if mass.sum() else 0.0
+    coverage = min(float((mass * was_shown).sum() / mass.sum()), 1.0) if mass.sum() else 0.0
     theta = looked.at(shown.position)
     theirs = np.where(other_rank > 0, np.nan_to_num(looked.at(other_rank)), 0.0)
     used = np.isfinite(theta)
     with np.errstate(invalid="ignore"):
         raw = np.where(used, theirs / theta, 0.0)
-    weight = np.minimum(raw, CLIP)
+    weight = np.minimum(raw, CLIP) / (1.0 if shown.propensity is None else shown.propensity)
     effective = float(weight.sum() ** 2 / (weight**2).sum()) if weight.any() else 0.0
     clipped = float((raw > CLIP).sum() / max((raw > 0).sum(), 1))
     if why := _why_not(looked, coverage, effective):

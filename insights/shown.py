@@ -21,7 +21,8 @@ BY = ("position", "source", "model")
 @dataclass(frozen=True)
 class Shown:
     """Exposures, one value each: number of the user, number of the pair of user and item, place (0: not told), whether
-    clicked, whether that item was bought within the window (NaN: the window is not over), and where it came from."""
+    clicked, whether that item was bought within the window (NaN: the window is not over), and where it came from.
+    `propensity`: with which chance it was in that list at all; None: always."""
 
     user: Rows
     pair: Rows
@@ -30,6 +31,7 @@ class Shown:
     bought: Floats
     source: npt.NDArray[np.str_]
     model: npt.NDArray[np.str_]
+    propensity: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.user)

@@ -24,6 +24,7 @@ from models import recommenders
 from models.recommenders.suggesting import suggest
 from models.recommenders.takers import Takers
 from pipeline import ruling
+from pipeline.exploring import COLUMN
 from pipeline.opening import load
 from pipeline.suggestions import fitted, items_known, on_sale, refused_profiling
 from serving.erasing import release_folders
@@ -142,11 +143,13 @@ def exposed(
 
 @dataclass(frozen=True)
 class _Origins:
-    """Per exposure where it came from; and the releases by name: as of when, and their place here (−1: unknown)."""
+    """Per exposure where it came from, and by what chance; and the releases by name: as of when, and their place here
+    (−1: unknown)."""
 
     source: npt.NDArray[np.str_]
     model: npt.NDArray[np.str_]
     release: npt.NDArray[np.int64]
+    propensity: npt.NDArray[np.float64]
     dates: list[date]
 
 
@@ -156,7 +159,7 @@ def _origins(workspace: Workspace, told: pa.Table) -> _Origins:
     n = told.num_rows
     dates: list[date] = []
     source, model = np.full(n, UNKNOWN, object), np.full(n, UNKNOWN, object)
-    release = np.full(n, -1)
+    release, propensity = np.full(n, -1), np.ones(n)
     ids = told["suggestion_id"].combine_chunks()
     for folder in release_folders(workspace.releases):
         first = _first(folder / "suggestions.parquet")
@@ -167,16 +170,16 @@ def _origins(workspace: Workspace, told: pa.Table) -> _Origins:
         if not mine.any():
             continue
         wanted = ids.filter(pa.array(mine))
-        rows = pq.read_table(
-            folder / "suggestions.parquet",
-            columns=["suggestion_id", "source"],
-            filters=[("suggestion_id", "in", wanted)],
-        )
+        path = folder / "suggestions.parquet"
+        some = [name for name in ("suggestion_id", "source", COLUMN) if name in pq.read_schema(path).names]
+        rows = pq.read_table(path, columns=some, filters=[("suggestion_id", "in", wanted)])
         place = pc.index_in(wanted, value_set=rows["suggestion_id"].combine_chunks())
         source[mine] = pc.fill_null(rows["source"].combine_chunks().take(place), BESIDE).to_pylist()
+        if COLUMN in some:
+            propensity[mine] = pc.fill_null(rows[COLUMN].combine_chunks().take(place), 1.0)
         model[mine], release[mine] = first["model_version"], len(dates)
         dates.append(first["as_of"])
-    return _Origins(source.astype(str), model.astype(str), release, dates)
+    return _Origins(source.astype(str), model.astype(str), release, propensity, dates)
 
 
 def _first(path: Path) -> dict[str, Any] | None:
@@ -201,6 +204,7 @@ def _shown(told: pa.Table, origin: _Origins, source: Source, until: date, day: d
         np.where(closed, bought.astype(np.float64), np.nan),
         origin.source,
         origin.model,
+        origin.propensity,
     )
 
 
@@ -209,7 +213,7 @@ def _against(
 ) -> Comparison:
     """How the lists of another recommender would have done: fitted on the sales before each release, for its users."""
     rank = np.zeros(len(shown), np.int64)
-    places, was_shown = [np.empty(0, np.int64)], [np.empty(0, bool)]
+    places, was_shown = [np.empty(0, np.int64)], [np.empty(0)]
     every = _pair(told["user_id"], told["item_id"])
     for number, as_of in enumerate(origin.dates):
         mine = np.flatnonzero(origin.release == number)
@@ -220,7 +224,8 @@ def _against(
         found = pc.index_in(here, value_set=listed)
         rank[mine] = pc.fill_null(lists["rank"].combine_chunks().take(found), 0).to_numpy(zero_copy_only=False)
         places.append(np.asarray(lists["rank"], dtype=np.int64))
-        was_shown.append(np.asarray(pc.is_in(listed, value_set=here).to_numpy(zero_copy_only=False), bool))
+        times = pa.array(1 / origin.propensity[mine])
+        was_shown.append(np.asarray(pc.fill_null(times.take(pc.index_in(listed, value_set=here)), 0.0)))
     return compare(shown, rank, (np.concatenate(places), np.concatenate(was_shown)), looked)
 
 

@@ -30,7 +30,12 @@ _CHANGE_NOTHING: Mapping[str, Any] = {
     "tables": {"__all__": {"files", "source", "table", "query", "cursor", "on_problem", "max_bad_ratio"}},
 }
 # What is published, but not learnt from: it makes no training due.
-_TEACH_NOTHING: Mapping[str, Any] = {**_CHANGE_NOTHING, "language": True, "suppression": True, "recommend": {"k"}}
+_TEACH_NOTHING: Mapping[str, Any] = {
+    **_CHANGE_NOTHING,
+    "language": True,
+    "suppression": True,
+    "recommend": {"k", "explore"},
+}
 _SHOWN = 5
 
 

@@ -25,10 +25,10 @@ from models.recommenders.recommender import Mask, Recommender
 from models.recommenders.rules import Rules, listed
 from models.recommenders.suggesting import REASON, suggest
 from models.recommenders.takers import Takers
-from pipeline import new_items, pinning, ruling
+from pipeline import exploring, new_items, pinning, ruling
 from pipeline.kept import read_kept
 from serving.fallbacks import suggestion_ids
-from serving.schemas import POPULAR, SIMILAR_ITEMS, SUGGESTIONS
+from serving.schemas import EXPLORED, POPULAR, SIMILAR_ITEMS, SUGGESTIONS
 from serving.shelf import not_for_sale
 from serving.wire import MAX_EXCLUDED, MAX_K
 from training.act_counts import act_counts
@@ -138,12 +138,17 @@ def suggest_all(
     ruled = ruling.told(model, rules, known, told.k, pins) if rules else {}
     allowed = rules.allowed if rules else allowed
 
+    depth = told.k + (told.explore.deeper if told.explore else 0)
+    schema = EXPLORED if told.explore else SUGGESTIONS
+
     def chunks(columns: Sequence[str] | None) -> Iterator[pa.Table]:
         for start in range(0, len(users), _USERS_AT_ONCE):
             ids = users.slice(start, _USERS_AT_ONCE).to_pylist()
-            found = suggest(model, ids, told.k, allowed, strangers=[i in refused for i in ids], rules=rules)
+            found = suggest(model, ids, depth, allowed, strangers=[i in refused for i in ids], rules=rules)
             if pins and told.rules:
-                found = pinning.placed(found, ids, told.rules.pin, pins, told.k)
+                found = pinning.placed(found, ids, told.rules.pin, pins, depth)
+            if told.explore:
+                found = exploring.drawn(found, release, told.explore, told.k)
             if cold:
                 theirs = [None if i in refused else i for i in ids]
                 found = new_items.placed(found, theirs, cold, told.new_items, told.k)
@@ -152,7 +157,7 @@ def suggest_all(
             yield _published(found, chance, names, workspace.settings.language, as_of, version, release)
 
     return Suggested(
-        Streamed(SUGGESTIONS, chunks),
+        Streamed(schema, chunks),
         _similar(model, held, allowed),
         _popular(model, allowed, rules, pins),
         (version, model.arrays() | (probability.arrays() if probability else {})),
@@ -228,7 +233,10 @@ def _published(
         "release": pa.repeat(release, n),
     }
     kept = {name: found.column(name) for name in ("user_id", "rank", "item_id", "strength", "source")}
-    return pa.table({**kept, **columns}).select(SUGGESTIONS.names).cast(SUGGESTIONS)
+    schema = SUGGESTIONS
+    if exploring.COLUMN in found.column_names:
+        columns[exploring.COLUMN], schema = found.column(exploring.COLUMN), EXPLORED
+    return pa.table({**kept, **columns}).select(schema.names).cast(schema)
 
 
 def _sentences(found: pa.Table, names: Mapping[str, str], language: str) -> pa.Array:

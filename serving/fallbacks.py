@@ -79,9 +79,11 @@ def suggestion_id(release: str, user_id: str, item_id: str) -> str:
 
 def _ladder(release: Release, user_id: str) -> Iterable[tuple[bool, dict[str, Any]]]:
     """The rows, and whether they are of the user's own list."""
+    chance = release.settings.recommend.explore is not None
     for row in release.suggestions.of(user_id):
         told = {name: row[name] for name in ("item_id", "probability", "strength", "source", "reason")}
-        yield True, {**told, "suggestion_id": suggestion_id(release.id, user_id, row["item_id"])}
+        more = {"propensity": row["propensity"]} if chance else {}
+        yield True, {**told, "suggestion_id": suggestion_id(release.id, user_id, row["item_id"]), **more}
     rules, language = release.settings.recommend.rules, release.settings.language
     for item_id, strength in release.popular:
         pinned = strength == 0 and rules is not None and item_id in rules.pin  # nobody has bought it

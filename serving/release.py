@@ -39,7 +39,7 @@ from serving.canary import try_in_subprocess
 from serving.columns import TEXTS_OF_SCORES, Columns, SortedRows, sorted_table
 from serving.complements import Complement, Key, Model, base_models
 from serving.manifest import ReleaseError, check_files, write_manifest
-from serving.schemas import DUE_ITEMS, LAST_USES, POPULAR, SCORES, SIMILAR_ITEMS, SUGGESTIONS
+from serving.schemas import DUE_ITEMS, EXPLORED, LAST_USES, POPULAR, SCORES, SIMILAR_ITEMS, SUGGESTIONS
 from serving.shelf import item_ids, not_for_sale
 from serving.standing import STANDING
 from warehouse.errors import RepriseError
@@ -301,7 +301,7 @@ def _write_tables(folder: Path, contents: ReleaseContents) -> None:
     write_parquet(_golden(folder / "features.parquet", contents.models), folder / "golden.parquet")
     write_parquet(contents.scores, folder / "scores.parquet", SCORES)
     offered = {
-        "suggestions": (contents.suggestions, SUGGESTIONS),
+        "suggestions": (contents.suggestions, EXPLORED if contents.settings.recommend.explore else SUGGESTIONS),
         "similar_items": (contents.similar_items, SIMILAR_ITEMS),
         "popular": (contents.popular, POPULAR),
     }
@@ -320,7 +320,9 @@ def _write_json(path: Path, value: object) -> None:
 def _served_settings(settings: Settings) -> dict[str, Any]:
     """The settings an answer depends on; nothing about where files lie or who may ask."""
     named = ("time_zone", "currency", "language", "entity", "activity", "lifecycle", "rfm", "tables", "suppression")
-    told = settings.model_dump(mode="json", include={**dict.fromkeys(named, True), "recommend": {"horizon", "rules"}})
+    told = settings.model_dump(
+        mode="json", include={**dict.fromkeys(named, True), "recommend": {"horizon", "rules", "explore"}}
+    )
     for table in told["tables"].values():
         table["files"] = []
     return told
@@ -354,7 +356,8 @@ def _opened(directory: Path) -> Release:
     scores = row_groups(directory / "scores.parquet", as_codes=TEXTS_OF_SCORES)
     users = read(directory / "features.parquet", ["entity_id"])["entity_id"]
     popular = read(directory / "popular.parquet").cast(POPULAR)
-    suggestions = SortedRows.read("user_id", directory / "suggestions.parquet", SUGGESTIONS, _OFFERED)
+    offered = (*_OFFERED, "propensity") if settings.recommend.explore else _OFFERED
+    suggestions = SortedRows.read("user_id", directory / "suggestions.parquet", EXPLORED, offered)
     similar = SortedRows.read("item_id", directory / "similar_items.parquet", SIMILAR_ITEMS)
     return Release(
         directory=directory,

@@ -39,6 +39,9 @@ SUGGESTIONS = pa.schema(
 calibrated, so that users and items compare; null for users without a purchase or who refused profiling, and where too
 few sales were there to learn it. `strength` orders items of one source; it is no probability."""
 
+EXPLORED = SUGGESTIONS.append(pa.field("propensity", pa.float64()))
+"""Where chance gives some places: the probability with which it put this item into this list; 1 where it had no say."""
+
 SIMILAR_ITEMS = pa.schema(
     [("item_id", pa.string()), ("rank", pa.int32()), ("similar_item_id", pa.string()), ("strength", pa.float64())]
 )

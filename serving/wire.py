@@ -159,6 +159,9 @@ class Suggestion(_Strict):
     source: str | None
     reason: str | None
     suggestion_id: str | None
+    propensity: float | None = Field(
+        default=None, gt=0, le=1, description="With which chance it came into the own list, where places are drawn."
+    )
 
 
 class UserSuggestions(_Answer):

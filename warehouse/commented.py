@@ -75,6 +75,7 @@ _EXAMPLES: dict[str, Any] = {
     "trees": {"num_leaves": 6, "learning_rate": 0.04},
     "als": {"factors": 64, "alpha": 10},
     "weights": {"kinds": {"view_item": 0.3}},
+    "explore": {"places": 1, "among": 20},
     "bm25": {"neighbours": 20, "k1": 1.2},
     "bpr": {"factors": 64, "repeat": 10},
     "ease": {"regularization": 200, "repeat": 0.3},

@@ -138,6 +138,24 @@ class TwoStageSettings(Section):
     )
 
 
+class ExploreSettings(Section):
+    """Places of each list that chance gives to the next candidates, with recorded propensities."""
+
+    places: int = Field(default=1, ge=1, le=50, description="The last so many places of each list.")
+    among: int = Field(default=20, ge=2, le=200, description="Each of so many next candidates is as likely there.")
+
+    @model_validator(mode="after")
+    def _a_choice(self) -> ExploreSettings:
+        if self.among <= self.places:
+            raise ValueError("an among that is larger than places")
+        return self
+
+    @property
+    def deeper(self) -> int:
+        """How many candidates are needed beyond the list."""
+        return self.among - self.places
+
+
 class RecommendSettings(Section):
     """How suggestions are made."""
 
@@ -164,6 +182,11 @@ class RecommendSettings(Section):
         exclude_if=lambda said: said == 0,
         description="Of the k places so many are for items that nobody has bought yet, by what they are like.",
     )
+    explore: ExploreSettings | None = Field(
+        default=None,
+        exclude_if=lambda said: said is None,
+        description="Chance gives the last places of lists to next candidates; nothing if absent.",
+    )
     weights: SharedWeights | None = Field(
         default=None, description="What an interaction is worth to als, bm25, bpr, ease and graph_filter."
     )
@@ -186,6 +209,8 @@ class RecommendSettings(Section):
     def _room_for_new_items(self) -> RecommendSettings:
         if self.new_items * 2 > self.k:
             raise ValueError("new_items of at most half of k")
+        if self.explore and (self.new_items or self.explore.places * 2 > self.k):
+            raise ValueError("explore without new_items, and with places of at most half of k")
         if self.new_items and self.rules and self.rules.of_whole_lists():
             raise ValueError(
                 "new_items = 0 beside within_price_band, per_category, per_brand, "
@@ -212,7 +237,7 @@ class RecommendSettings(Section):
         said = {name: dict(shared) for name in WEIGHED if shared}
         for name in type(self).model_fields:
             section = getattr(self, name)
-            if isinstance(section, Section) and name not in ("weights", "rules"):
+            if isinstance(section, Section) and name not in ("weights", "rules", "explore"):
                 said[name] = {**said.get(name, {}), **section.model_dump(exclude_none=True)}
         if of_candidates := {name: said[name] for name in sorted(said) if name != "two_stage"}:
             said["two_stage"] = {**said.get("two_stage", {}), "fits": json.dumps(of_candidates, sort_keys=True)}

@@ -45,6 +45,7 @@ PUBLISHED_NOT_TAUGHT = [
     ("", 'language = "zh"'),
     ("[suppression]", 'file = "stop.csv"'),
     ("[recommend]", "k = 5"),
+    ("[recommend.explore]", "places = 2"),
 ]
 TAUGHT = [
     ("", 'time_zone = "UTC"'),

@@ -6,7 +6,9 @@ from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +16,8 @@ from serving import answers
 from serving.fallbacks import suggestion_id, suggestion_ids, suggestions
 from serving.release import Release, ReleaseContents, open_release, write_release
 from serving.shelf import not_for_sale
+from serving.wire import Suggestion
+from warehouse.recommender_settings import ExploreSettings
 from warehouse.suggestion_rules import RuleSettings
 
 
@@ -73,3 +77,25 @@ def test_many_suggestion_ids_are_those_made_one_by_one() -> None:
     users, items = ["u1", "0001", "顾客"], ["a", "b\x1f", ""]
     many = suggestion_ids("r1", pa.chunked_array([users]), pa.chunked_array([items])).to_pylist()
     assert many == [suggestion_id("r1", user, item) for user, item in zip(users, items, strict=True)]
+
+
+def test_answers_carry_the_propensity_where_places_are_drawn(
+    release: Release, contents: ReleaseContents, tmp_path: Path
+) -> None:
+    assert contents.suggestions is not None
+    told = contents.settings.recommend.model_copy(update={"explore": ExploreSettings()})
+    settings = contents.settings.model_copy(update={"recommend": told})
+    table = contents.suggestions if isinstance(contents.suggestions, pa.Table) else contents.suggestions.held()
+    chance = pa.array(np.where(np.asarray(table["rank"]) == 3, 0.05, 1.0))
+    explored = replace(contents, release="r7", settings=settings, suggestions=table.append_column("propensity", chance))
+    write_release(tmp_path / "r7", explored)
+    opened = open_release(tmp_path / "r7", canary=False)
+    user = table["user_id"][0].as_py()
+    rows = answers.user_suggestions(opened, user, 12, ())["items"]
+    own = table.filter(pc.equal(table["user_id"], user)).num_rows
+    assert own == 3
+    assert [row.get("propensity") for row in rows] == [0.05 if row["rank"] == 3 else 1.0 for row in rows[:own]] + [
+        None
+    ] * (len(rows) - own)
+    assert [Suggestion.model_validate(row).propensity for row in rows] == [row.get("propensity") for row in rows]
+    assert all("propensity" not in row for row in answers.user_suggestions(release, user, 12, ())["items"])

@@ -9,7 +9,7 @@ from models import recommenders
 from warehouse.recommender_settings import WEIGHED, RecommendSettings, WeightSettings
 from warehouse.settings import parse_settings
 
-BESIDE = {"k", "horizon", "models", "weights", "rules", "shown_days", "learn_from_shown", "new_items"}
+BESIDE = {"k", "horizon", "models", "weights", "rules", "shown_days", "learn_from_shown", "new_items", "explore"}
 
 
 def test_every_setting_is_one_of_the_recommender() -> None:
