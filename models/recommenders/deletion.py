@@ -30,9 +30,13 @@ def named(drops: Any, items: Rows, strength: Floats) -> Rows:
     n = len(items)
     if not n or not drops.nnz:
         return np.full(n, -1)
-    drops.sort_indices()
+    drops.sum_duplicates()  # and sorts, so that the first of equals is the first by id
     most = drops.max(axis=1).toarray().ravel()
-    best = np.asarray(drops.argmax(axis=1)).ravel()
+    row = np.repeat(np.arange(n), np.diff(drops.indptr))
+    equal = np.flatnonzero(drops.data == most[row])
+    first = equal[np.diff(row[equal], prepend=-1) > 0]
+    best = np.full(n, -1)
+    best[row[first]] = drops.indices[first]
     itself = np.asarray(drops[np.arange(n), items]).ravel()
     best = np.where(itself >= most, items, best)
     return np.where(most > _LEAST * np.maximum(np.abs(strength), np.finfo(np.float64).tiny), best, -1)

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from models import recommenders
 from models.recommenders import deletion
@@ -162,10 +163,20 @@ def test_the_gap_is_the_mean_of_those_between_the_days_of_the_item() -> None:
 def test_of_what_nothing_speaks_for_the_many_are_named() -> None:
     drops = np.zeros((2, 3))
     drops[1] = [-1.0, 1e-9, 0.0]
-    from scipy.sparse import csr_matrix
-
     assert deletion.named(csr_matrix(drops), np.array([0, 0]), np.array([1.0, 1.0])).tolist() == [-1, -1]
     assert deletion.named(csr_matrix((0, 3)), np.empty(0, np.int64), np.empty(0)).tolist() == []
+
+
+def test_of_equals_the_suggested_item_comes_first_then_the_first_by_id() -> None:
+    draw = np.random.default_rng(11)
+    drops = draw.integers(-1, 3, (300, 6)).astype(float)
+    items, strength = draw.integers(0, 6, 300), draw.choice([1.0, 1500.0], 300)
+    expected = []
+    for row, item, whole in zip(drops, items, strength, strict=True):
+        enough = [i for i in np.flatnonzero(row == row.max()) if row[i] > whole / 1000]
+        expected.append(item if item in enough else enough[0] if enough else -1)
+    assert {-1, 0, 5} <= set(expected)
+    assert deletion.named(csr_matrix(drops), items, strength).tolist() == expected
 
 
 def test_whom_an_item_suits_is_explained_by_what_found_them() -> None:
