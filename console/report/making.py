@@ -72,10 +72,10 @@ class Report:
 
 
 def _absent_line(section: Section, language: Language) -> str:
-    why, needs = (section.missing.why, section.missing.needs) if section.missing else ("", "")
+    why, advice = (section.missing.why, section.missing.advice) if section.missing else ("", "")
     if language == "zh":
-        return f"  缺少：{section.title}：{why}。需要：{needs}。"
-    return f"  absent: {section.title}: {why}. It needs {needs}."
+        return f"  缺少：{section.title}：{why}。{advice}"
+    return f"  absent: {section.title}: {why}. {advice}"
 
 
 def make_report(
@@ -113,7 +113,8 @@ def _drawn(facts: Facts, progress: Progress) -> Iterator[Section]:
         try:
             yield Section(name, title, file.pictures(facts))
         except AbsentError as error:
-            yield Section(name, title, missing=Missing(error.why, error.needs))
+            needs = facts.say(f"It needs {error.needs}.", f"需要：{error.needs}。")
+            yield Section(name, title, missing=Missing(error.why, needs))
         except NotReadyError as error:
-            needs = error.hint or facts.say("more data", "更多数据")
-            yield Section(name, title, missing=Missing(error.message.rstrip("."), needs.rstrip(".")))
+            needs = error.hint or facts.say("It needs more data.", "需要：更多数据。")
+            yield Section(name, title, missing=Missing(error.message.rstrip("."), needs))

@@ -40,10 +40,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Missing:
-    """What stands where a section cannot be."""
+    """What stands where a section cannot be: why, and a sentence of what it needs."""
 
     why: str
-    needs: str
+    advice: str
 
 
 @dataclass(frozen=True)
