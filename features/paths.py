@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
 import pyarrow as pa
 
@@ -21,6 +21,7 @@ from features.sums import summed
 from warehouse.progress import Progress, silent
 
 By = Literal["page", "feature", "event"]
+BY: tuple[By, ...] = get_args(By)
 
 GAP_MINUTES = 30
 """Events without a session_id that lie further apart are of two sessions."""
@@ -62,6 +63,18 @@ def flows(source: Source, as_of: date, by: By, progress: Progress = silent) -> F
             for name in kept:
                 engine.drop(name)
     return Flows(**{name: summed(tables, _KEYS[name]) for name, tables in found.items()})
+
+
+def told_by(source: Source, as_of: date) -> By | None:
+    """What events before `as_of` name: pages if any does, else features, else events; None where there are none."""
+    named = []
+    with engine_of(source) as engine:
+        for part in engine.parts(source):
+            register_visible(engine, source, part, as_of, ("events",))
+            named.append(statements("paths")["named"].table(engine, as_of).to_pylist()[0])
+            if named[-1][BY[0]]:
+                break
+    return next((by for by in BY if any(counts[by] for counts in named)), None)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, get_args
+from typing import Any
 
 import pyarrow.compute as pc
 
-from features.paths import STAGES, By, ItemWays, flows, item_ways
+from features.paths import BY, STAGES, By, ItemWays, flows, item_ways, told_by
 from features.source import Source, StoreSource, versions
 from insights.funnels import duration
 from insights.paths import Conversion, Paths, compare_sellers, conversions, paths, seller_of
@@ -60,15 +60,15 @@ def paths_at(workspace: Workspace, asked: Asked, as_of: date | None, loaded_at: 
     """The paths of a workspace as of a date, or the conversion of its items, categories or sellers."""
     if asked.of is not None and asked.of not in OF:
         raise UsageError(f"There is no conversion by {asked.of!r}.", hint=f"Give one of {', '.join(OF)}.")
-    if asked.by is not None and asked.by not in get_args(By):
-        raise UsageError(f"There are no paths by {asked.by!r}.", hint=f"Give one of {', '.join(get_args(By))}.")
+    if asked.by is not None and asked.by not in BY:
+        raise UsageError(f"There are no paths by {asked.by!r}.", hint=f"Give one of {', '.join(BY)}.")
     with workspace.lock("run"):
         loaded, _ = load(workspace, as_of, loaded_at, progress)
         source, day = loaded.source, loaded.as_of
         say = _SAID[workspace.settings.language]
         if asked.of is not None:
             return _converted(source, day, asked, say, progress)
-        found = paths_now(source, day, asked.by, progress)
+        found = paths_now(source, day, next((by for by in BY if by == asked.by), None), progress)
     payload = {"as_of": day, **found.payload(asked.most)}
     note = say["pages"].format(sessions=found.sessions, by=found.by)
     if asked.transitions:
@@ -80,14 +80,13 @@ def paths_at(workspace: Workspace, asked: Asked, as_of: date | None, loaded_at: 
     return Told(payload, PAGES, rows, PAGES, [note])
 
 
-def paths_now(source: Source, as_of: date, by: str | None = None, progress: Progress = silent) -> Paths:
+def paths_now(source: Source, as_of: date, by: By | None = None, progress: Progress = silent) -> Paths:
     """The paths of a source; by pages where there are any, else by features, else by events."""
     if "events" not in source.tables:
         raise NotReadyError("There are no events, so no paths are known.", hint="Name them under [tables.events].")
-    for each in (by,) if by is not None else get_args(By):
-        counted = flows(source, as_of, each, progress)
-        if counted.nodes.num_rows:
-            return paths(counted, each)
+    chosen = told_by(source, as_of) if by is None else by
+    if chosen is not None and (counted := flows(source, as_of, chosen, progress)).nodes.num_rows:
+        return paths(counted, chosen)
     raise NotReadyError(f"No event before {as_of} names a {by or 'page'}.", hint="Try --by event.")
 
 

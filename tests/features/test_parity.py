@@ -190,7 +190,7 @@ def pathed(engine: Engine, as_of: date, run: Callable[..., None]) -> None:
             run("paths", name, values, keep=name)
         for name in ("flows", "nodes", "dwells"):
             run("paths", name, values)
-    for name in ("event_names", "item_sellers"):
+    for name in ("event_names", "item_sellers", "named"):
         run("paths", name)
     engine.give("funnel_steps", Asked([parse_step("event:view_item"), parse_step("order")], 9, as_of, as_of).table)
     for name in ("item_event_acts", "item_order_acts"):

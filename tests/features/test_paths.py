@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.paths import flows, item_ways
+from features.paths import flows, item_ways, told_by
 from features.source import FramesSource
 from tests.features.conftest import PartedSource, make_world, sale, stored
 
@@ -39,6 +39,16 @@ def test_sessions_and_stays_by_hand() -> None:
         ("help", 7, 1), ("help", 120, 1), ("home", 600, 1), ("home", 7200, 1),
     ]  # fmt: skip
     assert [tuple(row.values()) for row in found.nodes.to_pylist()] == [("help", 2, 2, 2), ("home", 3, 2, 5)]
+
+
+def test_pages_are_told_before_features_and_features_before_events() -> None:
+    """Each row is of a part of its own; what was recorded after the date names nothing."""
+    page, feature, event = visit("a", 0, "home"), visit("b", 0, None, feature="scan"), visit("c", 0, None)
+    late = visit("d", 0, "help", recorded_at=datetime.combine(AS_OF, datetime.min.time()))
+    for rows, told in (([event, feature, page], "page"), ([event, feature, late], "feature"), ([late, event], "event")):
+        source = PartedSource({"events": stored("events", rows, "UTC")}, "UTC")
+        assert told_by(source, AS_OF) == told
+    assert told_by(FramesSource({"events": stored("events", [late], "UTC")}), AS_OF) is None
 
 
 @FEW
