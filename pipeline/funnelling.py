@@ -115,7 +115,8 @@ def chosen(source: StoreSource, as_of: date, asked: Asked) -> tuple[str, Mapping
         _check(source, steps)
         return words[0], _named(steps), asked.window_days or told.window_days
     if words[0] == AARRR:
-        return AARRR, aarrr(source.tables, _referrals_known(source, as_of)), asked.window_days
+        stages = aarrr(source.tables, _of_what_known(source), _referrals_known(source, as_of))
+        return AARRR, stages, asked.window_days
     there = ", ".join([AARRR, *declared])
     raise UsageError(
         f'There is no funnel "{words[0]}".', hint=f"There are: {there}. Or name two steps or more: event:view order."
@@ -190,6 +191,11 @@ def _groups(source: Source, as_of: date, by: str | None, first: Step) -> tuple[p
     if by not in built.column_names:
         raise NotReadyError(f"The data do not give {by}.", hint="`reprise features list` says what it needs.")
     return built.select(["entity_id", by]).rename_columns(["entity_id", "value"]), False
+
+
+def _of_what_known(source: StoreSource) -> bool:
+    """Whether events name the item or the feature that they are of."""
+    return "events" in source.tables and not {"item_id", "feature"}.isdisjoint(source.store.manifest("events").columns)
 
 
 def _referrals_known(source: Source, as_of: date) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from features.paths import BY, STAGES, By, ItemWays, flows, item_ways, told_by
+from features.paths import BY, STAGES, By, Flows, ItemWays, flows, item_ways, told_by
 from features.source import Source, StoreSource, versions
 from insights.funnels import duration
 from insights.paths import Conversion, Paths, compare_sellers, conversions, paths, seller_of
@@ -86,8 +86,18 @@ def paths_now(source: Source, as_of: date, by: By | None = None, progress: Progr
         raise NotReadyError("There are no events, so no paths are known.", hint="Name them under [tables.events].")
     chosen = told_by(source, as_of) if by is None else by
     if chosen is not None and (counted := flows(source, as_of, chosen, progress)).nodes.num_rows:
+        _refuse_days(counted)
         return paths(counted, chosen)
     raise NotReadyError(f"No event before {as_of} names a {by or 'page'}.", hint="Try --by event.")
+
+
+def _refuse_days(counted: Flows) -> None:
+    """Where every known stay is of no length, nothing is known of the order of what happened on a day."""
+    if counted.dwells.num_rows and not pc.any(pc.greater(counted.dwells["seconds"], 0)).as_py():
+        raise NotReadyError(
+            "The events tell the day and not the time, so what followed what is not known.",
+            hint="Give occurred_at with the time of day.",
+        )
 
 
 def converted_now(

@@ -32,12 +32,15 @@ def test_shares_and_medians_by_hand() -> None:
 
 
 def test_stages_follow_the_data() -> None:
-    def steps(*tables: str, referrals: bool = False) -> list[str]:
-        return [step.text for step in aarrr(frozenset(tables), referrals).values()]
+    def steps(*tables: str, of_what: bool = True, referrals: bool = False) -> list[str]:
+        return [step.text for step in aarrr(frozenset(tables), of_what, referrals).values()]
 
     assert steps("orders", "events", referrals=True) == ["acquired", "activated", "retained", "order", "referred"]
-    assert steps("orders") == ["acquired", "order", "retained"]
+    assert steps("orders", of_what=False) == ["acquired", "order", "retained"]
     assert steps("events") == ["acquired", "activated", "retained"]
+    # events that name neither item nor feature
+    assert steps("orders", "events", of_what=False) == ["acquired", "order", "retained"]
+    assert steps("events", of_what=False) == ["acquired", "retained"]
 
 
 def test_the_k_factor_by_hand() -> None:

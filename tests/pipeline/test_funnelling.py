@@ -1,11 +1,16 @@
-"""What `reprise funnel` says of a step that nobody ever did."""
+"""What `reprise funnel` and `reprise paths` say where the data do not know steps, items or times."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from pipeline.funnelling import Asked, funnel_at
+from pipeline.pathing import Asked as Paths
+from pipeline.pathing import paths_at
+from warehouse.errors import NotReadyError
 from warehouse.progress import silent
 from warehouse.starting import init_workspace
 from warehouse.workspace import Workspace
@@ -32,3 +37,15 @@ def test_a_misspelt_step_is_answered_with_what_the_data_have(tmp_path: Path) -> 
     there = funnel_at(Workspace.open(tmp_path / "w"), Asked(("event:view_item", "order"), None, None), None, None,
                       datetime(2024, 7, 1), silent)  # fmt: skip
     assert there.payload["never_done"] == []
+
+
+def test_what_events_cannot_tell_is_left_out_and_said(tmp_path: Path) -> None:
+    days = "user_id,occurred_at,event\nann,2024-05-01,start\nann,2024-05-01,win\nbob,2024-05-02,start\nbob,2024-05-09,start\n"
+    (tmp_path / "events.csv").write_text(days)
+    init_workspace(tmp_path / "w", {"events": tmp_path / "events.csv"}, tz="UTC")
+    workspace = Workspace.open(tmp_path / "w")
+    found = funnel_at(workspace, Asked((), None, None), None, None, datetime(2024, 7, 1), silent)
+    # No event names an item or a feature, so nobody can be seen to be activated.
+    assert [(step["step"], step["users"]) for step in found.payload["steps"]] == [("acquired", 2), ("retained", 1)]
+    with pytest.raises(NotReadyError, match="tell the day and not the time"):
+        paths_at(workspace, Paths(), None, datetime(2024, 7, 1), silent)
