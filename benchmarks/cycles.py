@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -179,7 +180,7 @@ def _of_items(source: Source) -> None:
 
 PARTS: dict[str, Callable[[Source], object]] = {
     "cycles of items": _of_items,
-    "intervals alone": lambda source: interval_counts(source, AS_OF, AS_OF, "item"),
+    "intervals alone": lambda source: deque(interval_counts(source, AS_OF, AS_OF, "item"), 0),
     "due items": lambda source: due_items(source, AS_OF, AS_OF),
     "next purchase of items": lambda source: next_purchases(successions(source, AS_OF, AS_OF, "item", 30), 30),
 }

@@ -10,13 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import pyarrow as pa
 
 from features.engines import Engine, Values, engine_of
+from features.sorting import sorted_by
 from features.source import Relation, Source, register_items, register_visible
 from features.statements import Statement, staging_for, statements
+from features.sums import summed
 from features.windows import day_number
 from warehouse.errors import NotReadyError
 from warehouse.progress import Progress, silent
@@ -59,20 +63,31 @@ def refuse_without_items(source: Source) -> None:
         )
 
 
-def interval_counts(source: Source, as_of: date, until: date, by: By, progress: Progress = silent) -> pa.Table:
+def interval_counts(
+    source: Source, as_of: date, until: date, by: By, progress: Progress = silent
+) -> Iterator[pa.Table]:
     """Intervals between purchases of a thing by one customer: thing, days, returned (0: still open at `until`),
-    interval_count, customer_count, repeat_customer_count, weight, repeat_weight and their squares; sorted.
+    interval_count, customer_count, repeat_customer_count, weight, repeat_weight and their squares; sorted, in tables
+    that hold whole things.
 
     A customer's intervals weigh 1 together, in `repeat_weight` those that begin with a second or later purchase do.
-    `customer_count` is told at each customer's first interval, `repeat_customer_count` at the second.
+    `customer_count` is told at each customer's first interval, `repeat_customer_count` at the second. Things times days
+    may be more rows than memory holds, so those of the parts are sorted by thing on disk.
     """
+    refuse_without_items(source)
+    with TemporaryDirectory(prefix="reprise-spill-") as folder:
+        parts = _intervals_of_parts(source, as_of, until, by, progress)
+        for stretch in sorted_by(parts, "thing", len(source.parts()), Path(folder)):
+            yield summed([stretch], ("thing", "days", "returned"))
+
+
+def _intervals_of_parts(source: Source, as_of: date, until: date, by: By, progress: Progress) -> Iterator[pa.Table]:
+    """The same of one part of the customers after the other."""
     values = {"until": day_number(until)}
-    sums = _Sums(("thing", "days", "returned"))
     with _engine(source, as_of) as engine:
         for _ in _bought(engine, source, as_of, by, values, progress):
             _keep(engine, "intervals", as_of, values)
-            sums.add(statements("cycles")["interval_counts"].table(engine, as_of, values))
-    return sums.total()
+            yield statements("cycles")["interval_counts"].table(engine, as_of, values)
 
 
 def clock_counts(

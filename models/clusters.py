@@ -203,8 +203,9 @@ def _within(x: Floats, number: int, rng: np.random.Generator) -> float:
 def _named(scaling: Scaling, centres: Floats, tried: tuple[Tried, ...], before: Clusters | None) -> Clusters:
     """The clusters with the labels of those before that they continue, and new ones for the others.
 
-    Pairs are chosen for the smallest sum of distances (Hungarian method). One continues another where it is nearer to
-    it than half of what lies between that one and its nearest neighbour.
+    One may continue another where it is nearer to it than half of what lies between that one and its nearest neighbour.
+    Pairs are chosen for the most that is left of these halves (Hungarian method), so that a cluster far from all of
+    those before takes no name from one that continues.
     """
     if len(centres) == 1:
         return Clusters(scaling, centres, ("all",), before.used if before else 0, tried)
@@ -214,10 +215,10 @@ def _named(scaling: Scaling, centres: Floats, tried: tuple[Tried, ...], before: 
         from scipy.optimize import linear_sum_assignment
 
         seen = scaling.seen_by(before.scaling, centres)
-        far = _distances(seen, before.centres)
         apart = _distances(before.centres, before.centres) + np.diag(np.full(len(before.centres), np.inf))
-        for new, old in zip(*linear_sum_assignment(far), strict=True):
-            if far[new, old] < apart[old].min() / 2:
+        beyond = np.minimum(_distances(seen, before.centres) - apart.min(axis=1) / 2, 0)
+        for new, old in zip(*linear_sum_assignment(beyond), strict=True):
+            if beyond[new, old] < 0:
                 labels[new] = before.labels[old]
     for place, label in enumerate(labels):
         if label is None:

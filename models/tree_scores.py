@@ -39,11 +39,8 @@ class _Tree:
     splits: tuple[_Split, ...]
     leaves: npt.NDArray[np.float64]
     """From the left."""
-
-    @property
-    def one(self) -> np.unsignedinteger[Any]:
-        """1, as a number with a bit for each leaf."""
-        return _bits(len(self.leaves))(1)
+    one: np.unsignedinteger[Any]
+    """1, as a number with a bit for each leaf."""
 
 
 class TreeScores:
@@ -125,7 +122,7 @@ def _tree(said: dict[str, str], kinds: list[int]) -> _Tree:
         for column, threshold, kind, gone in zip(columns, thresholds, kinds, bits, strict=True)
     )
     values = np.array([float(value) for value in said["leaf_value"].split()])
-    return _Tree(splits, values[from_left])
+    return _Tree(splits, values[from_left], bit(1))
 
 
 def _missing_goes_right(kind: int, threshold: float) -> bool:

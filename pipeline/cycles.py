@@ -119,13 +119,13 @@ def cycles_of(
     source: Source, as_of: date, until: date, by: By, progress: Progress = silent, thing: str | None = None
 ) -> Cycles:
     """When things are bought again, from what happened before `as_of`; `until`: how far it is known who came back."""
-    counts = interval_counts(source, as_of, until, by, progress)
     names = item_names(source, as_of) if by == "item" else {}
     found = []
-    for start, stop in _spans(counts["thing"]):
-        name = counts["thing"][start].as_py()
-        if thing is None or name == thing:
-            found.append(_cycle(counts.slice(start, stop - start), name, names.get(name)))
+    for counts in interval_counts(source, as_of, until, by, progress):
+        for start, stop in _spans(counts["thing"]):
+            name = counts["thing"][start].as_py()
+            if thing is None or name == thing:
+                found.append(_cycle(counts.slice(start, stop - start), name, names.get(name)))
     return Cycles(as_of, until, by, tuple(sorted(found, key=lambda each: (-each.customers, each.thing))))
 
 

@@ -162,6 +162,14 @@ def remembered(history: History, half_life_days: float) -> History:
     return history.within(2 * half_life_days)
 
 
+def distinct(numbers: Rows) -> Rows:
+    """The different ones, rising; np.unique takes many times as long."""
+    rising = np.sort(numbers)
+    first = np.ones(len(rising), np.bool_)
+    np.not_equal(rising[1:], rising[:-1], out=first[1:])
+    return rising[first]
+
+
 def stretches(starts: Rows, lengths: Rows) -> Rows:
     """The places start, start + 1, … of each stretch, one stretch after another."""
     ends = np.cumsum(lengths)

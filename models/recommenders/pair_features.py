@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from models.recommenders import basket_features
 from models.recommenders.basket_features import Baskets, ItemsInBaskets
-from models.recommenders.history import Floats, History, Rows
+from models.recommenders.history import Floats, History, Rows, distinct
 from models.recommenders.interactions import Interactions
 from models.recommenders.ranking import Ranked
 
@@ -103,11 +103,13 @@ def _bought(everybody: History, items: int, low: int, high: int) -> Floats:
     return np.bincount(everybody.pattern.indices[everybody.day_entries[between]], minlength=items).astype(np.float64)
 
 
-def features(history: History, pairs: tuple[Rows, Rows], lists: Sequence[Ranked], known: Items) -> Matrix:
+def features(
+    history: History, pairs: tuple[Rows, Rows], lists: Sequence[Ranked], known: Items, more: Sequence[Floats] = ()
+) -> Matrix:
     """(pairs, columns of `names`), float32, NaN where unknown.
 
     `pairs` are rows of `history` and item rows, both (pairs,); where there are `lists`, those of each first-stage model
-    for the customers of the history, they rise and each is there once.
+    for the customers of the history, they rise and each is there once. `more` columns follow those of `names`.
     """
     users, items = pairs
     days = _days_of_customers(history)
@@ -121,7 +123,7 @@ def features(history: History, pairs: tuple[Rows, Rows], lists: Sequence[Ranked]
     for of_items in (known.amount, known.popularity):
         usual = _mean_of_own(history, of_items)[users]
         columns += [usual, np.log((of_items[items] + 1e-3) / (usual + 1e-3))]
-    columns += _in_baskets(history, own, users, items, known.in_baskets)
+    columns += [*_in_baskets(history, own, users, items, known.in_baskets), *more]
     X = np.empty((len(columns), len(users)), np.float32)  # by columns, as trees go through them
     for place, column in enumerate(columns):
         X[place] = column
@@ -215,8 +217,8 @@ def _days_of_customers(history: History) -> _Days:
     n = history.pattern.shape[0]
     ago = history.each_ago.astype(np.int64)
     span = int(ago.max()) + 1 if len(ago) else 1
-    distinct = np.unique(history.rows[history.day_entries] * span + ago)
-    owner, day = distinct // span, (distinct % span).astype(np.float64)
+    visits = distinct(history.rows[history.day_entries] * span + ago)
+    owner, day = visits // span, (visits % span).astype(np.float64)
     total = np.bincount(owner, minlength=n).astype(np.float64)
     last, first = np.full(n, np.inf), np.zeros(n)
     np.minimum.at(last, owner, day)

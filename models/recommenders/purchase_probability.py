@@ -157,12 +157,8 @@ class Pairs:
             users, row = np.unique(self.user_rows[start : start + _PAIRS_AT_ONCE], return_inverse=True)
             history = self.evidence.held.history(users)
             pairs = (row.astype(np.int64), self.item_rows[start : start + _PAIRS_AT_ONCE])
-            known = features(history, pairs, [], self.items)
-            own = self.evidence.columns(history, pairs)
-            yield (
-                np.column_stack([known, *own]).astype(np.float32),
-                np.diff(history.pattern.indptr)[pairs[0]] > 0,
-            )
+            X = features(history, pairs, [], self.items, self.evidence.columns(history, pairs))
+            yield X, np.diff(history.pattern.indptr)[pairs[0]] > 0
 
 
 def _windows(held: Interactions, horizon: int, random: np.random.Generator) -> Iterator[_Window]:

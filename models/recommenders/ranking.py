@@ -16,6 +16,7 @@ _DIGITS = 6
 _GROUP = 64
 _LONG = 2048
 _SORTED_AT_ONCE = 500_000
+_FEW, _LARGEST = 500, 2**62
 DIGIT = 10.0**-_DIGITS
 """The last digit to which computed strengths count."""
 
@@ -174,7 +175,7 @@ def rank_entries(
     if blocked is not None:
         keep &= ~_entries_among(rows, columns, blocked)
     rows, columns, values = rows[keep], columns[keep], values[keep]
-    order = np.lexsort((_short(place[columns], len(place)), -values, _short(rows, n)))
+    order = _order(rows, n, values, place[columns], len(place))
     rows, columns, values = rows[order], columns[order], values[order]
     starts = np.searchsorted(rows, np.arange(n + 1))
     position = np.arange(len(rows)) - starts[rows]
@@ -183,6 +184,17 @@ def rank_entries(
     ranked.items[rows[keep], position[keep]] = columns[keep]
     ranked.strength[rows[keep], position[keep]] = values[keep]
     return ranked
+
+
+def _order(rows: Any, n: int, values: Any, places: Any, items: int) -> Any:
+    """The order by row, then strength, the highest first, then place."""
+    if len(rows) < _FEW or n * len(rows) * items >= _LARGEST:
+        return np.lexsort((_short(places, items), -values, _short(rows, n)))
+    # Many are sorted quicker as one whole number each; no two are the same, so any way of sorting will do.
+    falling = np.argsort(-values)
+    steps = np.empty(len(rows), np.int64)
+    steps[falling] = np.concatenate([[0], np.cumsum(np.diff(values[falling]) != 0)])
+    return np.argsort((rows.astype(np.int64) * len(rows) + steps) * items + places)
 
 
 def _short(numbers: Any, below: int) -> Any:

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix, vstack
 from models import recommenders
 from models.boosting import Ordered, order
 from models.recommenders.cutting import cut_before, last_days
-from models.recommenders.history import Floats, History, Rows
+from models.recommenders.history import Floats, History, Rows, distinct
 from models.recommenders.interactions import Interactions
 from models.recommenders.pair_features import Items, Matrix, features, names
 from models.recommenders.plain_arrays import needed
@@ -177,7 +177,7 @@ class TwoStage(Recommender):
         for found in lists:
             row, place = np.nonzero(found.items >= 0)
             keys.append(row * width + found.items[row, place])
-        key = np.unique(np.concatenate(keys))
+        key = distinct(np.concatenate(keys))
         # Of whoever bought nothing the trees know nothing: that is for the popular rung.
         key = key[np.diff(history.pattern.indptr)[key // width] > 0]
         if wanted is not None:

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features import cycles
+from features import cycles, sorting
 from features import source as source_module
-from features.cycles import clock_counts, interval_counts, successions
+from features.cycles import By, clock_counts, interval_counts, successions
 from features.source import FramesSource, Source
 from tests.features.conftest import PartedSource, World, make_world, sale, stored, utc
 from tests.features.test_laws import other_future
@@ -43,11 +43,27 @@ def source_of(bought: Mapping[str, list[tuple[int, str, float]]], zone: str = "U
     return FramesSource({"orders": stored("orders", rows, zone), "items": stored("items", items, zone)}, zone)
 
 
+def test_few_things_at_a_time_and_each_of_them_whole() -> None:
+    source = source_of({f"u{n}": [(n + more, f"{x}1", 1) for more in (0, 9) for x in "wxyz"] for n in range(4)})
+    with patch.object(sorting, "ROWS_AT_ONCE", 3):
+        things = [
+            set(t["thing"].to_pylist())
+            for t in interval_counts(source, FIRST + timedelta(30), FIRST + timedelta(30), "item")
+        ]
+    assert len(things) > 1
+    assert sum(map(len, things)) == len(set.union(*things)) == 4
+
+
+def intervals(source: Source, as_of: date, until: date, by: By) -> pa.Table:
+    """The intervals of all things."""
+    return pa.concat_tables(interval_counts(source, as_of, until, by))
+
+
 def test_intervals_by_hand() -> None:
     """a buys x on days 0 (twice), 10 and 30, b on day 25; known until day 40: 10, 20 and 10 open, and 15 open."""
     source = source_of({"a": [(0, "x1", 1), (0, "x2", 1), (10, "x1", 1), (30, "x1", 1)], "b": [(25, "x1", 1)]})
     as_of = FIRST + timedelta(days=40)
-    rows = interval_counts(source, as_of, as_of, "category").to_pylist()
+    rows = intervals(source, as_of, as_of, "category").to_pylist()
     told = [(r["days"], r["returned"], r["interval_count"], round(float(r["weight"]), 6)) for r in rows]
     assert told == [(10, 0, 1, 0.333333), (10, 1, 1, 0.333333), (15, 0, 1, 1.0), (20, 1, 1, 0.333333)]
     assert [float(r["repeat_weight"]) for r in rows] == [0.5, 0.0, 0.0, 0.5]
@@ -57,7 +73,7 @@ def test_intervals_by_hand() -> None:
 
 def test_what_is_known_may_end_before_the_cutoff() -> None:
     source = source_of({"a": [(0, "x1", 1), (10, "x1", 1), (30, "x1", 1)]})
-    rows = interval_counts(source, FIRST + timedelta(days=90), FIRST + timedelta(days=20), "item").to_pylist()
+    rows = intervals(source, FIRST + timedelta(days=90), FIRST + timedelta(days=20), "item").to_pylist()
     assert [(r["days"], r["returned"]) for r in rows] == [(10, 0), (10, 1)]
 
 
@@ -106,7 +122,7 @@ def test_a_window_that_is_not_over_is_not_judged() -> None:
 
 def test_without_orders_it_says_what_it_needs() -> None:
     with pytest.raises(NotReadyError, match="no orders"):
-        interval_counts(FramesSource({"events": stored("events", [], "UTC")}), FIRST, FIRST, "item")
+        intervals(FramesSource({"events": stored("events", [], "UTC")}), FIRST, FIRST, "item")
 
 
 def recounted(world: World) -> dict[tuple[str, int, int], list[float]]:
@@ -133,7 +149,7 @@ def recounted(world: World) -> dict[tuple[str, int, int], list[float]]:
 @given(SEEDS)
 def test_intervals_are_those_of_the_raw_rows(seed: int) -> None:
     world = make_world(seed)
-    rows = interval_counts(world.source(), world.as_of, world.as_of, "item").to_pylist()
+    rows = intervals(world.source(), world.as_of, world.as_of, "item").to_pylist()
     found = {
         (r["thing"], r["days"], r["returned"]): [float(r[n]) for n in ("interval_count", "weight", "repeat_weight")]
         for r in rows
@@ -146,7 +162,7 @@ def test_intervals_are_those_of_the_raw_rows(seed: int) -> None:
 
 def everything(source: Source, as_of: date) -> list[dict[str, Any]]:
     """All that is counted, as plain rows."""
-    tables: list[pa.Table] = [interval_counts(source, as_of, as_of, by) for by in ("item", "category")]
+    tables: list[pa.Table] = [intervals(source, as_of, as_of, by) for by in ("item", "category")]
     sums, pairs = clock_counts(source, as_of, as_of)
     tables += [sums, pairs.sort_by([("entity_id", "ascending"), ("thing", "ascending")])]
     tables += vars(successions(source, as_of, as_of, "item", 30)).values()
@@ -179,5 +195,5 @@ def test_the_number_of_parts_changes_nothing(seed: int, parts: int) -> None:
     object.__setattr__(parted, "count", parts)
     whole = everything(world.source(), world.as_of)
     assert whole == everything(parted, world.as_of)
-    with patch.object(cycles, "ROWS_HELD", 0):
+    with patch.object(cycles, "ROWS_HELD", 0), patch.object(sorting, "ROWS_AT_ONCE", 3):
         assert whole == everything(parted, world.as_of)

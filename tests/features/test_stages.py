@@ -43,14 +43,17 @@ def test_the_first_rule_that_holds(asked: list[str], rest: bool, rows: list[tupl
 
     first = [next((k for k, rule in enumerate(asked) if holds(rule, row)), len(asked)) for row in rows]
     assert stage_codes(stages, table(rows)).tolist() == first
-    counted = stage_table(stages, table(rows))["value_stage"].value_counts().to_pylist()
-    assert sum(each["counts"] for each in counted) == len(rows)
+    told = stage_table(stages, table(rows))
+    assert told["value_stage"].to_pylist() == [stages[place].name for place in first]
+    assert told["entity_id"].to_pylist() == table(rows)["entity_id"].to_pylist()
 
 
 def test_of_the_built_in_ones_those_that_can_be_told() -> None:
     there = {"order_count_lifetime", "days_since_last_order", "event_count_30d"}
     assert [stage.name for stage in stages_of({}, there)] == [stage.name for stage in BUILT_IN]
     assert [stage.name for stage in stages_of({}, {"event_count_30d"})] == ["interest", "contact"]
+    counts = {"order_count_lifetime"}  # loyalty reads days, too
+    assert [stage.name for stage in stages_of({}, counts)] == ["repurchase", "purchase", "contact"]
     [stage, _] = stages_of(
         parse_settings('[stages.best]\nrule = "order_count_lifetime > 1"\nkpi = "amount"').stages, ()
     )

@@ -10,6 +10,7 @@ from scipy.linalg import expm
 from scipy.sparse import csr_matrix
 
 from models import recommenders
+from models.recommenders import ranking
 from models.recommenders.bpr import BPR
 from models.recommenders.ease import EASE
 from models.recommenders.graph_filter import GraphFilter, strongest_directions
@@ -214,9 +215,11 @@ def test_needs_grow_with_the_data(name: str) -> None:
     assert (large > 20 * 2**30) == (name == "ease")  # items × items, dense
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10_000), st.integers(1, 400), st.integers(1, 40), st.booleans(), st.booleans())
-def test_the_one_pass_ranking_is_that_of_sorting(seed: int, items: int, k: int, rounded: bool, sparse: bool) -> None:
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 400), st.integers(1, 40), st.booleans(), st.booleans(), st.booleans())
+def test_the_one_pass_ranking_is_that_of_sorting(
+    seed: int, items: int, k: int, rounded: bool, sparse: bool, few: bool
+) -> None:
     rng = np.random.default_rng(seed)
     dense = rng.integers(-3, 6, (3, items)).astype(np.float64) + 1e-9 * rng.random((3, items)) * rounded
     dense[rng.random((3, items)) < rng.random()] = -np.inf
@@ -232,5 +235,7 @@ def test_the_one_pass_ranking_is_that_of_sorting(seed: int, items: int, k: int, 
         there = np.isfinite(dense)
         rows, columns = np.nonzero(there)
         given_as = csr_matrix((dense[there], (rows, columns)), shape=dense.shape)
-    lists = rank(given_as, k, place, blocked, rounded)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranking, "_FEW", 10**9 if few else 0)
+        lists = rank(given_as, k, place, blocked, rounded)
     assert [items[:n].tolist() for items, n in zip(lists.items, lists.counts, strict=True)] == expected
