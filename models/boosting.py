@@ -200,7 +200,7 @@ def order(X: NDArray[np.float32], y: NDArray[np.float64], each: NDArray[np.int64
     """Trees (LightGBM's text) that order the rows of a group, by LambdaRank (Burges 2010): y is 1 for what should stand
     first and 0 for the rest, `each` says how many rows, one after another, are a group.
 
-    Of the objective binary a group weighs as the root of its ones, between one vote each and one vote a row.
+    Of the objective binary a group weighs one over its ones, as in a mean over groups of the share of them found.
     """
     import lightgbm
 
@@ -218,7 +218,7 @@ def order(X: NDArray[np.float32], y: NDArray[np.float64], each: NDArray[np.int64
 
 def _shared_weights(y: NDArray[np.float64], each: NDArray[np.int64]) -> NDArray[np.float64]:
     group = np.repeat(np.arange(each.size), each)
-    return np.asarray(1 / np.sqrt(np.maximum(np.bincount(group, y, minlength=each.size), 1))[group], dtype=np.float64)
+    return np.asarray(1 / np.maximum(np.bincount(group, y, minlength=each.size), 1)[group], dtype=np.float64)
 
 
 def _shift(booster: lightgbm.Booster, by: float) -> None:

@@ -18,6 +18,8 @@ OF_THE_PAIR = (
     *(f"share_of_last_{n}" for n in LAST),
     "share_since_first",
     "fading_share",
+    "vote_share",
+    "fading_vote_share",
     "streak",
     "gap_in_baskets",
     "last_gap_in_baskets",
@@ -26,19 +28,25 @@ OF_THE_PAIR = (
 )
 OF_THE_ITEM = ("again_next_time", "place_in_baskets")
 OF_THE_CUSTOMER = ("last_basket", "usual_basket", "repeats_in_last")
-_FADING = 0.85
+_FADING, _VOTES_FADING = 0.85, 0.9
 
 
 @dataclass(frozen=True)
 class Baskets:
     """The purchase days of some customers as baskets, numbered back from each customer's last, 0.
 
-    `of_day` says per purchase day of each entry which basket it was; `total` per customer how many there are.
+    `of_day` says per purchase day of each entry which basket it was; `total` per customer how many there are. One after
+    another, customer by customer, basket n is of the customer `owner[n]`, his `number[n]`-th back and holds `size[n]`
+    items; `place` says per purchase day which that is.
     """
 
     history: History
     of_day: Rows
     total: Floats
+    owner: Rows
+    number: Rows
+    size: Rows
+    place: Rows
 
     @classmethod
     def of(cls, history: History) -> Baskets:
@@ -47,9 +55,11 @@ class Baskets:
         ago = history.each_ago.astype(np.int64)
         span = int(ago.max()) + 1 if ago.size else 1
         distinct, of = np.unique(row * span + ago, return_inverse=True)
-        count = np.bincount(distinct // span, minlength=history.pattern.shape[0])
-        place = np.arange(len(distinct)) - np.repeat(np.cumsum(count) - count, count)
-        return cls(history, place[of], count.astype(np.float64))
+        owner = distinct // span
+        count = np.bincount(owner, minlength=history.pattern.shape[0])
+        number = np.arange(len(distinct)) - np.repeat(np.cumsum(count) - count, count)
+        size = np.bincount(of, minlength=len(distinct))
+        return cls(history, number[of], count.astype(np.float64), owner, number, size, of)
 
     @cached_property
     def since(self) -> Rows:
@@ -82,11 +92,23 @@ class Baskets:
             *(self.within(n) / np.minimum(total, n) for n in LAST),
             days / (first + 1),
             fading * (1 - _FADING) / (1 - _FADING**total),
+            self._votes(1.0),
+            self._votes(_VOTES_FADING),
             self._streak(),
             gap,
             np.where(days > 1, before - self.since, np.nan).astype(np.float64),
             self.since / gap,
         ]
+
+    def _votes(self, fading: float) -> Floats:
+        """Per entry its share of the customer's votes: a basket has one over its size for each of its items, faded.
+
+        What is found of the next basket counts as a share of it, so what comes in small ones is worth more.
+        """
+        vote = fading**self.number / self.size
+        of_all = np.bincount(self.owner, vote, minlength=len(self.total))
+        given = np.bincount(self.history.day_entries, vote[self.place], minlength=len(self.history.order_days))
+        return np.asarray(given / of_all[self.history.rows], dtype=np.float64)
 
     def _streak(self) -> Floats:
         """Per entry: how many of the customer's latest baskets held it without a break."""

@@ -54,7 +54,7 @@ class TwoStage(Recommender):
     """
 
     name = "two_stage"
-    alternatives: ClassVar = {"objective": ("lambdarank", "binary"), "leaves": (8, 24)}
+    alternatives: ClassVar = {"trees": (150, 400), "leaves": (8, 16), "objective": ("lambdarank", "binary")}
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ def test_time_is_counted_in_the_customers_own_baskets() -> None:
         "share_of_last_1": [1, 1, 0, 1],
         "share_of_last_3": [2 / 3, 2 / 3, 1 / 3, 1],
         "share_since_first": [3 / 4, 2 / 3, 1 / 3, 1],
+        "vote_share": [(1 / 2 + 1 + 1) / 3, (1 / 2 + 1 / 2) / 3, 1 / 2 / 3, 1],
         "streak": [2, 1, 0, 1],
         "gap_in_baskets": [1.5, 2, np.nan, np.nan],
         "last_gap_in_baskets": [1, 2, np.nan, np.nan],
@@ -32,6 +33,8 @@ def test_time_is_counted_in_the_customers_own_baskets() -> None:
         assert found[name] == pytest.approx(values, nan_ok=True), name
     weights = 0.85 ** np.arange(4)
     assert found["fading_share"][0] == pytest.approx(weights[[0, 1, 3]].sum() / weights.sum())
+    votes = 0.9 ** np.arange(4) / [2, 1, 2, 1]
+    assert found["fading_vote_share"][0] == pytest.approx(votes[[0, 1, 3]].sum() / votes.sum())
     assert [values.tolist() for values in baskets.of_customers()] == [[2, 1], [1.5, 1], [1, 0]]
     assert baskets.last_ones().toarray().tolist() == [[1, 1, 0], [1, 0, 0]]
 
