@@ -27,9 +27,10 @@ _HOUR, _DAY = 3600, 86400
 def aarrr(tables: frozenset[str], of_what: bool, referrals: bool) -> dict[str, Step]:
     """The five stages as far as the data say anything of them, by name, each with the step that it is.
 
-    `of_what`: events name an item or a feature. Acquired: first heard of (registration, event or order). Activated: an
-    event on an item or of a feature; where none names any the first order. Retained: an event or order a week or more after the first. Revenue: an order, where it is
-    no stage already. Referred: brought somebody who registered; last, for few do, and each stage wants all before it.
+    `of_what`: events name an item or a feature. Acquired: first heard of (registration, event or order). Activated:
+    an event on an item or of a feature; where none names any the first order. Retained: an event or order a week or
+    more after the first. Revenue: an order, where it is no stage already. Referred: brought somebody who registered;
+    last, for few do, and each stage wants all before it.
     """
     stages = {"acquired": parse_step("acquired")}
     if of_what:

@@ -40,8 +40,8 @@ def test_a_misspelt_step_is_answered_with_what_the_data_have(tmp_path: Path) -> 
 
 
 def test_what_events_cannot_tell_is_left_out_and_said(tmp_path: Path) -> None:
-    days = "user_id,occurred_at,event\nann,2024-05-01,start\nann,2024-05-01,win\nbob,2024-05-02,start\nbob,2024-05-09,start\n"
-    (tmp_path / "events.csv").write_text(days)
+    rows = ("ann,2024-05-01,start", "ann,2024-05-01,win", "bob,2024-05-02,start", "bob,2024-05-09,start")
+    (tmp_path / "events.csv").write_text("\n".join(["user_id,occurred_at,event", *rows, ""]))
     init_workspace(tmp_path / "w", {"events": tmp_path / "events.csv"}, tz="UTC")
     workspace = Workspace.open(tmp_path / "w")
     found = funnel_at(workspace, Asked((), None, None), None, None, datetime(2024, 7, 1), silent)
