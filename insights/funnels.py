@@ -28,14 +28,14 @@ def aarrr(tables: frozenset[str], of_what: bool, referrals: bool) -> dict[str, S
     """The five stages as far as the data say anything of them, by name, each with the step that it is.
 
     `of_what`: events name an item or a feature. Acquired: first heard of (registration, event or order). Activated:
-    an event on an item or of a feature; where none names any the first order. Retained: an event or order a week or
-    more after the first. Revenue: an order, where it is no stage already. Referred: brought somebody who registered;
-    last, for few do, and each stage wants all before it.
+    an event on an item or of a feature; where none names any the first order, if anything may come before it. Retained:
+    an event or order a week or more after the first. Revenue: an order, where it is no stage already. Referred: brought
+    somebody who registered; last, for few do, and each stage wants all before it.
     """
     stages = {"acquired": parse_step("acquired")}
     if of_what:
         stages["activated"] = parse_step("activated")
-    elif "orders" in tables:
+    elif "orders" in tables and tables & {"events", "users"}:
         stages["activated"] = parse_step("order")
     stages["retained"] = parse_step("retained")
     if of_what and "orders" in tables:

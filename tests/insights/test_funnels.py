@@ -36,7 +36,9 @@ def test_stages_follow_the_data() -> None:
         return [step.text for step in aarrr(frozenset(tables), of_what, referrals).values()]
 
     assert steps("orders", "events", referrals=True) == ["acquired", "activated", "retained", "order", "referred"]
-    assert steps("orders", of_what=False) == ["acquired", "order", "retained"]
+    assert steps("orders", "users", of_what=False) == ["acquired", "order", "retained"]
+    # nobody is heard of before the first order
+    assert steps("orders", of_what=False) == ["acquired", "retained"]
     assert steps("events") == ["acquired", "activated", "retained"]
     # events that name neither item nor feature
     assert steps("orders", "events", of_what=False) == ["acquired", "order", "retained"]
