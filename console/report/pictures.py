@@ -19,12 +19,19 @@ class AbsentError(Exception):
         self.needs = needs
 
 
+_LONGEST_FIGURE = 28
+
+
 @dataclass(frozen=True)
 class Table:
     """The numbers of a picture, as texts: a row each; the first column says of what."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+
+    def is_prose(self, place: int) -> bool:
+        """Whether a column holds words to be read from the left, over several lines where need be, and no figures."""
+        return any(len(row[place]) > _LONGEST_FIGURE for row in self.rows)
 
 
 @dataclass(frozen=True)
