@@ -87,6 +87,18 @@ def features(folder: Path, size: Any, told: Progress) -> int:
     return _happenings(store)
 
 
+def value(folder: Path, size: Any, told: Progress) -> int:
+    """Customers: lifetimes are fitted to those who bought, and what each will spend and when is told."""
+    from features.source import StoreSource
+    from pipeline.valuing import valued
+    from warehouse.streamed import from_file
+
+    store = _store(folder)
+    features = from_file(folder / "features.parquet")
+    found = valued(store.workspace, StoreSource(store), features, store.default_as_of(), told)
+    return int(found.table.num_rows) if found else 0
+
+
 def labels(folder: Path, size: Any, told: Progress) -> int:
     """Order lines, looked through once for each of three cutoffs."""
     from features.outcomes import outcome_counts
@@ -138,6 +150,7 @@ STEPS: dict[str, Callable[[Path, Any, Progress], int]] = {
     "make the shop": make_shop,
     "load": load,
     "features": features,
+    "value": value,
     "labels": labels,
     "train": train,
     "recommend": recommend,
