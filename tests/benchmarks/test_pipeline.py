@@ -33,9 +33,10 @@ def test_every_step_runs_and_is_measured(tmp_path: Path) -> None:
     done = subprocess.run([*command, "--folder", str(tmp_path)], cwd=ROOT, check=True, capture_output=True, text=True)
     told = json.loads(done.stdout)
     steps = {step["step"]: step for step in told["steps"]}
-    assert list(steps) == ["make the shop", "load", "features", "labels", "train", "recommend", "publish"]
+    assert list(steps) == ["make the shop", "load", "features", "value", "labels", "train", "recommend", "publish"]
     assert steps["load"]["rows"] == SIZE.lines + SIZE.events + SIZE.users + SIZE.items
     assert steps["features"]["rows"] <= SIZE.lines + SIZE.events
+    assert 0 < steps["value"]["rows"] <= SIZE.users
     assert 0 < steps["publish"]["rows"] <= SIZE.users
     for step in steps.values():
         assert step["seconds"] > 0

@@ -102,7 +102,7 @@ def test_the_whole_way_in_json(shop: str, place: Path, capfd: pytest.CaptureFixt
     assert together["found_in"]["pairs_tried"]["tried"] > 0
     assert together["out"]["rows"] >= len(together["pairs"])
     stages = asked("funnel", "--out", str(place / "stages.csv"))
-    assert [step["step"] for step in stages["steps"]] == ["acquired", "activated", "retained"]
+    assert [step["step"] for step in stages["steps"]] == ["acquired", "retained"]
     assert stages["out"]["rows"] == stages["steps"][0]["users"]
     paid = asked("funnel", "acquired", "order", "--by", "rfm_type")
     assert sum(group["steps"][0]["users"] for group in paid["groups"]) == paid["steps"][0]["users"]
